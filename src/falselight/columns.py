@@ -1,0 +1,144 @@
+"""Normalised Arrow columns in, the event table's physical columns out.
+
+A normalised column is named by its dotted field and holds values or lists of values: string, int64, uint64, float64 or
+bool; ip as text; a date as whole number in the unit of its field (``date`` milliseconds, ``date_nanos`` nanoseconds) or
+as text in the field's format. ``physical`` casts to the field's type, drops what Elasticsearch does not index
+(``ignore_above``), and adds the columns that stand beside ip and version fields. See ``store`` for the physical form.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falselight import values as conversions
+from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, STRING_TYPES, Field, column, ip_column, order_column
+
+_PHYSICAL = {
+    **dict.fromkeys(STRING_TYPES | {"ip", "version"}, pa.string()),
+    **dict.fromkeys({"long", "integer", "short", "byte"} | DATE_TYPES, pa.int64()),
+    **dict.fromkeys(FLOAT_TYPES, pa.float64()),
+    "unsigned_long": pa.uint64(),
+    "float": pa.float32(),
+    "boolean": pa.bool_(),
+}
+_WHOLE = frozenset({"long"}) | DATE_TYPES
+
+
+def physical_type(kind: str) -> pa.DataType | None:
+    """The Arrow type of one value of an Elasticsearch type, or None for a type that has no column."""
+    return _PHYSICAL.get(kind)
+
+
+def physical(
+    array: pa.Array | pa.ChunkedArray, field: Field, malformed: Counter[str] | None = None
+) -> dict[str, pa.Array]:
+    """The columns of one field, by physical name: empty if no value is left. A column is a list column iff some row holds
+    several values. Values that the field's mapper would reject become null and are counted under the field's name."""
+    if field.type not in _PHYSICAL:
+        return {}
+    flat = array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+    if isinstance(flat, pa.ChunkedArray):
+        flat = pa.concat_arrays(flat.chunks)
+    if pa.types.is_dictionary(flat.type):
+        flat = flat.dictionary_decode()
+    shape = flat if pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) else None
+    stored, rejected = _convert(flat if shape is None else shape.values, field)
+    if rejected and malformed is not None:
+        malformed[field.name] += rejected
+    stored = _indexed(stored, field)
+    if stored.null_count == len(stored):
+        return {}
+    result = {column(field.name): stored, **_beside(stored, field)}
+    return result if shape is None else {name: _lists(shape, value) for name, value in result.items()}
+
+
+def _lists(shape: pa.ListArray, values: pa.Array) -> pa.Array:
+    """Puts converted values back into their rows: nulls leave their list, an empty list is null, and if no list holds
+    two values the column is scalar."""
+    kept = pc.cast(pc.is_valid(values), pa.int64())
+    ends = pc.cumulative_sum(kept)
+    before = pa.concat_arrays([pa.array([0], pa.int64()), ends.combine_chunks() if _chunked(ends) else ends])
+    offsets = before.take(shape.offsets)
+    starts, lengths = offsets.slice(0, len(shape)), pc.subtract(offsets.slice(1), offsets.slice(0, len(shape)))
+    empty = pc.or_(pc.is_null(shape), pc.equal(lengths, 0))
+    dense = values.drop_null()
+    lengths = pc.if_else(empty, 0, lengths)
+    if (pc.max(lengths).as_py() or 0) <= 1:
+        return dense.take(pc.if_else(empty, pa.scalar(None, pa.int64()), starts))
+    return pa.ListArray.from_arrays(pc.cast(offsets, pa.int32()), dense, mask=empty)
+
+
+def _chunked(array: Any) -> bool:
+    return isinstance(array, pa.ChunkedArray)
+
+
+def _convert(values: pa.Array, field: Field) -> tuple[pa.Array, int]:
+    """Values in the field's physical type, and how many were rejected."""
+    target = _PHYSICAL[field.type]
+    if pa.types.is_large_string(values.type) or pa.types.is_string_view(values.type):
+        values = values.cast(pa.string())
+    if values.type == pa.null():
+        return values.cast(target), 0
+    if field.type != "ip" and values.type == target and (
+        field.type in STRING_TYPES or field.type in _WHOLE or field.type in {"boolean", "unsigned_long", "version"}
+    ):
+        return values, 0
+    if field.type in DATE_TYPES and pa.types.is_integer(values.type):
+        return values.cast(target, safe=False), 0
+    if field.type in STRING_TYPES and pa.types.is_integer(values.type):
+        return values.cast(pa.string()), 0
+    convert = conversions.converter(field)
+    if convert is None:
+        raise TypeError(f"a field of type {field.type} has no converter")
+    return _through(values, convert, target)
+
+
+def _through(values: pa.Array, convert: Callable[[Any], Any], target: pa.DataType) -> tuple[pa.Array, int]:
+    """Converts each distinct value once."""
+    encoded = values.dictionary_encode()
+    converted: list[Any] = []
+    bad: list[bool] = []
+    for value in encoded.dictionary.to_pylist():
+        try:
+            converted.append(convert(value))
+            bad.append(False)
+        except conversions.Malformed:
+            converted.append(None)
+            bad.append(True)
+    rejected = pc.sum(pa.array(bad, pa.bool_()).take(encoded.indices)).as_py() if any(bad) else 0
+    return pa.array(converted, target).take(encoded.indices), int(rejected or 0)
+
+
+def _indexed(values: pa.Array, field: Field) -> pa.Array:
+    """Without the strings longer than ``ignore_above``: Elasticsearch keeps them out of the index and of doc values. The
+    length counts UTF-16 units, as Java does."""
+    limit = field.ignore_above
+    if limit is None or not pa.types.is_string(values.type) or field.type == "ip":
+        return values
+    bytes_each = pc.binary_length(values)
+    if (pc.max(bytes_each).as_py() or 0) <= limit:
+        return values
+    long_ones = pc.indices_nonzero(pc.fill_null(pc.greater(bytes_each, limit), False))
+    dropped = [
+        row
+        for row, text in zip(long_ones.to_pylist(), values.take(long_ones).to_pylist(), strict=True)
+        if len(text) + sum(character > "\uffff" for character in text) > limit
+    ]
+    if not dropped:
+        return values
+    mask = pc.is_in(pa.array(range(len(values)), pa.int64()), value_set=pa.array(dropped, pa.int64()))
+    return pc.if_else(mask, pa.scalar(None, values.type), values)
+
+
+def _beside(values: pa.Array, field: Field) -> dict[str, pa.Array]:
+    """The column of bytes beside an ip or a version."""
+    if field.type == "ip":
+        return {ip_column(field.name): _through(values, lambda text: conversions.ip(text)[1], pa.binary())[0]}
+    if field.type == "version":
+        return {order_column(field.name): _through(values, conversions.version_order, pa.binary())[0]}
+    return {}

@@ -1,0 +1,270 @@
+"""JSON documents in, Arrow columns out, as Elasticsearch's document mapper reads them under a schema.
+
+Nested objects and dotted keys name the same path; every object of an array contributes its values; a field that the
+schema lacks is mapped by its first value. What the mapper would reject is counted, the rest of the document is kept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from falselight import timestamps
+from falselight import values as conversions
+from falselight.columns import physical, physical_type
+from falselight.ecs.schema import Field, Schema, column
+
+Strings = Literal["text", "keyword"]
+TIMESTAMP = "@timestamp"
+METADATA = ("_id", "_index")
+OPAQUE_TYPES = frozenset({"nested", "flattened", "geo_point", "geo_shape", "binary", "point", "shape"})
+# Elastic's data streams map unknown strings to keyword with this limit (ecs@mappings), a plain index to text + .keyword.
+KEYWORD_LIMIT, SUBFIELD_LIMIT = 1024, 256
+
+
+def columns(
+    documents: Iterable[Mapping[str, Any]],
+    schema: Schema,
+    *,
+    dynamic: bool = True,
+    strings: Strings = "text",
+    malformed: Counter[str] | None = None,
+) -> tuple[pa.Table, Schema]:
+    """Documents as physical columns (see ``store``) with ``_seq``, ``_time`` and, where documents carry them, ``_id`` and
+    ``_index``; and the schema with the dynamic fields added and ``filled`` and ``many`` set. ``strings`` tells how dynamic
+    strings are mapped (``text`` with ``.keyword``, or ``keyword``); ``malformed`` counts rejected values by field."""
+    counter: Counter[str] = Counter() if malformed is None else malformed
+    collector = Collector(schema, dynamic=dynamic, strings=strings, malformed=counter)
+    for document in documents:
+        collector.add(document)
+    batch = collector.take()
+    arrays: dict[str, pa.Array] = {"_seq": pa.array(range(batch.num_rows), pa.int64())}
+    truth: dict[str, Field] = {entry.name: replace(entry, filled=False, many=False) for entry in collector.schema}
+    for name in batch.column_names:
+        if name.startswith("_") and name in {"_time", *METADATA}:
+            arrays[name] = batch[name].combine_chunks()
+            continue
+        for entry in (truth[name], *subfields(collector.schema, name)):
+            made = physical(batch[name], entry, counter)
+            if made:
+                arrays.update(made)
+                many = pa.types.is_list(made[column(entry.name)].type)
+                truth[entry.name] = replace(entry, filled=True, many=many)
+    return pa.table(arrays), collector.schema.with_fields(truth)
+
+
+def subfields(schema: Schema, name: str) -> list[Field]:
+    """The multi-fields of a field that have a column of their own: the exact one of a text."""
+    parent = schema.find(name)
+    if parent is None or parent.name != name or parent.exact is None:
+        return []
+    exact = schema.find(parent.exact)
+    return [exact] if exact is not None else []
+
+
+def dynamic_field(name: str, value: Any, strings: Strings) -> Field:
+    """How Elasticsearch maps a field that it meets for the first time with this value."""
+    if isinstance(value, bool):
+        return Field(name, "boolean")
+    if isinstance(value, int):
+        return Field(name, "long")
+    if isinstance(value, float):
+        return Field(name, "float" if strings == "text" else "double")
+    if strings == "keyword":
+        return Field(name, "keyword", ignore_above=KEYWORD_LIMIT)
+    format = timestamps.detect(value)
+    if format is not None:
+        return Field(name, "date", format=format)
+    return Field(name, "text", exact=name + ".keyword")
+
+
+@dataclass(slots=True)
+class _Slot:
+    """The values of one field in the current batch: parallel lists of row and value, rows ascending. Without ``convert``
+    the field takes no values: ``opaque`` ones are passed over, others are malformed."""
+
+    entry: Field | None
+    convert: Any = None
+    opaque: bool = False
+    rows: list[int] = field(default_factory=list)
+    values: list[Any] = field(default_factory=list)
+
+
+class Collector:
+    """Gathers documents and gives them up as normalised batches. Dynamic mappings last from batch to batch.
+
+    ``wanted`` limits the work to these fields (dotted names, aliases resolved by the caller)."""
+
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        dynamic: bool = True,
+        strings: Strings = "text",
+        malformed: Counter[str],
+        wanted: frozenset[str] | None = None,
+    ) -> None:
+        self.schema = schema
+        self.rows = 0
+        self._malformed = malformed
+        self._dynamic = dynamic
+        self._strings: Strings = strings
+        self._wanted = None if wanted is None else wanted | {TIMESTAMP}
+        self._above = None if self._wanted is None else {above for name in self._wanted for above in _above(name)}
+        self._slots: dict[str, _Slot | None] = {}
+        self._objects = {
+            above for entry in schema for above in _above(entry.name) if not _is_scalar(schema.find(above))
+        }
+        self._times: list[int | None] = []
+        self._metadata: dict[str, list[Any]] = {}
+
+    def add(self, document: Mapping[str, Any]) -> None:
+        """One document is one row."""
+        for name in METADATA:
+            if name in document:
+                self._metadata.setdefault(name, [None] * self.rows).append(str(document[name]))
+        self._times.append(None)
+        self._walk("", document)
+        self.rows += 1
+        for kept in self._metadata.values():
+            if len(kept) < self.rows:
+                kept.append(None)
+
+    def take(self) -> pa.Table:
+        """The rows since the last call, as a normalised batch; the collector is empty then."""
+        arrays: dict[str, pa.Array] = {"_time": pa.array(self._times, pa.int64())}
+        arrays.update({name: pa.array(kept, pa.string()) for name, kept in self._metadata.items()})
+        for name, slot in self._slots.items():
+            if slot is not None and slot.entry is not None and slot.rows:
+                arrays[name] = _array(slot, self.rows)
+                slot.rows, slot.values = [], []
+        self._times, self._metadata, self.rows = [], {}, 0
+        return pa.table(arrays)
+
+    def _walk(self, prefix: str, document: Mapping[str, Any]) -> None:
+        for key, value in document.items():
+            name = prefix + key
+            if not prefix and key in METADATA:
+                continue
+            if isinstance(value, dict):
+                self._object(name, value)
+            elif isinstance(value, list):
+                self._array(name, value)
+            else:
+                self._leaf(name, value)
+
+    def _array(self, name: str, elements: list[Any]) -> None:
+        pending = list(reversed(elements))
+        while pending:
+            element = pending.pop()
+            if isinstance(element, dict):
+                self._object(name, element)
+            elif isinstance(element, list):
+                pending.extend(reversed(element))
+            else:
+                self._leaf(name, element)
+
+    def _object(self, name: str, value: dict[str, Any]) -> None:
+        if self._above is not None and name not in self._above:
+            if self._wanted is not None and name in self._wanted and _is_scalar(self.schema.find(name)):
+                self._malformed[name] += 1
+            return
+        if name not in self._objects:
+            known = self.schema.find(name)
+            if known is not None and known.type in OPAQUE_TYPES:
+                return
+            if _is_scalar(known) or name in self.schema.aliases:
+                self._malformed[name] += 1
+                return
+            self._objects.add(name)
+        self._walk(name + ".", value)
+
+    def _leaf(self, name: str, value: Any) -> None:
+        slot = self._slots.get(name)
+        if slot is None:
+            if name in self._slots or (self._wanted is not None and name not in self._wanted):
+                return
+            slot = self._open(name, value)
+            if slot is None:
+                return
+        if value is None:
+            value = slot.entry.null_value if slot.entry is not None else None
+            if value is None:
+                return
+        if slot.convert is None:
+            if not slot.opaque:
+                self._malformed[name] += 1
+            return
+        try:
+            converted = slot.convert(value)
+        except conversions.Malformed:
+            self._malformed[name] += 1
+            return
+        if converted is None:
+            return
+        slot.rows.append(self.rows)
+        slot.values.append(converted)
+        if name == TIMESTAMP and self._times[self.rows] is None:
+            self._times[self.rows] = _nanos(value, slot.entry)
+
+    def _open(self, name: str, value: Any) -> _Slot | None:
+        """The slot of a field at its first value, None while it is unmapped (a null maps nothing)."""
+        known = self.schema.find(name)
+        blocked = name in self.schema.aliases or name in self._objects
+        blocked = blocked or any(_is_scalar(self.schema.find(above)) for above in _above(name))
+        if known is None and not blocked:
+            if not self._dynamic:
+                self._slots[name] = None
+                return None
+            if value is None:
+                return None
+            known = dynamic_field(name, value, self._strings)
+            added = {name: known}
+            if known.exact is not None:
+                added[known.exact] = Field(known.exact, "keyword", ignore_above=SUBFIELD_LIMIT)
+            self.schema = self.schema.with_fields(added)
+            self._objects.update(_above(name))
+        if known is None or blocked:
+            slot = _Slot(None)
+        else:
+            slot = _Slot(known, conversions.converter(known), known.type in OPAQUE_TYPES)
+        self._slots[name] = slot
+        return slot
+
+
+def _above(name: str) -> list[str]:
+    """The paths of the objects that a dotted name stands in."""
+    parts = name.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+def _is_scalar(entry: Field | None) -> bool:
+    return entry is not None and physical_type(entry.type) is not None
+
+
+def _nanos(value: Any, entry: Field | None) -> int | None:
+    """The exact time; None where 64 bits of nanoseconds do not reach (before 1677, after 2262)."""
+    nanos = conversions.date(value, entry.format) if entry is not None and entry.type in {"date", "date_nanos"} else None
+    return nanos if nanos is not None and -(2**63) <= nanos < 2**63 else None
+
+
+def _array(slot: _Slot, rows: int) -> pa.Array:
+    kind = physical_type(slot.entry.type) if slot.entry is not None else None
+    cells: list[Any] = [None] * rows
+    many = len(set(slot.rows)) < len(slot.rows)
+    if not many:
+        for row, value in zip(slot.rows, slot.values, strict=True):
+            cells[row] = value
+        return pa.array(cells, kind)
+    for row, value in zip(slot.rows, slot.values, strict=True):
+        if cells[row] is None:
+            cells[row] = [value]
+        else:
+            cells[row].append(value)
+    return pa.array(cells, pa.list_(kind))
+
+
