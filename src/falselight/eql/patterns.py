@@ -46,8 +46,8 @@ def has_wildcard(pattern: str) -> bool:
 def lucene_wildcard(text: str) -> str:
     """The pattern that Lucene's WildcardQuery sees in a text: a backslash makes the next character literal.
 
-    ``endsWith`` and ``stringContains`` hand a constant over unescaped, unlike ``:`` and ``like``. A backslash at the very
-    end is literal.
+    ``endsWith`` and ``stringContains`` hand a constant over unescaped, unlike ``:`` and ``like``. A backslash at the
+    very end is literal.
     """
     characters = []
     literal = False

@@ -1,5 +1,8 @@
-"""Complement and intersection below the top: the automaton by derivatives (Brzozowski 1964; similarity as in Owens, Reppy
-and Turon 2009), then a plain expression by eliminating states. Both are bounded: what grows beyond is refused."""
+"""Complement and intersection below the top: an automaton, then a plain expression.
+
+The automaton is built by derivatives (Brzozowski 1964; similarity as in Owens, Reppy and Turon 2009), the expression by
+eliminating states. Both are bounded: what grows beyond is refused.
+"""
 
 from __future__ import annotations
 

@@ -54,9 +54,9 @@ def of_class(node: Class, insensitive: bool) -> Ranges:
 def spelled_character(code: int) -> str:
     """One character as RE2 spells it, inside a class or out of it."""
     character = chr(code)
-    if character.isascii():
-        return character if character.isalnum() or character == "_" else f"\\x{code:02x}" if code < 0x21 else "\\" + character
-    return character if character.isprintable() else f"\\x{{{code:x}}}"
+    if code <= 0x20 or not character.isprintable():
+        return f"\\x{{{code:x}}}"
+    return character if not character.isascii() or character.isalnum() or character == "_" else "\\" + character
 
 
 def spelled(ranges: Ranges) -> str:

@@ -8,7 +8,7 @@ ZERO, NINE = ord("0"), ord("9")
 
 
 def expand(low: int, high: int, digits: int) -> Node:
-    """Numbers low to high, both included. digits > 0: written with exactly so many digits. 0: with any leading zeros."""
+    """Numbers low to high, both included, written with exactly so many digits; 0: with any number of leading zeros."""
     if digits:
         return _fixed(str(low).zfill(digits), str(high).zfill(digits))
     alternatives = []

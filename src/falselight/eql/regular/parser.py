@@ -1,7 +1,7 @@
 """Text → syntax tree, by Lucene's grammar with all optional operators (``org.apache.lucene.util.automaton.RegExp``).
 
-Where Lucene's versions differ this is 10.2 and later (Elasticsearch 9.1): in a class an escaped character never begins a
-range, and ``{5,2}`` is an error. Letters may follow a backslash only as ``\\d \\D \\s \\S \\w \\W`` (since Lucene 8.6).
+Where Lucene's versions differ this is 10.2 and later (Elasticsearch 9.1): in a class an escaped character never begins
+a range, and ``{5,2}`` is an error. Letters may follow a backslash only as ``\\d \\D \\s \\S \\w \\W`` (since Lucene 8.6).
 """
 
 from __future__ import annotations

@@ -155,7 +155,8 @@ def _repeated(part: _Piece, minimum: int, maximum: int | None) -> _Piece:
     else:
         pieces = [*_counts(part, minimum, minimum), *_counts(part, 0, maximum - minimum)]
         if len(pieces) == 2 and maximum <= MAXIMUM_REPEAT // part.repeat:
-            pieces = [_Piece(f"{part.at(2)}{{{minimum},{maximum}}}", 1, (part.size + 1) * maximum, part.repeat * maximum)]
+            bounds = f"{{{minimum},{maximum}}}"
+            pieces = [_Piece(part.at(2) + bounds, 1, (part.size + 1) * maximum, part.repeat * maximum)]
     if not pieces:
         return _Piece("(?:)", 2, 1)
     return _Piece(
