@@ -75,7 +75,7 @@ def _uses() -> dict[str, tuple[str, ...]]:
 
 
 def used_by(sql: str) -> tuple[str, ...]:
-    """The macros that a statement needs, in the order of creation. Words in its literals may name more than it needs."""
+    """The macros that a statement needs, in the order of creation; by mere words, so perhaps some more."""
     named = set(_NAMES.findall(sql)) & macros().keys()
     needed = {below for name in named for below in _uses()[name]}
     return tuple(name for name in macros() if name in needed)
@@ -95,9 +95,9 @@ def call(name: str, arguments: Sequence[str], types: Sequence[str], insensitive:
     """SQL text of one call.
 
     name: the canonical name in the registry, ``negate`` too, but not ``cidrMatch`` (see ``cidr``). arguments: SQL of
-    the arguments as written. types: their EQL types. Texts, addresses and versions are VARCHAR, whole numbers any integer
-    type, other numbers DOUBLE, a date BIGINT milliseconds, a date_nanos BIGINT nanoseconds. Raises ``KeyError`` for an
-    unknown name.
+    the arguments as written. types: their EQL types. Texts, addresses and versions are VARCHAR, whole numbers any
+    integer type, other numbers DOUBLE, a date BIGINT milliseconds, a date_nanos BIGINT nanoseconds. Raises
+    ``KeyError`` for an unknown name.
     """
     way = calls()[name]
     signature = functions.signatures()[name]

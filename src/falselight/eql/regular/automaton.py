@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from falselight.eql.regular import charset
 from falselight.eql.regular.charset import Ranges
 from falselight.eql.regular.syntax import (
+    HIGHEST_CODE_POINT,
     AnyCharacter,
     Class,
     Complement,
@@ -149,8 +150,8 @@ class _Terms:
 
     def atoms(self) -> list[tuple[int, int]]:
         """Ranges of code points that no set of the term tells apart."""
-        starts = sorted(start for start in self.starts if start <= charset.HIGHEST_CODE_POINT)
-        ends = [*(start - 1 for start in starts[1:]), charset.HIGHEST_CODE_POINT]
+        starts = sorted(start for start in self.starts if start <= HIGHEST_CODE_POINT)
+        ends = [*(start - 1 for start in starts[1:]), HIGHEST_CODE_POINT]
         return list(zip(starts, ends, strict=True))
 
 

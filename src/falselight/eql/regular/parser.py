@@ -1,7 +1,7 @@
 """Text → syntax tree, by Lucene's grammar with all optional operators (``org.apache.lucene.util.automaton.RegExp``).
 
 Where Lucene's versions differ this is 10.2 and later (Elasticsearch 9.1): in a class an escaped character never begins
-a range, and ``{5,2}`` is an error. Letters may follow a backslash only as ``\\d \\D \\s \\S \\w \\W`` (since Lucene 8.6).
+a range, and ``{5,2}`` is an error. Of letters only ``d D s S w W`` may follow a backslash (since Lucene 8.6).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from falselight.eql.regular.syntax import (
 
 # Elasticsearch's index.max_regex_length, in UTF-16 units.
 MAXIMUM_LENGTH = 1000
-# Lucene's own parser recurses too; its limit is Java's stack.
-MAXIMUM_DEPTH = 150
+# A group costs seven frames of Python's stack. Lucene's parser recurses too; its limit is Java's stack.
+MAXIMUM_DEPTH = 60
 HIGHEST_INTEGER = 2**31 - 1
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 PREDEFINED = {
