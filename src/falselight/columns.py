@@ -26,12 +26,35 @@ _PHYSICAL = {
     "float": pa.float32(),
     "boolean": pa.bool_(),
 }
+RESERVED = frozenset({"_seq", "_input", "_record", "_time", "_id", "_index"})
+_DUCKDB = {
+    pa.string(): "VARCHAR",
+    pa.int32(): "INTEGER",
+    pa.int64(): "BIGINT",
+    pa.uint64(): "UBIGINT",
+    pa.float32(): "FLOAT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.binary(): "BLOB",
+}
 _WHOLE = frozenset({"long"}) | DATE_TYPES
 
 
 def physical_type(kind: str) -> pa.DataType | None:
     """The Arrow type of one value of an Elasticsearch type, or None for a type that has no column."""
     return _PHYSICAL.get(kind)
+
+
+def duckdb_type(kind: pa.DataType) -> str:
+    """How DuckDB names the type of a physical column."""
+    if pa.types.is_list(kind):
+        return duckdb_type(kind.value_type) + "[]"
+    return _DUCKDB[kind]
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a field of this name would take the place of a column that the table itself needs."""
+    return name in RESERVED or name.endswith(("#ip", "#order"))
 
 
 def physical(

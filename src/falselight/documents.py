@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from falselight import timestamps
 from falselight import values as conversions
-from falselight.columns import physical, physical_type
+from falselight.columns import is_reserved, physical, physical_type
 from falselight.ecs.schema import Field, Schema, column
 
 Strings = Literal["text", "keyword"]
@@ -214,7 +214,7 @@ class Collector:
     def _open(self, name: str, value: Any) -> _Slot | None:
         """The slot of a field at its first value, None while it is unmapped (a null maps nothing)."""
         known = self.schema.find(name)
-        blocked = name in self.schema.aliases or name in self._objects
+        blocked = name in self.schema.aliases or name in self._objects or is_reserved(name)
         blocked = blocked or any(_is_scalar(self.schema.find(above)) for above in _above(name))
         if known is None and not blocked:
             if not self._dynamic:

@@ -20,29 +20,236 @@ value is NULL. Beside the fields each row has ``_seq`` BIGINT (ingest position f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import shutil
+import tempfile
+import weakref
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from falselight.ecs.schema import Schema
+from falselight.columns import duckdb_type, is_reserved, physical
+from falselight.documents import KEYWORD_LIMIT, METADATA, TIMESTAMP, subfields
+from falselight.ecs.schema import Field, Schema, column
 
 
 @dataclass(frozen=True)
 class Input:
-    """One file that was read. sha256 and size are of the file's bytes; member is the path inside an archive."""
+    """One file that was read. sha256 and size are of the file's bytes; member is the path inside an archive. ``kind``
+    is what ``readers.detect`` found."""
 
     path: str
     member: str | None = None
     sha256: str | None = None
     size: int | None = None
+    kind: str | None = None
+
+
+@dataclass
+class Counts:
+    """What became of one input's records: events kept, and records left out by reason."""
+
+    events: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    bytes: int = 0
 
 
 @dataclass
 class EventTable:
-    """Events in DuckDB. ``name`` is the table or view; schema tells for each field whether it is filled and many."""
+    """Events in DuckDB. ``name`` is the table or view; schema tells for each field whether it is filled and many.
+    ``counts`` runs beside ``inputs``; ``malformed`` counts the values that their field's type rejected, by field."""
 
     connection: duckdb.DuckDBPyConnection
     schema: Schema
     name: str = "events"
     inputs: list[Input] = field(default_factory=list)
     rows: int = 0
+    counts: list[Counts] = field(default_factory=list)
+    malformed: Counter[str] = field(default_factory=Counter)
+
+
+def connect(
+    memory_limit: str | None = None, temp_directory: str | None = None, threads: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """A private in-memory DuckDB that downloads nothing and spills to a folder of its own, removed with the connection.
+
+    ``memory_limit`` as DuckDB writes it (``4GB``); ``temp_directory`` is where the private folder is made."""
+    spill = tempfile.mkdtemp(prefix="falselight-", dir=temp_directory)
+    settings: dict[str, Any] = {
+        "temp_directory": spill,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    if memory_limit is not None:
+        settings["memory_limit"] = memory_limit
+    if threads is not None:
+        settings["threads"] = threads
+    try:
+        connection = duckdb.connect(":memory:", config=settings)
+    except duckdb.Error:
+        shutil.rmtree(spill, ignore_errors=True)
+        raise
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    return connection
+
+
+class Builder:
+    """Grows an event table from normalised batches (see ``columns``).
+
+    A batch's columns are dotted field names, ``_record`` (int64) and ``_time`` (int64 nanoseconds), optionally ``_id``
+    and ``_index``. Without ``@timestamp`` it is made from ``_time``. A field the schema lacks is mapped by its Arrow type.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, schema: Schema, name: str = "events"
+    ) -> None:
+        self.malformed: Counter[str] = Counter()
+        self._connection = connection
+        self._schema = schema
+        self._name = name
+        self._rows = 0
+        self._types = {"_seq": "BIGINT", "_input": "INTEGER", "_record": "BIGINT", "_time": "BIGINT"}
+        self._filled: dict[str, bool] = {}
+        definition = ", ".join(f"{quoted(key)} {kind}" for key, kind in self._types.items())
+        connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({definition})")
+
+    @property
+    def rows(self) -> int:
+        return self._rows
+
+    @property
+    def schema(self) -> Schema:
+        """The schema as widened so far."""
+        return self._schema
+
+    def adopt(self, schema: Schema) -> None:
+        """Takes over fields that a reader has mapped; those known here keep their types."""
+        added = {entry.name: entry for entry in schema if entry.name not in self._schema}
+        if added:
+            self._schema = self._schema.with_fields(added)
+
+    def append(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> int:
+        """Adds the batch's rows in order; gives how many. A value its field cannot take is null and counted."""
+        if batch.num_rows == 0:
+            return 0
+        arrays = self._system(batch, input_index)
+        for name in batch.schema.names:
+            if name in {"_record", "_time", *METADATA}:
+                continue
+            arrays.update(self._field(name, batch.column(name)))
+        if TIMESTAMP not in batch.schema.names:
+            arrays.update(self._field(TIMESTAMP, _timestamps(batch, self._schema)))
+        self._insert(pa.table(arrays))
+        self._rows += batch.num_rows
+        return int(batch.num_rows)
+
+    def finish(self) -> EventTable:
+        """The table, and the schema with ``filled`` and ``many`` true to it."""
+        truth: Mapping[str, Field] = {
+            entry.name: replace(entry, filled=entry.name in self._filled, many=self._filled.get(entry.name, False))
+            for entry in self._schema
+        }
+        return EventTable(
+            self._connection,
+            self._schema.with_fields(truth),
+            self._name,
+            rows=self._rows,
+            malformed=self.malformed,
+        )
+
+    def _system(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> dict[str, pa.Array]:
+        count = batch.num_rows
+        names = batch.schema.names
+        own = range(self._rows, self._rows + count)
+        arrays: dict[str, pa.Array] = {
+            "_seq": pa.array(own, pa.int64()),
+            "_input": pa.repeat(pa.scalar(input_index, pa.int32()), count),
+            "_record": batch.column("_record") if "_record" in names else pa.array(range(count), pa.int64()),
+            "_time": batch.column("_time") if "_time" in names else pa.nulls(count, pa.int64()),
+        }
+        arrays.update({name: batch.column(name) for name in METADATA if name in names})
+        return arrays
+
+    def _field(self, name: str, values: pa.Array | pa.ChunkedArray) -> dict[str, pa.Array]:
+        if values.null_count == len(values):
+            return {}
+        entry = self._schema.find(name)
+        if entry is None:
+            if is_reserved(name):
+                self.malformed[name] += len(values) - values.null_count
+                return {}
+            entry = _mapped(name, values.type)
+            self._schema = self._schema.with_fields({name: entry})
+        arrays: dict[str, pa.Array] = {}
+        for each in (entry, *subfields(self._schema, entry.name)):
+            made = physical(values, each, self.malformed)
+            if made:
+                many = pa.types.is_list(made[column(each.name)].type)
+                self._filled[each.name] = self._filled.get(each.name, False) or many
+                arrays.update(made)
+        return arrays
+
+    def _insert(self, table: pa.Table) -> None:
+        selected = []
+        for entry in table.schema:
+            kind = duckdb_type(entry.type)
+            known = self._types.get(entry.name)
+            if known is None:
+                self._types[entry.name] = kind
+                self._alter(f"ADD COLUMN {quoted(entry.name)} {kind}")
+            elif kind == known + "[]":
+                self._types[entry.name] = kind
+                self._alter(f"ALTER COLUMN {quoted(entry.name)} TYPE {kind} USING {_wrapped(entry.name)}")
+            own = known is not None and known == kind + "[]"
+            selected.append(f"{_wrapped(entry.name)} AS {quoted(entry.name)}" if own else quoted(entry.name))
+        view = "incoming " + self._name
+        self._connection.register(view, table)
+        try:
+            self._connection.execute(
+                f"INSERT INTO {quoted(self._name)} BY NAME SELECT {', '.join(selected)} FROM {quoted(view)}"
+            )
+        finally:
+            self._connection.unregister(view)
+
+    def _alter(self, change: str) -> None:
+        self._connection.execute(f"ALTER TABLE {quoted(self._name)} {change}")
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _wrapped(name: str) -> str:
+    return f"CASE WHEN {quoted(name)} IS NULL THEN NULL ELSE [{quoted(name)}] END"
+
+
+def _mapped(name: str, kind: pa.DataType) -> Field:
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    if pa.types.is_boolean(kind):
+        return Field(name, "boolean")
+    if kind == pa.uint64():
+        return Field(name, "unsigned_long")
+    if pa.types.is_integer(kind):
+        return Field(name, "long")
+    if pa.types.is_floating(kind):
+        return Field(name, "double")
+    return Field(name, "keyword", ignore_above=KEYWORD_LIMIT)
+
+
+def _timestamps(batch: pa.RecordBatch | pa.Table, schema: Schema) -> pa.Array | pa.ChunkedArray:
+    """``@timestamp`` in the unit of its field, from ``_time``. Arrow's division cuts towards zero, a date floors."""
+    if "_time" not in batch.schema.names:
+        return pa.nulls(batch.num_rows, pa.int64())
+    times = batch.column("_time")
+    entry = schema.find(TIMESTAMP)
+    if entry is not None and entry.type == "date_nanos":
+        return times
+    cut = pc.divide(times, 1_000_000)
+    below = pc.less(pc.subtract(times, pc.multiply(cut, 1_000_000)), 0)
+    return pc.subtract(cut, pc.cast(below, pa.int64()))

@@ -1,0 +1,347 @@
+"""Paths in, byte streams out: files, folders, compressed files and archives, recognised by content, never by name.
+
+Nothing is written to disk under a name that an archive gives. Archives are read to a bounded depth, and what they may
+expand to is bounded, so that a crafted file cannot fill the disk or run for ever.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, Protocol, cast
+
+import zstandard
+
+from falselight.diagnostics import Diagnostic
+from falselight.readers import ABSENT, DAMAGED, EMPTY, TOO_LARGE, UNREADABLE, UNSAFE, Report, fault
+from falselight.store import Input
+
+MAX_DEPTH = 4
+MAX_MEMBERS = 100_000
+MAX_EXPANDED_BYTES = 256 * 2**30
+MAX_EXPANSION_RATIO = 2000
+RATIO_APPLIES_ABOVE = 256 * 2**20
+CHUNK = 1 << 20
+HEAD_BYTES = 1 << 16
+
+_MAGIC = (
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+    (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"),
+)
+UNSAFE_REASON = "is a link, a device or leads out of the archive"
+_DAMAGE = (
+    OSError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, tarfile.TarError, zipfile.BadZipFile,
+    NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
+
+
+class TooLarge(Exception):
+    """Content that expands beyond the limits."""
+
+
+@dataclass
+class Opened:
+    """One plain input. ``stream`` is at its start and is closed when the next one is taken; ``path`` is a real file with
+    the same bytes, if there is one (``local`` makes one); ``label`` names file and member for messages."""
+
+    input: Input
+    stream: BinaryIO
+    path: Path | None
+    outer: BinaryIO
+    label: str
+
+    def position(self) -> int:
+        """How many bytes of the outer file have been read, for progress."""
+        return self.outer.tell()
+
+    def head(self) -> bytes:
+        """The first bytes (up to ``HEAD_BYTES``) of a stream that is still at its start."""
+        return cast(io.BufferedReader, self.stream).peek(HEAD_BYTES)
+
+    @contextmanager
+    def local(self) -> Iterator[Path]:
+        """A real file with the content, temporary if need be; the stream is consumed by that."""
+        if self.path is not None:
+            yield self.path
+            return
+        with tempfile.NamedTemporaryFile(prefix="falselight-") as copy:
+            shutil.copyfileobj(self.stream, copy, CHUNK)
+            copy.flush()
+            yield Path(copy.name)
+
+
+def open_all(paths: Iterable[str | Path], report: Report) -> Iterator[Opened]:
+    """Every plain input under the paths, in their order, a folder's files by the bytes of their paths. What cannot be
+    read is reported once and left out; of a damaged file what comes before the damage is given."""
+    for path, size in files(paths, report):
+        try:
+            with open(path, "rb", HEAD_BYTES) as raw:
+                digest = hashlib.file_digest(cast(io.BufferedReader, raw), "sha256").hexdigest()
+                raw.seek(0)
+                source = Input(str(path), None, digest, size)
+                budget = _Budget(size)
+                yield from _open(raw, raw, source, path, (), budget, report)
+        except OSError as error:
+            report(fault(UNREADABLE, f"{path} cannot be read: {error.strerror or error}", str(path)))
+
+
+def files(paths: Iterable[str | Path], report: Report) -> list[tuple[Path, int]]:
+    """The regular files under the paths, with their sizes."""
+    found: list[tuple[Path, int]] = []
+    for given in paths:
+        path = Path(given)
+        try:
+            mode = path.stat().st_mode
+        except FileNotFoundError:
+            report(fault(ABSENT, f"{path} does not exist", str(path)))
+            continue
+        except (OSError, ValueError) as error:
+            report(fault(UNREADABLE, f"{path} cannot be read: {error}", str(path)))
+            continue
+        if not stat.S_ISDIR(mode):
+            if stat.S_ISREG(mode):
+                found.append((path, path.stat().st_size))
+            else:
+                report(fault(UNREADABLE, f"{path} is neither a file nor a folder", str(path)))
+            continue
+        inside = _folder(path, report)
+        if not inside:
+            report(fault(EMPTY, f"{path} holds no files", str(path)))
+        found.extend(inside)
+    return found
+
+
+def _folder(folder: Path, report: Report) -> list[tuple[Path, int]]:
+    found: list[tuple[Path, int]] = []
+
+    def failed(error: OSError) -> None:
+        report(fault(UNREADABLE, f"{error.filename} cannot be read: {error.strerror}", str(error.filename)))
+
+    for root, folders, names in os.walk(folder, onerror=failed):
+        for name in [*names, *(name for name in folders if os.path.islink(os.path.join(root, name)))]:
+            path = Path(root, name)
+            try:
+                status = path.stat()
+            except OSError as error:
+                report(fault(UNREADABLE, f"{path} cannot be read: {error.strerror}", str(path)))
+                continue
+            if stat.S_ISREG(status.st_mode):
+                found.append((path, status.st_size))
+            else:
+                report(fault(UNSAFE, f"{path} is a link to a folder or a device and was passed over", str(path)))
+    return sorted(found, key=lambda entry: os.fsencode(entry[0]))
+
+
+@dataclass
+class _Budget:
+    """What one outer file may still expand to, over all its members together."""
+
+    size: int
+    expanded: int = 0
+    members: int = 0
+
+    def spend(self, count: int) -> None:
+        self.expanded += count
+        beyond_ratio = self.expanded > RATIO_APPLIES_ABOVE and self.expanded > self.size * MAX_EXPANSION_RATIO
+        if self.expanded > MAX_EXPANDED_BYTES or beyond_ratio:
+            raise TooLarge
+
+    def member(self) -> None:
+        self.members += 1
+        if self.members > MAX_MEMBERS:
+            raise TooLarge
+
+
+class _Reads(Protocol):
+    def read1(self, size: int = -1, /) -> bytes: ...
+
+
+class _Tolerant(io.RawIOBase):
+    """A decompressed stream that ends where the damage begins, and says so once."""
+
+    def __init__(self, inner: _Reads, label: str, path: str, budget: _Budget, report: Report) -> None:
+        self._inner, self._label, self._path, self._budget, self._report = inner, label, path, budget, report
+        self._ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        filled = 0
+        while filled < len(buffer) and not self._ended:
+            try:
+                data = self._inner.read1(len(buffer) - filled)
+                self._budget.spend(len(data))
+            except TooLarge:
+                self._end(_too_large(self._label, self._path))
+            except _DAMAGE as error:
+                self._end(_damaged(self._label, self._path, error))
+            else:
+                self._ended = not data
+                buffer[filled : filled + len(data)] = data
+                filled += len(data)
+        return filled
+
+    def _end(self, diagnostic: Diagnostic) -> None:
+        self._ended = True
+        self._report(diagnostic)
+
+
+class _Zstd:
+    """Zstandard frames, one after another. A stream that ends inside a frame is an error, as it is for gzip. Input goes in
+    by small pieces, because one block of 4 bytes may give 128 KiB."""
+
+    PIECE = 2048
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._pending = b""
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        self._frame: Any = None
+        self._output = b""
+
+    def read1(self, size: int = -1) -> bytes:
+        while not self._output:
+            if self._frame is not None and self._frame.eof:
+                self._pending, self._frame = self._frame.unused_data, None
+            piece = self._pending or self._stream.read(self.PIECE)
+            self._pending = b""
+            if not piece:
+                if self._frame is not None:
+                    raise EOFError("it ends inside a frame")
+                return b""
+            if self._frame is None:
+                self._frame = self._decompressor.decompressobj()
+            self._output = self._frame.decompress(piece)
+        size = len(self._output) if size < 0 else size
+        data, self._output = self._output[:size], self._output[size:]
+        return data
+
+
+def _damaged(label: str, path: str, error: BaseException) -> Diagnostic:
+    reason = str(error) or type(error).__name__
+    return fault(DAMAGED, f"{label} is damaged ({reason}); what could be read before the damage is used", path)
+
+
+def _too_large(label: str, path: str) -> Diagnostic:
+    return fault(
+        TOO_LARGE, f"{label} expands beyond the limits; the rest of it is left out", path,
+        help=f"at most {MAX_EXPANDED_BYTES >> 30} GiB, {MAX_EXPANSION_RATIO} times the file and {MAX_MEMBERS} members; "
+        "unpack a trusted archive yourself and give its folder",
+    )  # fmt: skip
+
+
+def _open(
+    stream: BinaryIO, outer: BinaryIO, source: Input, path: Path | None, members: tuple[str, ...], budget: _Budget,
+    report: Report, depth: int = 0,
+) -> Iterator[Opened]:  # fmt: skip
+    """The plain inputs in a buffered stream; recursion follows the nesting."""
+    label = source.path if not members else f"{source.path}!{'!'.join(members)}"
+    kind = container(cast(io.BufferedReader, stream).peek(HEAD_BYTES))
+    if kind is None:
+        member = "!".join(members) or None
+        yield Opened(Input(source.path, member, source.sha256, source.size), stream, path, outer, label)
+        return
+    if depth >= MAX_DEPTH:
+        report(fault(TOO_LARGE, f"{label} is nested more than {MAX_DEPTH} containers deep; it is left out", source.path))
+        return
+    try:
+        if kind in {"zip", "tar"}:
+            inside = _zip(stream, budget) if kind == "zip" else _tar(stream, budget)
+        else:
+            inside = iter([("", _decompressed(kind, stream), None)])
+        for name, reads, problem in inside:
+            full = f"{label}!{name}" if name else label
+            if problem is not None or reads is None:
+                report(fault(UNSAFE, f"{full} {problem}; it is left out", source.path))
+                continue
+            tolerant = io.BufferedReader(_Tolerant(reads, full, source.path, budget, report), HEAD_BYTES)
+            chain = (*members, name) if name else members
+            yield from _open(cast(BinaryIO, tolerant), outer, source, None, chain, budget, report, depth + 1)
+    except TooLarge:
+        report(_too_large(label, source.path))
+    except _DAMAGE as error:
+        report(_damaged(label, source.path, error))
+
+
+def container(head: bytes) -> str | None:
+    """What kind of container begins with these bytes, or None for plain content."""
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    return "tar" if head[257:262] == b"ustar" else None
+
+
+def _decompressed(kind: str, stream: BinaryIO) -> _Reads:
+    if kind == "gzip":
+        return gzip.GzipFile(fileobj=stream)
+    if kind == "bzip2":
+        return bz2.BZ2File(stream)
+    if kind == "xz":
+        return lzma.LZMAFile(stream)
+    return _Zstd(stream)
+
+
+Member = tuple[str, _Reads | None, str | None]
+
+
+def _zip(stream: BinaryIO, budget: _Budget) -> Iterator[Member]:
+    with ExitStack() as stack:
+        whole = stream
+        if not stream.seekable():
+            whole = stack.enter_context(tempfile.TemporaryFile(prefix="falselight-"))
+            shutil.copyfileobj(stream, whole, CHUNK)
+        archive = stack.enter_context(zipfile.ZipFile(whole))
+        for info in sorted(archive.infolist(), key=lambda entry: entry.filename.encode("utf-8", "surrogateescape")):
+            budget.member()
+            if info.is_dir():
+                continue
+            if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG} or _escapes(info.filename):
+                yield info.filename, None, UNSAFE_REASON
+            elif info.flag_bits & 1:
+                yield info.filename, None, "is encrypted"
+            else:
+                try:
+                    inner = archive.open(info)
+                except _DAMAGE as error:
+                    yield info.filename, None, f"is damaged ({error})"
+                    continue
+                with inner:
+                    yield info.filename, cast(_Reads, inner), None
+
+
+def _tar(stream: BinaryIO, budget: _Budget) -> Iterator[Member]:
+    mode: Literal["r:", "r|"] = "r:" if stream.seekable() else "r|"
+    with tarfile.open(fileobj=stream, mode=mode) as archive:
+        for info in archive:
+            budget.member()
+            if info.isdir():
+                continue
+            inner = archive.extractfile(info) if info.isreg() and not _escapes(info.name) else None
+            if inner is None:
+                yield info.name, None, UNSAFE_REASON
+            else:
+                yield info.name, cast(_Reads, inner), None
+
+
+def _escapes(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return name.startswith(("/", "\\")) or ".." in parts or "\0" in name or parts[0].endswith(":")
