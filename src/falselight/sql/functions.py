@@ -35,7 +35,8 @@ class Call:
     arithmetic: str | None = None
     text: bool = False
     defaults: tuple[str, ...] = ()
-    flag: bool = False
+    folds: tuple[int, ...] = ()
+    searched: bool = False
     result: str | None = None
 
 
@@ -49,7 +50,7 @@ def _tables() -> dict[str, Any]:
 def calls() -> dict[str, Call]:
     """How each registered function is called, by its canonical name."""
     return {
-        name: Call(**{**entry, "defaults": tuple(entry.get("defaults", ()))})
+        name: Call(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
         for name, entry in _tables()["calls"].items()
     }
 
@@ -110,8 +111,10 @@ def call(name: str, arguments: Sequence[str], types: Sequence[str], insensitive:
         return _bound(f"{way.arithmetic}_{arithmetic_kind(types)}", given)
     missing = len(signature.parameters) - len(given)
     given += way.defaults[len(way.defaults) - missing :] if missing else ()
-    if way.flag:
-        given.append("TRUE" if insensitive else "FALSE")
+    if way.searched:
+        given.insert(0, given[0])
+    if insensitive:
+        given = [f"eql_lower({one})" if position in way.folds else one for position, one in enumerate(given)]
     return _bound(str(way.macro), given)
 
 
@@ -143,7 +146,9 @@ def arithmetic_kind(types: Sequence[str]) -> str:
 @cache
 def _repeated(macro: str) -> tuple[bool, ...]:
     """Which parameters a macro's SQL names more than once."""
-    entry = _tables()["macros"][macro]
+    entry = _tables()["macros"].get(macro)
+    if entry is None:
+        return (False,) * 9
     return tuple(len(re.findall(rf"\b{name}\b", entry["sql"])) > 1 for name in entry["parameters"])
 
 
