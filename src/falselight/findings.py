@@ -1,0 +1,245 @@
+"""Findings: what a rule's matches say about one host and one server, as an ECS document.
+
+Overlapping windows of a sequence are one finding per join key. An event query gives a finding for every event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from falselight.ecs.schema import DATE_TYPES, Field, Schema, column
+from falselight.engines import duckdb as engine
+from falselight.plan import nodes
+from falselight.plan.dates import iso
+from falselight.rebuild import place
+from falselight.rules import Rule
+from falselight.sql import emit
+from falselight.sql.spelling import name
+from falselight.sql.stages import key_names
+from falselight.store import EventTable
+
+DETAILS = (
+    "host.name",
+    "source.ip",
+    "destination.ip",
+    "destination.domain",
+    "destination.port",
+    "process.name",
+    "user.name",
+    "dns.question.name",
+)
+MOST_EVIDENCE = 1000
+MILLISECOND = 1_000_000
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Where an event came from: index of its input, and the number of its record there (from 0)."""
+
+    input: int
+    record: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One finding. Times are epoch nanoseconds. ``events`` counts all matching events of the key, in a window or not;
+    ``evidence`` refers to the first of them (at most ``MOST_EVIDENCE``) in order of time. ``details`` holds all values
+    seen, by ECS field. ``raw_keys`` are the keys in the form of their columns."""
+
+    rule: Rule
+    kind: str
+    keys: dict[str, Any]
+    windows: int
+    events: int
+    first_seen: int
+    last_seen: int
+    details: dict[str, list[Any]]
+    evidence: tuple[Reference, ...]
+    inputs: tuple[dict[str, Any], ...] = field(repr=False)
+    raw_keys: tuple[Any, ...] = ()
+
+    @property
+    def severity(self) -> str:
+        return self.rule.severity
+
+    @property
+    def risk(self) -> int:
+        return self.rule.risk_score
+
+    @property
+    def hosts(self) -> list[str]:
+        return self.details.get("host.name", [])
+
+    @property
+    def servers(self) -> list[str]:
+        """Addresses, or names where no address is known."""
+        return self.details.get("destination.ip", []) or self.domains
+
+    @property
+    def domains(self) -> list[str]:
+        return self.details.get("destination.domain", []) or self.details.get("dns.question.name", [])
+
+    @property
+    def processes(self) -> list[str]:
+        return self.details.get("process.name", [])
+
+    @property
+    def ports(self) -> list[int]:
+        return self.details.get("destination.port", [])
+
+    def to_document(self) -> dict[str, Any]:
+        """The finding as a nested ECS document (specs/findings.md)."""
+        document: dict[str, Any] = {
+            "@timestamp": iso(self.last_seen),
+            "event": {"kind": "alert"},
+            "rule": {"id": self.rule.id, "name": self.rule.name},
+        }
+        threat = threat_fields(self.rule.threat)
+        if threat:
+            document["threat"] = threat
+        for ecs_field, values in self.details.items():
+            if values:
+                place(document, ecs_field, values[0] if len(values) == 1 and ecs_field not in ALWAYS_LISTS else values)
+        document["falselight"] = {
+            "kind": self.kind,
+            "severity": self.severity,
+            "risk": self.risk,
+            "keys": self.keys,
+            "windows": self.windows,
+            "events": self.events,
+            "first_seen": iso(self.first_seen),
+            "last_seen": iso(self.last_seen),
+            "evidence": [
+                {**self.inputs[number], "records": [e.record for e in self.evidence if e.input == number]}
+                for number in dict.fromkeys(reference.input for reference in self.evidence)
+            ],
+            "evidence_omitted": self.events - len(self.evidence),
+        }
+        return document
+
+
+ALWAYS_LISTS = frozenset({"process.name", "destination.domain", "destination.port"})
+
+
+def threat_fields(blocks: Sequence[Any]) -> dict[str, Any]:
+    """ATT&CK blocks of a rule as ECS ``threat.*``: lists of ids and names."""
+    tactics, techniques, subtechniques = [], [], []
+    for block in blocks:
+        block = block.model_dump() if hasattr(block, "model_dump") else block
+        tactics.append(block["tactic"])
+        for technique in block.get("technique") or []:
+            techniques.append(technique)
+            subtechniques.extend(technique.get("subtechnique") or [])
+    if not tactics:
+        return {}
+    threat: dict[str, Any] = {"framework": "MITRE ATT&CK", "tactic": _names(tactics)}
+    if techniques:
+        threat["technique"] = _names(techniques)
+        if subtechniques:
+            threat["technique"]["subtechnique"] = _names(subtechniques)
+    return threat
+
+
+def _names(entries: list[dict[str, Any]]) -> dict[str, list[str]]:
+    unique = list({entry["id"]: entry for entry in entries}.values())
+    return {"id": [entry["id"] for entry in unique], "name": [entry["name"] for entry in unique]}
+
+
+def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> Iterator[Finding]:
+    """The findings of one rule. names: the join keys as the query names them.
+
+    Sequences are grouped by key inside the engine; only what a finding shows leaves it."""
+    if isinstance(plan, nodes.SequencePlan):
+        keys = engine.arrow(table, emit.per_key(plan, table.name))
+        members = emit.stage_events(plan, table.name)
+    else:
+        keys, members = _singly(plan, table)
+    if keys.num_rows == 0:
+        return
+    keys = keys.append_column("id", pa.array(range(keys.num_rows), pa.int64()))
+    columns = key_names(plan.stages[0]) if not isinstance(plan, nodes.EventPlan) else []
+    inputs = tuple(_input(entry) for entry in table.inputs)
+    with engine.registered(table, "found", keys):
+        rows = engine.execute(table, _details_sql(plan, table, members, columns)).fetchall()
+    fields = _detail_fields(table.schema)
+    for number, windows, events, first, last, sources, records, *values in rows:
+        row = keys.slice(number, 1).to_pylist()[0]
+        yield Finding(
+            rule,
+            "alert",
+            {key: _shown(plan, at, row[col]) for at, (key, col) in enumerate(zip(names, columns, strict=True))},
+            windows,
+            events,
+            first,
+            last,
+            {entry.name: value for entry, value in zip(fields, values, strict=True) if value},
+            tuple(Reference(source, record) for source, record in zip(sources, records, strict=True)),
+            inputs,
+            tuple(row[key] for key in columns),
+        )
+
+
+def _singly(plan: nodes.EventPlan | nodes.SamplePlan, table: EventTable) -> tuple[pa.Table, str]:
+    """Matches that are findings one by one: every event of an event query, every sample with its documents."""
+    if isinstance(plan, nodes.EventPlan):
+        found = engine.arrow(table, emit.matches(plan, table.name, None))
+        ones = pa.array([1] * found.num_rows, pa.int64())
+        found = pa.table({"sequences": ones, "event": found.column("s")})
+        return found, "SELECT event AS s, id AS owner FROM found"
+    matches = engine.run(plan, table).sequences
+    columns: dict[str, Any] = {"sequences": pa.array([1] * len(matches), pa.int64())}
+    for at, key in enumerate(key_names(plan.stages[0])):
+        columns[key] = pa.array([match.keys[at] for match in matches])
+    columns["members"] = pa.array([list(match.positions) for match in matches], pa.list_(pa.int64()))
+    return pa.table(columns), "SELECT unnest(members) AS s, id AS owner FROM found"
+
+
+def _detail_fields(schema: Schema) -> list[Field]:
+    return [entry for detail in DETAILS if (entry := schema.find(detail)) is not None and entry.filled]
+
+
+def _details_sql(plan: nodes.Plan, table: EventTable, members: str, columns: list[str]) -> str:
+    """One row for every finding: its number, windows, events, times, evidence, and the values of each detail."""
+    details = []
+    for entry in _detail_fields(table.schema):
+        values = f"list(v.{name(column(entry.name))}) FILTER (v.{name(column(entry.name))} IS NOT NULL)"
+        details.append(f"list_sort(list_distinct({f'flatten({values})' if entry.many else values}))")
+    own = isinstance(plan, nodes.SequencePlan)
+    joined = emit.same_keys("f", "e", columns) if own else "f.id = e.owner"
+    time = "coalesce(v._time, 0)"
+    first = f"[1:{MOST_EVIDENCE}]"
+    listed = ", ".join(
+        [
+            "f.id",
+            "any_value(f.sequences)",
+            "count(*)",
+            f"min({time})",
+            f"max({time})",
+            f"(list(v._input ORDER BY v._time, v._seq)){first}",
+            f"(list(v._record ORDER BY v._time, v._seq)){first}",
+            *details,
+        ]
+    )
+    return (
+        f"SELECT {listed} FROM found f JOIN (SELECT * FROM ({members})) e ON {joined} "
+        f"JOIN {table.name} v ON v._seq = e.s GROUP BY f.id ORDER BY f.id"
+    )
+
+
+def _input(entry: Any) -> dict[str, Any]:
+    known = {"input": entry.path, "member": entry.member, "sha256": entry.sha256}
+    return {key: value for key, value in known.items() if value is not None}
+
+
+def _shown(plan: nodes.Plan, position: int, value: Any) -> Any:
+    """A join key as people read it: dates as ISO 8601."""
+    if isinstance(plan, nodes.EventPlan) or value is None:
+        return value
+    entry = next((stage.keys[position].field for stage in plan.stages if stage.keys[position].field), None)
+    if entry is None or entry.type not in DATE_TYPES:
+        return value
+    return iso(value if entry.type == "date_nanos" else value * MILLISECOND)

@@ -1,0 +1,153 @@
+"""Elasticsearch query DSL, as far as rules and exceptions use it, as a predicate beside the query's own condition."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+from falselight.diagnostics import Diagnostic, EqlError, Severity
+from falselight.ecs.schema import EXACT_STRING_TYPES, Field, Schema
+from falselight.eql import patterns, typed
+from falselight.eql.resolver import constant_type
+from falselight.plan import nodes
+from falselight.plan.literals import Literals
+from falselight.source import Source, Span
+
+RANGES = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+NOWHERE = Span(0, 0)
+
+
+def restrict(plan: nodes.Plan, predicate: nodes.Predicate) -> nodes.Plan:
+    """The plan over the events that satisfy the predicate: every stage, ``until`` and missing events alike."""
+    if isinstance(plan, nodes.EventPlan):
+        return replace(plan, predicate=nodes.And((predicate, plan.predicate)))
+    stages = tuple(replace(stage, predicate=nodes.And((predicate, stage.predicate))) for stage in plan.stages)
+    if isinstance(plan, nodes.SamplePlan) or plan.until is None:
+        return replace(plan, stages=stages)
+    until = replace(plan.until, predicate=nodes.And((predicate, plan.until.predicate)))
+    return replace(plan, stages=stages, until=until)
+
+
+def parse(query: Any, schema: Schema) -> nodes.Predicate:
+    """A query, or a list of queries that all must hold. Raises ``EqlError`` (E0302) naming what is not supported."""
+    return _Reader(schema, Literals(Source("", "filter"))).read(query)
+
+
+class _Reader:
+    def __init__(self, schema: Schema, literals: Literals) -> None:
+        self.schema = schema
+        self.literals = literals
+
+    def read(self, query: Any) -> nodes.Predicate:
+        if isinstance(query, list):
+            return nodes.And(tuple(self.read(each) for each in query))
+        if not isinstance(query, Mapping) or len(query) != 1:
+            _refuse("a query is an object with one key")
+        kind, body = next(iter(query.items()))
+        reader = getattr(self, f"_{kind}", None) if kind in SUPPORTED else None
+        if reader is None:
+            _refuse(f"[{kind}] queries are not supported; known are {', '.join(sorted(SUPPORTED))}")
+        result: nodes.Predicate = reader(body)
+        return result
+
+    def _match_all(self, body: Any) -> nodes.Predicate:
+        return nodes.ALWAYS
+
+    def _match_none(self, body: Any) -> nodes.Predicate:
+        return nodes.NEVER
+
+    def _bool(self, body: Any) -> nodes.Predicate:
+        unknown = set(body) - {"must", "filter", "should", "must_not", "minimum_should_match", "boost"}
+        if unknown:
+            _refuse(f"[bool] has unknown parts: {', '.join(sorted(unknown))}")
+        required = [self.read(each) for part in ("must", "filter") for each in _list(body.get(part))]
+        required += [nodes.Not(self.read(each)) for each in _list(body.get("must_not"))]
+        should = [self.read(each) for each in _list(body.get("should"))]
+        needed = body.get("minimum_should_match", 0 if body.get("must") or body.get("filter") else 1)
+        if needed not in (0, 1, "0", "1"):
+            _refuse("[minimum_should_match] above 1 is not supported")
+        if should and int(needed):
+            required.append(nodes.Or(tuple(should)))
+        return nodes.And(tuple(required))
+
+    def _field(self, name: str) -> Field | None:
+        found = self.schema.find(name)
+        if found is not None and found.type not in EXACT_STRING_TYPES and found.exact:
+            found = self.schema.find(found.exact)
+        return found
+
+    def _exists(self, body: Any) -> nodes.Predicate:
+        found = self.schema.find(body["field"])
+        return nodes.Exists(found) if found else nodes.NEVER
+
+    def _term(self, body: Any) -> nodes.Predicate:
+        name, value = _single(body, "value")
+        insensitive = isinstance(next(iter(body.values())), Mapping) and next(iter(body.values())).get("case_insensitive")
+        found = self._field(name)
+        if found is None:
+            return nodes.NEVER
+        if insensitive:
+            return nodes.Like(found, (patterns.escape(str(value)),), True)
+        return self.literals.equal(found, (_constant(value),))
+
+    def _match_phrase(self, body: Any) -> nodes.Predicate:
+        name, value = _single(body, "query")
+        found = self._field(name)
+        return self.literals.equal(found, (_constant(value),)) if found else nodes.NEVER
+
+    def _match(self, body: Any) -> nodes.Predicate:
+        return self._match_phrase(body)
+
+    def _terms(self, body: Any) -> nodes.Predicate:
+        (name, values), *_ = [(key, value) for key, value in body.items() if key != "boost"]
+        found = self._field(name)
+        return self.literals.equal(found, tuple(map(_constant, values))) if found and values else nodes.NEVER
+
+    def _range(self, body: Any) -> nodes.Predicate:
+        (name, bounds), *_ = body.items()
+        found = self._field(name)
+        if found is None:
+            return nodes.NEVER
+        unknown = set(bounds) - {*RANGES, "format", "boost"}
+        if unknown:
+            _refuse(f"[range] has unknown parts: {', '.join(sorted(unknown))}")
+        if "format" in bounds:
+            found = replace(found, format=bounds["format"])
+        return nodes.And(
+            tuple(self.literals.range(found, RANGES[key], _constant(bounds[key])) for key in RANGES if key in bounds)
+        )
+
+    def _prefix(self, body: Any) -> nodes.Predicate:
+        name, value = _single(body, "value")
+        found = self._field(name)
+        return nodes.Like(found, (patterns.escape(str(value)) + "*",), False) if found else nodes.NEVER
+
+    def _wildcard(self, body: Any) -> nodes.Predicate:
+        name, value = _single(body, "value")
+        options = body[name] if isinstance(body[name], Mapping) else {}
+        found = self._field(name)
+        text = patterns.lucene_wildcard(str(options.get("wildcard", value)))
+        return nodes.Like(found, (text,), bool(options.get("case_insensitive"))) if found else nodes.NEVER
+
+
+SUPPORTED = frozenset(
+    {"match_all", "match_none", "bool", "exists", "term", "terms", "match_phrase", "match", "range", "prefix", "wildcard"}
+)
+
+
+def _single(body: Any, inner: str) -> tuple[str, Any]:
+    (name, value), *_ = body.items()
+    return name, value.get(inner, value.get("value")) if isinstance(value, Mapping) else value
+
+
+def _constant(value: Any) -> typed.Constant:
+    return typed.Constant(value, constant_type(value), NOWHERE)
+
+
+def _list(value: Any) -> list[Any]:
+    return [] if value is None else value if isinstance(value, list) else [value]
+
+
+def _refuse(what: str) -> NoReturn:
+    raise EqlError([Diagnostic("E0302", Severity.ERROR, f"filter: {what}")])
