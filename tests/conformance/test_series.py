@@ -27,7 +27,7 @@ def series(text: str) -> list[tuple[str, list[list[tuple[str, str, int]]], list[
             (
                 name,
                 [[(key, letter, int(time)) for key, letter, time in TOKEN.findall(line)] for line in stages],
-                [line.split() for line in expected],
+                [[token.rpartition("|")[2] for token in line.split()] for line in expected],
             )
         )
     return specs
