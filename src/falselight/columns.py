@@ -53,8 +53,8 @@ def duckdb_type(kind: pa.DataType) -> str:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether a field of this name would take the place of a column that the table itself needs."""
-    return name in RESERVED or name.endswith(("#ip", "#order"))
+    """Whether no column can have this name: it is empty or holds a NUL, or the table needs the place for a column of its own."""
+    return not name or "\0" in name or name in RESERVED or name.endswith(("#ip", "#order"))
 
 
 def physical(

@@ -22,6 +22,9 @@ Strings = Literal["text", "keyword"]
 TIMESTAMP = "@timestamp"
 METADATA = ("_id", "_index")
 OPAQUE_TYPES = frozenset({"nested", "flattened", "geo_point", "geo_shape", "binary", "point", "shape"})
+# Elasticsearch's own limits are 20 levels and 1000 fields an index; more fields than this can only be an attack.
+MAX_DEPTH, MAX_FIELDS = 20, 20_000
+BEYOND = f"(fields beyond the first {MAX_FIELDS})"
 # Elastic's data streams map unknown strings to keyword with this limit (ecs@mappings), a plain index to text + .keyword.
 KEYWORD_LIMIT, SUBFIELD_LIMIT = 1024, 256
 
@@ -177,7 +180,7 @@ class Collector:
             known = self.schema.find(name)
             if known is not None and known.type in OPAQUE_TYPES:
                 return
-            if _is_scalar(known) or name in self.schema.aliases:
+            if _is_scalar(known) or name in self.schema.aliases or name.count(".") >= MAX_DEPTH:
                 self._malformed[name] += 1
                 return
             self._objects.add(name)
@@ -221,6 +224,9 @@ class Collector:
                 self._slots[name] = None
                 return None
             if value is None:
+                return None
+            if len(self._slots) >= MAX_FIELDS:
+                self._malformed[BEYOND] += 1
                 return None
             known = dynamic_field(name, value, self._strings)
             added = {name: known}

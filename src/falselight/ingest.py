@@ -1,0 +1,133 @@
+"""Paths in, the event table out: containers are opened, each input recognised, read, normalised and stored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falselight.documents import Collector
+from falselight.ecs.schema import Schema
+from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
+from falselight.readers.detect import Kind, detect
+from falselight.store import Builder, Counts, EventTable, Input, connect
+
+Progress = Callable[[int, int, int], None]
+OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
+_WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
+_JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
+
+
+def read_events(
+    paths: Iterable[str | Path],
+    schema: Schema,
+    *,
+    wanted: frozenset[str] | None = None,
+    since_ns: int | None = None,
+    until_ns: int | None = None,
+    report: Report,
+    progress: Progress | None = None,
+    connection: duckdb.DuckDBPyConnection | None = None,
+) -> EventTable:
+    """All events under the paths. ``wanted`` limits the columns to these fields (and ``@timestamp``); the time range is
+    since ≤ @timestamp < until in epoch nanoseconds. ``progress`` gets bytes done, bytes in all, and events so far.
+    What cannot be read is reported and counted per input in ``EventTable.counts``; nothing here raises for bad input."""
+    ingest = _Ingest(connection or connect(), schema, wanted, report)
+    given = [Path(path) for path in paths]
+    total = sum(size for _, size in containers.files(given, lambda _: None)) if progress is not None else 0
+    done, current = 0, None
+    for opened in containers.open_all(given, report):
+        if current is not None and opened.input.path != current.path:
+            done += current.size or 0
+        current = opened.input
+        for batch in ingest.batches(opened):
+            ingest.append(_within(batch, since_ns, until_ns, ingest.counts[-1].skipped))
+            if progress is not None:
+                progress(min(done + opened.position(), total), total, ingest.builder.rows)
+    if progress is not None:
+        progress(total, total, ingest.builder.rows)
+    return ingest.finish()
+
+
+class _Ingest:
+    """One run: the table being built, and what came of each input."""
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, schema: Schema, wanted: frozenset[str] | None, report: Report
+    ) -> None:
+        self.builder = Builder(connection, schema)
+        self.counts: list[Counts] = []
+        self._inputs: list[Input] = []
+        self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
+        self._report = report
+        self._collector = Collector(schema, strings="keyword", malformed=self.builder.malformed, wanted=self._wanted)
+        self._documents = ndjson.Reader(self._collector, report)
+
+    def batches(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
+        """The normalised batches of one input."""
+        kind = detect(opened.head())
+        self._inputs.append(replace(opened.input, kind=str(kind)))
+        self.counts.append(Counts())
+        if kind in _JSON:
+            yield from self._documents.read(opened.stream, kind, opened.input.path, opened.label)
+            self.counts[-1].skipped.update(self._documents.skipped)
+        elif kind in _WINDOWS:
+            yield from self._windows(opened, kind)
+        else:
+            self.counts[-1].skipped["unknown format"] += 1
+            message = f"{opened.label} is of no format that is known here, and was left out"
+            self._report(fault(UNKNOWN, message, opened.input.path))
+
+    def _windows(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:
+        # Loaded only for such input: the mapping tables and the EVTX parser cost time that other hunts need not pay.
+        from falselight.mappings.apply import apply
+        from falselight.readers import evtx, windows_json
+
+        if kind is Kind.EVTX:
+            with opened.local() as path:
+                for events in evtx.read(path, self._report):
+                    yield apply(events, self._wanted)
+            return
+        numbered = ndjson.raw_lines(opened, kind, self._report, self.counts[-1].skipped)
+        for events in windows_json.read_lines(numbered, self._report):
+            yield apply(events, self._wanted)
+
+    def append(self, batch: pa.RecordBatch | pa.Table) -> None:
+        self.builder.adopt(self._collector.schema)
+        self.counts[-1].events += self.builder.append(batch, len(self.counts) - 1)
+
+    def finish(self) -> EventTable:
+        table = self.builder.finish()
+        table.inputs, table.counts = self._inputs, self.counts
+        return table
+
+
+def _columns_wanted(wanted: frozenset[str], schema: Schema) -> frozenset[str]:
+    """The fields to read: aliases lead to their field, a multi-field to its parent."""
+    names = {entry.name for name in wanted if (entry := schema.find(name)) is not None} | {
+        name for name in wanted if name not in schema
+    }
+    exact = {entry.exact: entry.name for entry in schema if entry.exact is not None}
+    return frozenset(exact.get(name, name) for name in names)
+
+
+def _within(
+    batch: pa.RecordBatch | pa.Table, since_ns: int | None, until_ns: int | None, skipped: Counter[str]
+) -> pa.RecordBatch | pa.Table:
+    if since_ns is None and until_ns is None:
+        return batch
+    times = batch.column("_time")
+    kept = pc.is_valid(times)
+    if since_ns is not None:
+        kept = pc.and_(kept, pc.fill_null(pc.greater_equal(times, since_ns), False))
+    if until_ns is not None:
+        kept = pc.and_(kept, pc.fill_null(pc.less(times, until_ns), False))
+    result = batch.filter(kept)
+    outside = batch.num_rows - result.num_rows - times.null_count
+    skipped.update({reason: count for reason, count in ((OUTSIDE, outside), (UNTIMED, times.null_count)) if count})
+    return result

@@ -1,0 +1,136 @@
+"""What a file holds, told from its first bytes. What is not recognised is ``unknown``, never guessed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any
+
+import orjson
+
+EVTX_MAGIC = b"ElfFile\0"
+BOM = b"\xef\xbb\xbf"
+_LINES_LOOKED_AT = 50
+_SPACE = re.compile(r"[ \t\r\n]*")
+
+
+class Kind(StrEnum):
+    """Framing and content of an input: lines hold one JSON document each."""
+
+    EVTX = "evtx"
+    ECS_LINES = "ecs-lines"
+    ECS_ARRAY = "ecs-array"
+    SOURCE_LINES = "source-lines"
+    SOURCE_ARRAY = "source-array"
+    RESPONSE = "search-response"
+    WINDOWS_LINES = "windows-lines"
+    WINDOWS_ARRAY = "windows-array"
+    UNKNOWN = "unknown"
+
+
+_FRAMED = {
+    "ecs": (Kind.ECS_LINES, Kind.ECS_ARRAY),
+    "source": (Kind.SOURCE_LINES, Kind.SOURCE_ARRAY),
+    "windows": (Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY),
+}
+
+
+def detect(head: bytes) -> Kind:
+    """The kind of an input that begins with these bytes (some 64 KiB; a document may be cut off by their end)."""
+    if head.startswith(EVTX_MAGIC):
+        return Kind.EVTX
+    data = head.removeprefix(BOM).lstrip()
+    array = data.startswith(b"[")
+    for number, document in enumerate(_documents(data, array)):
+        if number == 0 and not array and _is_response(document):
+            return Kind.RESPONSE
+        content = _content(document)
+        if content is not None:
+            return _FRAMED[content][array]
+    return Kind.UNKNOWN
+
+
+def _documents(data: bytes, array: bool) -> Iterator[dict[str, Any]]:
+    if array:
+        yield from _elements(data.decode("utf-8", "replace"))
+        return
+    for line in data.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]:
+        try:
+            document = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(document, dict):
+            yield document
+    if data.startswith(b"{"):
+        yield _leading_pairs(data.decode("utf-8", "replace"), 0)
+
+
+def _elements(text: str) -> Iterator[dict[str, Any]]:
+    decoder = json.JSONDecoder()
+    position = _skip(text, 1)
+    for _ in range(_LINES_LOOKED_AT):
+        try:
+            element, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            if text.startswith("{", position):
+                yield _leading_pairs(text, position)
+            return
+        if isinstance(element, dict):
+            yield element
+        position = _skip(text, position)
+        if not text.startswith(",", position):
+            return
+        position = _skip(text, position + 1)
+
+
+def _leading_pairs(text: str, position: int) -> dict[str, Any]:
+    """The top-level pairs of an object whose end is missing; a value that is cut off is an empty object."""
+    decoder = json.JSONDecoder()
+    pairs: dict[str, Any] = {}
+    position = _skip(text, position + 1)
+    while text.startswith('"', position):
+        try:
+            key, position = decoder.raw_decode(text, position)
+            position = _skip(text, position)
+            if not text.startswith(":", position):
+                return pairs
+            pairs[key] = {}
+            pairs[key], position = decoder.raw_decode(text, _skip(text, position + 1))
+        except (ValueError, RecursionError):
+            return pairs
+        position = _skip(text, position)
+        if not text.startswith(",", position):
+            return pairs
+        position = _skip(text, position + 1)
+    return pairs
+
+
+def _skip(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
+
+
+def _is_response(document: dict[str, Any]) -> bool:
+    return isinstance(document.get("hits"), dict) and ("took" in document or "hits" in document["hits"])
+
+
+def _content(document: dict[str, Any]) -> str | None:
+    if isinstance(document.get("_source"), dict):
+        return "source"
+    if _is_windows(document):
+        return "windows"
+    if "@timestamp" in document or isinstance(document.get("ecs"), dict) or "ecs.version" in document:
+        return "ecs"
+    return None
+
+
+def _is_windows(document: dict[str, Any]) -> bool:
+    # TEMPORARY
+    if importlib.util.find_spec("falselight.readers.windows_json") is None:
+        return False
+    from falselight.readers import windows_json
+
+    return windows_json.recognise(document) is not None

@@ -1,0 +1,186 @@
+"""JSON documents as Elastic ships them: one a line, in an array, or in an answer of ``_search``.
+
+The exact path: every document is parsed and mapped as Elasticsearch's document mapper would (``documents``). A record's
+number is the number of its line, or of its element, from 0.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+
+from falselight.documents import METADATA, Collector
+from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault
+from falselight.readers.containers import Opened
+from falselight.readers.detect import BOM, Kind
+
+BATCH_DOCUMENTS = 20_000
+MAX_LINE_BYTES = 256 << 20
+MAX_WHOLE_BYTES = 4 << 30
+_REPORTED_LINES = 20
+_ARRAYS = frozenset({Kind.ECS_ARRAY, Kind.SOURCE_ARRAY, Kind.WINDOWS_ARRAY})
+
+
+class Unparsable(ValueError):
+    """Bytes that are not one JSON object."""
+
+
+def parse(line: bytes) -> tuple[dict[str, Any], bool]:
+    """One document, and whether it had to be mended: invalid UTF-8 and lone surrogates become replacement characters,
+    since an event must not escape notice by one bad byte. Of duplicate keys the last counts. Raises ``Unparsable``."""
+    mended = False
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        try:
+            loose = json.loads(line.decode("utf-8", "replace"), parse_constant=_refuse)
+            document = orjson.loads(json.dumps(loose, ensure_ascii=False).encode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            raise Unparsable(str(error)) from error
+        mended = True
+    if not isinstance(document, dict):
+        raise Unparsable("not an object")
+    return document, mended
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(name)
+
+
+def lines(stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str]) -> Iterator[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers from 0. A byte-order mark is dropped; a line beyond
+    ``MAX_LINE_BYTES`` is passed over and reported."""
+    number = -1
+    while line := stream.readline(MAX_LINE_BYTES):
+        number += 1
+        if number == 0:
+            line = line.removeprefix(BOM)
+        if len(line) >= MAX_LINE_BYTES and not line.endswith(b"\n"):
+            while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
+                pass
+            skipped["line too long"] += 1
+            report(fault(TOO_LARGE, f"{label}, line {number + 1}: longer than {MAX_LINE_BYTES} bytes", path, record=number))
+        elif not line.isspace() and line:
+            yield number, line
+
+
+def elements(
+    stream: BinaryIO, kind: Kind, path: str, label: str, report: Report, skipped: Counter[str]
+) -> Iterator[tuple[int, Any]]:
+    """The documents of an array or of an answer's hits, with their numbers from 0."""
+    data = stream.read(MAX_WHOLE_BYTES + 1)
+    if len(data) > MAX_WHOLE_BYTES:
+        report(fault(TOO_LARGE, f"{label} is one JSON value of more than {MAX_WHOLE_BYTES >> 30} GiB", path))
+        skipped["too large"] += 1
+        return
+    try:
+        whole = orjson.loads(data.removeprefix(BOM))
+    except orjson.JSONDecodeError as error:
+        report(fault(DAMAGED, f"{label} is not whole JSON: {error}; the documents before the damage are used", path))
+        skipped["not JSON"] += 1
+        yield from enumerate(_salvaged(data.removeprefix(BOM).decode("utf-8", "replace"), kind))
+        return
+    found = whole if kind in _ARRAYS else whole["hits"].get("hits", [])
+    yield from enumerate(found if isinstance(found, list) else [])
+
+
+def _salvaged(text: str, kind: Kind) -> Iterator[Any]:
+    """The elements of a damaged array, up to the damage."""
+    start = text.find("[") if kind in _ARRAYS else text.find("[", text.find('"hits"', text.find('"hits"') + 1))
+    decoder = json.JSONDecoder()
+    position = start + 1
+    while 0 < position < len(text):
+        while position < len(text) and text[position] in " \t\r\n,":
+            position += 1
+        try:
+            element, position = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            return
+        yield element
+
+
+def raw_lines(opened: Opened, kind: Kind, report: Report, skipped: Counter[str]) -> Iterator[tuple[int, bytes]]:
+    """The documents of a line or array input as bytes, one JSON document each."""
+    path, label = opened.input.path, opened.label
+    if kind in _ARRAYS:
+        for number, element in elements(opened.stream, kind, path, label, report, skipped):
+            yield number, orjson.dumps(element)
+    else:
+        yield from lines(opened.stream, path, label, report, skipped)
+
+
+class Reader:
+    """Reads inputs of one run; dynamic mappings last from input to input. ``skipped`` counts records left out."""
+
+    def __init__(self, collector: Collector, report: Report) -> None:
+        self.skipped: Counter[str] = Counter()
+        self._collector = collector
+        self._report = report
+
+    def read(self, stream: BinaryIO, kind: Kind, path: str, label: str) -> Iterator[pa.Table]:
+        """Normalised batches with ``_record`` and ``_time``."""
+        self.skipped = Counter()
+        if kind in {Kind.ECS_LINES, Kind.SOURCE_LINES}:
+            numbered = self._parsed(lines(stream, path, label, self._report, self.skipped), path, label)
+        else:
+            numbered = self._objects(elements(stream, kind, path, label, self._report, self.skipped), path, label)
+        if kind not in {Kind.ECS_LINES, Kind.ECS_ARRAY}:
+            numbered = ((number, _unwrapped(document)) for number, document in numbered)
+        yield from self.batches(numbered)
+
+    def batches(self, numbered: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[pa.Table]:
+        """Numbered documents as normalised batches."""
+        records: list[int] = []
+        for number, document in numbered:
+            self._collector.add(document)
+            records.append(number)
+            if len(records) >= BATCH_DOCUMENTS:
+                yield self._take(records)
+                records = []
+        if records:
+            yield self._take(records)
+
+    def _take(self, records: list[int]) -> pa.Table:
+        return self._collector.take().append_column("_record", pa.array(records, pa.int64()))
+
+    def _parsed(
+        self, numbered: Iterator[tuple[int, bytes]], path: str, label: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
+        mended = 0
+        for number, line in numbered:
+            try:
+                document, was_mended = parse(line)
+            except Unparsable as error:
+                self._skip(number, f"{label}, line {number + 1} is not a JSON object: {error}", path)
+                continue
+            mended += was_mended
+            yield number, document
+        if mended:
+            message = f"{label}: {mended} lines hold bytes that are no valid UTF-8; these are shown as replacement characters"
+            self._report(fault("W0511", message, path))
+
+    def _objects(self, numbered: Iterator[tuple[int, Any]], path: str, label: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        for number, element in numbered:
+            if isinstance(element, dict):
+                yield number, element
+            else:
+                self._skip(number, f"{label}, element {number} is not a JSON object", path)
+
+    def _skip(self, number: int, message: str, path: str) -> None:
+        self.skipped["not JSON"] += 1
+        if self.skipped["not JSON"] < _REPORTED_LINES:
+            self._report(fault(NOT_JSON, message, path, record=number))
+        elif self.skipped["not JSON"] == _REPORTED_LINES:
+            self._report(fault(NOT_JSON, f"{message}; further lines like it are only counted", path, record=number))
+
+
+def _unwrapped(hit: dict[str, Any]) -> dict[str, Any]:
+    """The source of a hit, with the hit's ``_id`` and ``_index``."""
+    source = hit.get("_source")
+    document = dict(source) if isinstance(source, dict) else {}
+    return {**document, **{name: hit[name] for name in METADATA if name in hit}}
