@@ -21,6 +21,7 @@ def matches(given_patterns: list[str], value: str, insensitive: bool = False) ->
 
 def model(pattern: str, value: str) -> bool:
     """Positions of the pattern that the value so far may have reached."""
+
     def closed(places: set[int]) -> set[int]:
         for place in sorted(places):
             while place < len(pattern) and pattern[place] == "*":

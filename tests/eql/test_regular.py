@@ -178,6 +178,7 @@ def test_literal() -> None:
 
 
 ATOMS = st.sampled_from(["a", "b", "K", ".", "[ab]", "[^a]", "#", "@", "()", '"a"', "é", "<1-12>", "\\d", "\\."])
+COUNTS = st.sampled_from(["?", "*", "+", "{2}", "{1,3}", "{2,}"])
 PATTERNS = st.recursive(
     ATOMS,
     lambda inner: st.one_of(
@@ -185,7 +186,7 @@ PATTERNS = st.recursive(
         st.tuples(inner, inner).map(lambda two: f"({two[0]}|{two[1]})"),
         st.tuples(inner, inner).map(lambda two: f"({two[0]}&{two[1]})"),
         inner.map(lambda one: f"~({one})"),
-        st.tuples(inner, st.sampled_from(["?", "*", "+", "{2}", "{1,3}", "{2,}"])).map(lambda two: f"({two[0]}){two[1]}"),
+        st.tuples(inner, COUNTS).map(lambda two: f"({two[0]}){two[1]}"),
     ),
     max_leaves=6,
 )
@@ -205,7 +206,7 @@ def test_as_the_model(pattern: str, values: list[str], insensitive: bool) -> Non
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet="ab()[]{}<>|&~@#?*+.,-^$\\\"1dw\n", max_size=12))
+@given(st.text(alphabet='ab()[]{}<>|&~@#?*+.,-^$\\"1dw\n', max_size=12))
 def test_any_text_is_translated_or_refused(pattern: str) -> None:
     try:
         translation = regular.translate(pattern, True)

@@ -21,11 +21,14 @@ SHARED = Path(os.environ.get("FALSELIGHT_SHARED", Path(__file__).resolve().paren
 CONFORMANCE = SHARED / "conformance" / "functions.toml"
 CONNECTION = duckdb.connect()
 functions.install(CONNECTION)
-CONNECTION.execute("CREATE TEMP TABLE arguments (s VARCHAR, p VARCHAR, q VARCHAR, a BIGINT, b BIGINT, x DOUBLE, y DOUBLE)")
+CONNECTION.execute("CREATE TEMP TABLE arguments (s TEXT, p TEXT, q TEXT, a BIGINT, b BIGINT, x DOUBLE, y DOUBLE)")
 
 TEXTS = st.text(alphabet="abAB\u00e9\u0130\U0001f600\n.", max_size=6)
+LEFTS = st.text(alphabet="aAbB\u00e9\U0001f600", max_size=2)
+RIGHTS = st.text(alphabet="aAbB.", max_size=2)
 OFFSETS = st.one_of(st.none(), st.integers(-9, 9))
-LONGS = st.one_of(st.integers(-5, 5), st.sampled_from([2**63 - 1, -(2**63), 2**31, -(2**31)]), st.integers(-(2**63), 2**63 - 1))
+EXTREMES = st.sampled_from([2**63 - 1, -(2**63), 2**31, -(2**31)])
+LONGS = st.one_of(st.integers(-5, 5), EXTREMES, st.integers(-(2**63), 2**63 - 1))
 
 
 def value(sql: str, *arguments: Any) -> Any:
@@ -59,7 +62,7 @@ def on_columns(sql: str, **columns: Any) -> Any:
     return row[0]
 
 
-# -- models: a text as Java sees it is a list of UTF-16 units -----------------------------------------------------------
+# -- models: a text as Java sees it is a list of UTF-16 units ----------------------------------------------------------
 
 
 def units(text: str) -> list[int]:
@@ -112,7 +115,7 @@ def java_long(result: int) -> int | None:
     return result if -(2**63) <= result < 2**63 else None
 
 
-# -- tests --------------------------------------------------------------------------------------------------------------
+# -- tests -------------------------------------------------------------------------------------------------------------
 
 
 def test_every_function_has_a_call_but_cidr_match() -> None:
@@ -263,9 +266,15 @@ def test_one_bad_value_does_not_end_a_query() -> None:
 def test_nested_calls_stay_small() -> None:
     sql = "s"
     for _ in range(12):
-        sql = functions.call("substring", [functions.call("concat", [sql, "'x'"], ["keyword"] * 2), "1"], ["keyword", "long"])
+        joined = functions.call("concat", [sql, "'x'"], ["keyword"] * 2)
+        sql = functions.call("substring", [joined, "1"], ["keyword", "long"])
     assert len(sql) < 4_000
     assert on_columns(sql, s="abcdef") == ("abcdef" + "x" * 12)[12:]
+    joined = functions.call("concat", ["s"] * 20, ["keyword"] * 20)
+    for name, others in (("indexOf", ["p"]), ("between", ["p", "q"]), ("length", []), ("number", [])):
+        sql = functions.call(name, [joined, *others], ["keyword"] * (1 + len(others)), name in ("indexOf", "between"))
+        assert sql.count(joined) == (2 if name == "between" else 1) and sql.startswith("list_transform")
+        on_columns(sql, s="A\U0001f600", p="\U0001f600", q="a")
 
 
 def test_lower_case_of_a_final_sigma() -> None:
@@ -293,9 +302,10 @@ def test_substring_and_length(text: str, start: int | None, end: int | None) -> 
 
 
 @settings(max_examples=150, deadline=None)
-@given(TEXTS, st.text(alphabet="aAbB\u00e9\U0001f600", max_size=2), st.text(alphabet="aAbB.", max_size=2), st.booleans(), st.booleans())
+@given(TEXTS, LEFTS, RIGHTS, st.booleans(), st.booleans())
 def test_between(text: str, left: str, right: str, greedy: bool, insensitive: bool) -> None:
-    sql = functions.call("between", ["s", "p", "q", "TRUE" if greedy else "FALSE"], ["keyword"] * 3 + ["boolean"], insensitive)
+    arguments = ["s", "p", "q", "TRUE" if greedy else "FALSE"]
+    sql = functions.call("between", arguments, ["keyword"] * 3 + ["boolean"], insensitive)
     assert on_columns(sql, s=text, p=left, q=right) == java_between(text, left, right, greedy, insensitive)
 
 
@@ -334,7 +344,7 @@ def test_doubles(x: float, y: float) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.one_of(LONGS.map(str), st.floats(allow_nan=False).map(repr), st.text(alphabet="0123456789.eE+-x ", max_size=8)))
+@given(LONGS.map(str) | st.floats(allow_nan=False).map(repr) | st.text(alphabet="0123456789.eE+-x ", max_size=8))
 def test_number_in_base_ten(text: str) -> None:
     plain = re.fullmatch(r"[\x00-\x20]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[\x00-\x20]*", text)
     expected = float(plain[1]) if plain else math.inf if text == "inf" else None

@@ -21,8 +21,7 @@ from falselight.eql import functions
 from falselight.sql import spelling
 
 NULL = "null"
-SQL_NULL = "NULL"
-# An argument longer than this is evaluated once and named: macros repeat their arguments, and nesting would multiply.
+# An argument longer than this is evaluated once, under a name: macros repeat their arguments; nested they multiply.
 LONGEST_REPEATED = 160
 _NAMES = re.compile(r"\beql_[a-z_]+")
 
@@ -50,7 +49,15 @@ def _tables() -> dict[str, Any]:
 def calls() -> dict[str, Call]:
     """How each registered function is called, by its canonical name."""
     return {
-        name: Call(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+        name: Call(
+            macro=entry.get("macro"),
+            arithmetic=entry.get("arithmetic"),
+            text=entry.get("text", False),
+            defaults=tuple(entry.get("defaults", ())),
+            folds=tuple(entry.get("folds", ())),
+            searched=entry.get("searched", False),
+            result=entry.get("result"),
+        )
         for name, entry in _tables()["calls"].items()
     }
 
@@ -145,22 +152,28 @@ def arithmetic_kind(types: Sequence[str]) -> str:
 
 @cache
 def _repeated(macro: str) -> tuple[bool, ...]:
-    """Which parameters a macro's SQL names more than once."""
+    """Which parameters a macro's own SQL names more than once."""
     entry = _tables()["macros"].get(macro)
     if entry is None:
-        return (False,) * 9
+        return (False,) * len(calls())
     return tuple(len(re.findall(rf"\b{name}\b", entry["sql"])) > 1 for name in entry["parameters"])
 
 
+def _evaluated_once(macro: str, position: int, argument: str) -> bool:
+    """Whether the argument is to be named: it is costly, and the macro, or one that it hands it to, repeats it."""
+    if _repeated(macro)[position]:
+        return len(argument) > LONGEST_REPEATED or argument.startswith("eql_lower(")
+    return len(argument) > LONGEST_REPEATED and len(_uses().get(macro, ())) > 1
+
+
 def _bound(macro: str, arguments: list[str]) -> str:
-    """A macro's call, in which long arguments are evaluated once."""
-    repeated = _repeated(macro)
-    long = [at for at, argument in enumerate(arguments) if repeated[at] and len(argument) > LONGEST_REPEATED]
-    if not long:
+    """A macro's call, in which costly arguments are evaluated once."""
+    named = [position for position, argument in enumerate(arguments) if _evaluated_once(macro, position, argument)]
+    if not named:
         return f"{macro}({', '.join(arguments)})"
     # Nested names differ, so that none hides another. A column cannot be meant: columns are always quoted.
     depth = max(argument.count("lambda eql_bound_") for argument in arguments)
     bound = f"eql_bound_{depth}"
-    packed = ", ".join(f"a{position} := {arguments[position]}" for position in long)
-    named = [f"{bound}.a{position}" if position in long else argument for position, argument in enumerate(arguments)]
-    return f"list_transform([struct_pack({packed})], lambda {bound}: {macro}({', '.join(named)}))[1]"
+    packed = ", ".join(f"a{position} := {arguments[position]}" for position in named)
+    given = [f"{bound}.a{position}" if position in named else argument for position, argument in enumerate(arguments)]
+    return f"list_transform([struct_pack({packed})], lambda {bound}: {macro}({', '.join(given)}))[1]"
