@@ -1,0 +1,75 @@
+"""The original records behind a match, read again from the input, after proof that it is still the same file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import evtx
+
+from falselight.diagnostics import Diagnostic, FalselightError
+from falselight.readers import CHANGED, NO_RECORD, containers, fault
+from falselight.readers.detect import Kind, detect
+from falselight.readers.ndjson import elements, lines
+from falselight.store import Input
+
+_LINES = frozenset({Kind.ECS_LINES, Kind.SOURCE_LINES, Kind.WINDOWS_LINES})
+
+
+def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:
+    """The records of these numbers, in the order asked for: a line as its raw bytes without the line break, an element
+    of an array or answer as its document, an EVTX record as the bytes of its XML.
+
+    Raises ``FalselightError``: the file is gone or unreadable (E0501, E0502), its SHA-256 is not the recorded one
+    (E0509), or it holds no such record (E0510)."""
+    diagnostics: list[Diagnostic] = []
+    for opened in containers.open_all([Path(input.path)], diagnostics.append):
+        if input.sha256 is not None and opened.input.sha256 != input.sha256:
+            message = f"{input.path} changed since it was read: its SHA-256 is {opened.input.sha256}, not {input.sha256}"
+            raise FalselightError([fault(CHANGED, message, input.path)])
+        if opened.input.member == input.member:
+            found = _collect(_records(opened), records)
+            missing = [number for number in records if number not in found]
+            if missing:
+                message = f"{opened.label} holds no record {missing[0]}"
+                raise FalselightError([fault(NO_RECORD, message, input.path, record=missing[0])])
+            return [found[number] for number in records]
+    name = input.path if input.member is None else f"{input.path}!{input.member}"
+    raise FalselightError(diagnostics or [fault(NO_RECORD, f"{name} is not in the file any more", input.path)])
+
+
+def _collect(numbered: Iterable[tuple[int, Any]], records: list[int]) -> dict[int, Any]:
+    """The records asked for; reading stops behind the last of them."""
+    asked = set(records)
+    found: dict[int, Any] = {}
+    for number, record in numbered:
+        if number in asked:
+            found[number] = record
+            if len(found) == len(asked):
+                break
+    return found
+
+
+def _records(opened: containers.Opened) -> Iterator[tuple[int, Any]]:
+    kind = detect(opened.head())
+    ignored: Counter[str] = Counter()
+    path = opened.input.path
+    if kind is Kind.EVTX:
+        with opened.local() as file:
+            yield from _evtx(file)
+    elif kind in _LINES:
+        for number, line in lines(opened.stream, path, opened.label, _silent, ignored):
+            yield number, line.rstrip(b"\r\n")
+    elif kind is not Kind.UNKNOWN:
+        yield from elements(opened.stream, kind, path, opened.label, _silent, ignored)
+
+
+def _evtx(path: Path) -> Iterator[tuple[int, bytes]]:
+    for number, record in enumerate(evtx.PyEvtxParser(str(path), number_of_threads=1).records()):
+        yield number, record["data"].encode()
+
+
+def _silent(diagnostic: Diagnostic) -> None:
+    """What was damaged was told when the input was read."""
