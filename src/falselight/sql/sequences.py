@@ -64,7 +64,7 @@ def relations(plan: nodes.SequencePlan, table: str) -> list[Relation]:
         emitter.add("u", stage_relation(plan.until, plan, table, mandatory=False))
     current = _first(emitter, plan.positive[0])
     for number, stage in enumerate(plan.positive[1:], start=1):
-        current = _next(emitter, number, stage, current)
+        current = _next(emitter, number, stage)
     if emitter.timed:
         missing.check(emitter.add, plan, table, current)
     return emitter.relations
@@ -82,32 +82,43 @@ def _first(emitter: _Emitter, stage: nodes.Stage) -> str:
     )
 
 
-def _next(emitter: _Emitter, number: int, stage: nodes.Stage, prefixes: str) -> str:
-    """The prefixes that this stage makes of the prefixes before it."""
-    events = emitter.add(f"s{number}", stage_relation(stage, emitter.plan, emitter.table))
-    ends: list[str] = []
-    if stage.runs > 1:
-        events = _run(emitter, number, stage, events)
-        ends = [f"r{column}" for column in emitter.place]
+def ordered(plan: nodes.SequencePlan, table: str, number: int) -> Relation:
+    """``o<number>``: the events of a stage among prefixes and untils, each with what stands before it (``kind_``, …)."""
+    emitter = _Emitter(plan, table, [])
+    return Relation(f"o{number}", _ordered(emitter, number, plan.positive[number].runs > 1))
+
+
+def _ordered(emitter: _Emitter, number: int, run: bool) -> str:
+    events = f"r{number}" if run else f"s{number}"
+    ends = [f"r{column}" for column in emitter.place] if run else []
     carried = emitter.carried(number)
     parts = [
         _arm(emitter.head, STAGE, ends, carried, events, given=ends),
-        _arm(emitter.head, PREFIX, ends, carried, prefixes, given=carried),
+        _arm(emitter.head, PREFIX, ends, carried, f"p{number - 1}", given=carried),
     ]
     if emitter.plan.until is not None:
         parts.append(_arm(emitter.head, UNTIL, ends, carried, "u", given=[]))
     lags = "".join(f", lag({column}) OVER w AS {column}_" for column in ("kind", *carried))
-    ordered = (
+    return (
         f"SELECT {', '.join([emitter.head, 'kind', *ends])}{lags} FROM ({' UNION ALL '.join(parts)}) "
         f"WINDOW w AS ({emitter.by_kind})"
     )
-    last = "rt" if ends else "t"
-    chain = ", ".join(f"{column}_ AS {column}" for column in carried)
-    complete = " AND rt IS NOT NULL" if ends else ""
+
+
+def _next(emitter: _Emitter, number: int, stage: nodes.Stage) -> str:
+    """The prefixes that this stage makes of the prefixes before it."""
+    events = emitter.add(f"s{number}", stage_relation(stage, emitter.plan, emitter.table))
+    run = stage.runs > 1
+    if run:
+        _run(emitter, number, stage, events)
+    last = "rt" if run else "t"
+    chain = ", ".join(f"{column}_ AS {column}" for column in emitter.carried(number))
+    complete = " AND rt IS NOT NULL" if run else ""
     return emitter.add(
         f"p{number}",
-        f"SELECT {emitter.moved('r') if ends else emitter.head}, {chain}, s AS e{number}{emitter.times(number, last)} "
-        f"FROM ({ordered}) WHERE kind = {STAGE} AND kind_ = {PREFIX}{complete}{emitter.within(last, 't0_')}",
+        f"SELECT {emitter.moved('r') if run else emitter.head}, {chain}, s AS e{number}{emitter.times(number, last)} "
+        f"FROM ({_ordered(emitter, number, run)}) "
+        f"WHERE kind = {STAGE} AND kind_ = {PREFIX}{complete}{emitter.within(last, 't0_')}",
     )
 
 
