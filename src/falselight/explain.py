@@ -160,9 +160,7 @@ def _words(source: Source, written: syntax.EventFilter, part: typed.Value) -> st
     return " ".join(source.text[span.start : span.end].split())
 
 
-def _turned_away(
-    part: typed.Value, before: list[str], failing: str, table: EventTable
-) -> tuple[TurnedAway, ...]:
+def _turned_away(part: typed.Value, before: list[str], failing: str, table: EventTable) -> tuple[TurnedAway, ...]:
     names = dict.fromkeys(occurrence.field.name for occurrence in typed.fields(part))
     found: list[TurnedAway] = []
     for field_name in names:

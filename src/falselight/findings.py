@@ -127,7 +127,9 @@ ALWAYS_LISTS = frozenset({"process.name", "destination.domain", "destination.por
 
 def threat_fields(blocks: Sequence[Any]) -> dict[str, Any]:
     """ATT&CK blocks of a rule as ECS ``threat.*``: lists of ids and names."""
-    tactics, techniques, subtechniques = [], [], []
+    tactics: list[dict[str, Any]] = []
+    techniques: list[dict[str, Any]] = []
+    subtechniques: list[dict[str, Any]] = []
     for block in blocks:
         block = block.model_dump() if hasattr(block, "model_dump") else block
         tactics.append(block["tactic"])

@@ -19,7 +19,9 @@ def documents(table: EventTable, positions: list[int]) -> Iterator[tuple[int, st
     fields = [entry for entry in table.schema if entry.filled and not _is_subfield(table, entry)]
     columns = ", ".join(["_seq", "_input", "_record", "_time", *(quoted(column(entry.name)) for entry in fields)])
     listed = ", ".join(map(str, positions))
-    cursor = table.connection.execute(f"SELECT {columns} FROM {quoted(table.name)} WHERE _seq IN ({listed}) ORDER BY _seq")
+    cursor = table.connection.execute(
+        f"SELECT {columns} FROM {quoted(table.name)} WHERE _seq IN ({listed}) ORDER BY _seq"
+    )
     for position, source, record, time, *values in cursor.fetchall():
         document: dict[str, Any] = {}
         for entry, value in zip(fields, values, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 
@@ -87,12 +87,18 @@ class Result:
 
     def to_arrow(self) -> pa.Table:
         """One row for every event: hit, place, join_keys (list of text), _index, _id, _seq (null where missing)."""
-        rows = [(number, place, hit, event) for number, hit in enumerate(self.hits) for place, event in enumerate(hit.events)]
+        rows = [
+            (number, place, hit, event)
+            for number, hit in enumerate(self.hits)
+            for place, event in enumerate(hit.events)
+        ]
         return pa.table(
             {
                 "hit": pa.array([row[0] for row in rows], pa.int64()),
                 "place": pa.array([row[1] for row in rows], pa.int64()),
-                "join_keys": pa.array([[_text(key) for key in row[2].join_keys] for row in rows], pa.list_(pa.string())),
+                "join_keys": pa.array(
+                    [[_text(key) for key in row[2].join_keys] for row in rows], pa.list_(pa.string())
+                ),
                 "_index": pa.array([row[3].index for row in rows], pa.string()),
                 "_id": pa.array([row[3].id for row in rows], pa.string()),
                 "_seq": pa.array([row[3].position for row in rows], pa.int64()),
@@ -104,7 +110,7 @@ def _text(key: Any) -> str | None:
     return None if key is None else str(key).lower() if isinstance(key, bool) else str(key)
 
 
-Documents = Iterable[Mapping[str, Any]] | pa.Table | EventTable | str | Path | Iterable[str | Path]
+Documents: TypeAlias = Iterable[Mapping[str, Any]] | pa.Table | EventTable | str | Path | Iterable[str | Path]
 
 
 def search(
@@ -129,7 +135,9 @@ def search(
     query DSL that events must satisfy as well. Raises ``EqlError`` for what is refused.
     """
     _check_options(size, fetch_size, result_position, max_samples_per_key)
-    options = Options(timestamp_field, event_category_field, tiebreaker_field, size, result_position, max_samples_per_key)
+    options = Options(
+        timestamp_field, event_category_field, tiebreaker_field, size, result_position, max_samples_per_key
+    )
     text = Source(query)
     parse(text)
     loaded = sources.load(source, mapping, extra=(timestamp_field, tiebreaker_field))
@@ -141,7 +149,7 @@ def answer(made: nodes.Plan, loaded: sources.Loaded) -> Result:
     """Run a plan and look up the events of its matches."""
     matches = engine.run(made, loaded.table)
     positions = sorted({s for sequence in matches.sequences for s in sequence.positions if s is not None})
-    events = {s: Event(s, *rest) for s, *rest in loaded.events(positions)}
+    events = {s: Event(s, index, id, document) for s, index, id, document in loaded.events(positions)}
     missing = Event(None)
     texts = _key_texts(made)
     hits = tuple(
@@ -158,7 +166,8 @@ def _key_texts(made: nodes.Plan) -> list[Any]:
     """How each join key is shown: dates of sequences as ISO 8601, of samples as epoch milliseconds."""
     if isinstance(made, nodes.EventPlan):
         return []
-    fields = [next((s.keys[p].field for s in made.stages if s.keys[p].field), None) for p in range(len(made.stages[0].keys))]
+    positions = range(len(made.stages[0].keys))
+    fields = [next((s.keys[p].field for s in made.stages if s.keys[p].field), None) for p in positions]
     return [_shown(entry, isinstance(made, nodes.SamplePlan)) for entry in fields]
 
 

@@ -104,7 +104,9 @@ def _placed(plan: nodes.SequencePlan, positive: list[int]) -> Iterator[int | Non
 def _check_order(plan: nodes.Plan) -> None:
     for role, field in (("timestamp", plan.order.timestamp), ("tiebreaker", plan.order.tiebreaker)):
         if field is not None and field.many:
-            message = f"The {role} field [{field.name}] has several values in some event: events cannot be ordered by it"
+            message = (
+                f"The {role} field [{field.name}] has several values in some event: events cannot be ordered by it"
+            )
             raise EqlError([Diagnostic("E0402", Severity.ERROR, message)])
 
 

@@ -113,5 +113,3 @@ def arithmetic_type(operands: tuple[typed.Value, ...]) -> str:
     if any(kind in ("long", "unsigned_long") for kind in kinds):
         return "long"
     return "integer" if kinds else "null"
-
-

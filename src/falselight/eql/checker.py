@@ -11,8 +11,8 @@ from typing import NoReturn
 from falselight.diagnostics import Diagnostic, EqlError, Label, Severity
 from falselight.ecs.schema import DATE_TYPES, EXACT_STRING_TYPES, NUMBER_TYPES, STRING_TYPES, Field, Schema
 from falselight.eql import syntax, typed
-from falselight.eql.resolver import Resolver
 from falselight.eql.faults import Faults, family
+from falselight.eql.resolver import Resolver
 from falselight.source import Source, Span
 
 RESERVED_RESULTS = 10

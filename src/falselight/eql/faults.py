@@ -19,7 +19,9 @@ class Faults:
     source: Source
     found: list[Diagnostic] = field(default_factory=list)
 
-    def add(self, code: str, message: str, span: Span, *, help: str | None = None, secondary: Label | None = None) -> None:
+    def add(
+        self, code: str, message: str, span: Span, *, help: str | None = None, secondary: Label | None = None
+    ) -> None:
         labels = (Label(span), secondary) if secondary else (Label(span),)
         self.found.append(Diagnostic(code, Severity.ERROR, message, labels, help, self.source))
 

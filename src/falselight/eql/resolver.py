@@ -219,7 +219,7 @@ class Resolver:
         operand = self.value(expression.operand)
         if expression.insensitive:
             self._must_be_string(operand, expression.operand, expression.span, "")
-        items = []
+        items: list[typed.Value] = []
         for position, item in enumerate(expression.items):
             value = self.value(item)
             if not is_constant(value):
@@ -273,7 +273,7 @@ class Resolver:
         return 0
 
 
-def constant_type(value: None | bool | int | float | str) -> str:
+def constant_type(value: bool | int | float | str | None) -> str:
     """The Elasticsearch type of a literal."""
     if value is None:
         return NULL
@@ -297,10 +297,13 @@ def _may_equal(operand: str, item: str) -> bool:
     """Types that ``in`` may compare; dates, addresses and versions are written as strings."""
     if operand == NULL or family(operand) == family(item):
         return True
-    return item == "keyword" and family(operand) in ("date", "ip", "version") or (family(operand), item) == ("date", "long")
+    return (item == "keyword" and family(operand) in ("date", "ip", "version")) or (family(operand), item) == (
+        "date",
+        "long",
+    )
 
 
 def _nth(number: int) -> str:
     if number % 100 in (11, 12, 13):
         return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th')}"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"

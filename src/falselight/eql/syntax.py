@@ -11,7 +11,7 @@ from falselight.source import Source, Span
 class Literal:
     """null, true, false, a number or a string. Integers beyond 64 bits are floats, as in Elasticsearch."""
 
-    value: None | bool | int | float | str
+    value: bool | int | float | str | None
     span: Span
 
 

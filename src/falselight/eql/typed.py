@@ -61,7 +61,7 @@ class InList:
     """``in`` and ``in~``; items without nulls."""
 
     operand: Value
-    items: tuple[Constant, ...]
+    items: tuple[Value, ...]
     insensitive: bool
     span: Span
     type: str = "boolean"

@@ -83,7 +83,9 @@ class _Reader:
 
     def _term(self, body: Any) -> nodes.Predicate:
         name, value = _single(body, "value")
-        insensitive = isinstance(next(iter(body.values())), Mapping) and next(iter(body.values())).get("case_insensitive")
+        insensitive = isinstance(next(iter(body.values())), Mapping) and next(iter(body.values())).get(
+            "case_insensitive"
+        )
         found = self._field(name)
         if found is None:
             return nodes.NEVER
@@ -132,7 +134,19 @@ class _Reader:
 
 
 SUPPORTED = frozenset(
-    {"match_all", "match_none", "bool", "exists", "term", "terms", "match_phrase", "match", "range", "prefix", "wildcard"}
+    {
+        "match_all",
+        "match_none",
+        "bool",
+        "exists",
+        "term",
+        "terms",
+        "match_phrase",
+        "match",
+        "range",
+        "prefix",
+        "wildcard",
+    }
 )
 
 

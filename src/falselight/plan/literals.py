@@ -114,7 +114,7 @@ class Literals:
         if isinstance(value, bool):
             return value
         if value in ("true", "false", ""):
-            return value == "true"
+            return bool(value == "true")
         self._refuse(field, constant)
 
     def _instants(self, field: Field, constant: typed.Constant) -> tuple[int, int]:
@@ -153,7 +153,9 @@ class Literals:
 
     def _refuse(self, field: Field, constant: typed.Constant, why: str = "") -> NoReturn:
         reason = f": {why}" if why else ""
-        message = f"[{_text(constant.value)}] cannot be read as [{field.type}], the type of field [{field.name}]{reason}"
+        message = (
+            f"[{_text(constant.value)}] cannot be read as [{field.type}], the type of field [{field.name}]{reason}"
+        )
         raise EqlError(
             [Diagnostic("E0301", Severity.ERROR, message, (Label(constant.span),), source=self.source)]
         ) from None

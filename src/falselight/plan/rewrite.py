@@ -63,7 +63,11 @@ def _has_or(condition: typed.Value) -> bool:
     """Whether an ``or`` stands in it as Elasticsearch sees it: a list of patterns is one, equals of one field are not."""
     if isinstance(condition, typed.Or):
         return not _is_membership(condition)
-    if isinstance(condition, typed.Match) and not condition.operator.startswith("regex") and len(condition.patterns) > 1:
+    if (
+        isinstance(condition, typed.Match)
+        and not condition.operator.startswith("regex")
+        and len(condition.patterns) > 1
+    ):
         return True
     if isinstance(condition, typed.InList) and condition.insensitive and len(condition.items) > 1:
         return True

@@ -34,7 +34,9 @@ def matches(plan: nodes.EventPlan | nodes.SequencePlan, table: str, window: Wind
     order = ordering(plan.order)
     ties_ascending = "".join(f", {column} NULLS FIRST" for column in ties)
     if window.descending:
-        falling = ", ".join(f"{column} DESC NULLS {'FIRST' if column == 'b' else 'LAST'}" for column in place(plan.order))
+        falling = ", ".join(
+            f"{column} DESC NULLS {'FIRST' if column == 'b' else 'LAST'}" for column in place(plan.order)
+        )
         falling += "".join(f", {column} DESC NULLS LAST" for column in ties)
         select = f"SELECT * FROM ({select}) ORDER BY {falling}"
     else:

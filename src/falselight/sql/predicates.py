@@ -11,6 +11,7 @@ from falselight.sql import expressions
 from falselight.sql.spelling import conjunction, disjunction, literal, name
 from falselight.sql.strings import like, matches
 
+
 def condition(predicate: nodes.Predicate, negated: bool = False) -> str:
     """SQL that is true exactly for the events that satisfy (or, negated, do not satisfy) the predicate."""
     if isinstance(predicate, nodes.Not):

@@ -13,9 +13,7 @@ def candidates(plan: nodes.SamplePlan, table: str) -> str:
     keys = key_names(plan.stages[0])
     listed = ", ".join(keys)
     most = len(plan.stages) * plan.per_key
-    relations = [
-        Relation(f"s{number}", stage_relation(stage, plan, table)) for number, stage in enumerate(plan.stages)
-    ]
+    relations = [Relation(f"s{number}", stage_relation(stage, plan, table)) for number, stage in enumerate(plan.stages)]
     common = " INTERSECT ".join(f"SELECT {listed} FROM s{number}" for number in range(len(plan.stages)))
     order = ", ".join(f"{key} NULLS FIRST" for key in keys)
     relations.append(Relation("common", f"SELECT *, row_number() OVER (ORDER BY {order}) AS number FROM ({common})"))

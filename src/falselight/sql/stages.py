@@ -11,7 +11,6 @@ from falselight.sql.predicates import condition
 from falselight.sql.spelling import name
 
 
-
 @dataclass(frozen=True)
 class Relation:
     """A named SELECT; it may use the relations before it."""
@@ -44,7 +43,7 @@ def key_names(stage: nodes.Stage) -> list[str]:
 def stage_relation(
     stage: nodes.Stage, plan: nodes.SequencePlan | nodes.SamplePlan, table: str, *, mandatory: bool = True
 ) -> str:
-    """SELECT k0…, t, (b,) s: the events that satisfy the stage, once for every distinct value of a key that has several."""
+    """SELECT k0…, t, (b,) s: the events that satisfy the stage, once for every distinct value of a key with several."""
     wanted = [condition(stage.predicate)]
     columns, unnested = [], []
     for position, key in enumerate(stage.keys):
@@ -68,8 +67,8 @@ def stage_relation(
         wanted.append(f"{name(column(timestamp.name))} IS NOT NULL")
     select = f"SELECT {', '.join(columns)} FROM {table} WHERE {' AND '.join(wanted)}"
     for position in unnested:
-        others = ", ".join(f"k{k}" for k in range(len(stage.keys)) if k != position)
-        select = f"SELECT {others}{', ' if others else ''}unnest(k{position}) AS k{position}, {', '.join(place(plan.order))} FROM ({select})"
+        rest = [f"k{k}" for k in range(len(stage.keys)) if k != position] + place(plan.order)
+        select = f"SELECT {', '.join(rest)}, unnest(k{position}) AS k{position} FROM ({select})"
     return select
 
 

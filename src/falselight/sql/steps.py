@@ -38,7 +38,8 @@ def stages(plan: nodes.SequencePlan, table: str) -> str:
         if number == 0 and stage.runs > 1:
             short = "rt IS NULL"
             columns.append(f"(SELECT count(*) FROM r0 WHERE {short}) AS order0")
-            columns.append(f"(SELECT count(*) FROM r0 WHERE NOT ({short}) AND NOT ({_spans(plan, 'rt', 't')})) AS span0")
+            late = f"NOT ({short}) AND NOT ({_spans(plan, 'rt', 't')})"
+            columns.append(f"(SELECT count(*) FROM r0 WHERE {late}) AS span0")
         elif number > 0:
             columns += _losses(plan, number, stage)
             relations.insert(

@@ -41,7 +41,8 @@ def like(value: str, texts: tuple[str, ...], insensitive: bool) -> str:
             parts.append(f"{function}({value}, {text(shaped.text)})")
     if exact:
         parts.extend(_folded(value, exact) if insensitive else [_one_of(value, exact)])
-    parts.extend(f"regexp_full_match({value}, {text(patterns.to_re2(some, insensitive))})" for some in _batches(general))
+    for some in _batches(general):
+        parts.append(f"regexp_full_match({value}, {text(patterns.to_re2(some, insensitive))})")
     return disjunction(parts)
 
 
