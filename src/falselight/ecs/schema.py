@@ -18,6 +18,7 @@ INTEGER_TYPES = frozenset({"long", "integer", "short", "byte", "unsigned_long"})
 FLOAT_TYPES = frozenset({"double", "float", "half_float", "scaled_float"})
 NUMBER_TYPES = INTEGER_TYPES | FLOAT_TYPES
 DATE_TYPES = frozenset({"date", "date_nanos"})
+CONTAINER_TYPES = frozenset({"object", "nested"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Schema:
 
     def similar(self, name: str, most: int = 3) -> list[str]:
         """Names close to one that does not exist, best first, for "did you mean"."""
-        return get_close_matches(name, [*self._fields, *self._aliases], n=most, cutoff=0.75)
+        leaves = (known for known, field in self._fields.items() if field.type not in CONTAINER_TYPES)
+        return get_close_matches(name, [*leaves, *self._aliases], n=most, cutoff=0.75)
 
     def with_fields(self, fields: Mapping[str, Field], aliases: Mapping[str, str] | None = None) -> Schema:
         """A copy in which these fields are added or replaced."""
