@@ -4,7 +4,7 @@
         --inventory DIR@f3b0dc1954 --detection-rules DIR@14cf530f0d --beats 9.5.0 [--integrations DIR@COMMIT]
 
 ``--inventory`` and ``--detection-rules`` are commits of one repository: the inventory of integrations outgrew 4 MiB, so a
-mirror without large files holds it up to 2024-07-23 only. With a checkout of elastic/integrations its own definitions come
+mirror without large files holds it up to 2024-07-24 only. With a checkout of elastic/integrations its own definitions come
 first. ``scripts/ecs_supplement.tsv`` holds what none of these says, each line with its source.
 """
 
@@ -153,7 +153,7 @@ def main() -> None:
     for entry in containers([name for name in merged], taken | set(merged), "implied"):
         merged[entry.name] = (entry, ["implied"], [])
     written = "# Written by scripts/ecs_fields.py; do not edit. Columns: name, type, ignore_above, flags, sources.\n"
-    faster = "# TSV, not TOML: tomllib needs some 0.5 s for this table, splitting lines a few milliseconds.\n"
+    faster = "# TSV, not TOML: measured, tomllib takes 90-160 ms for this many fields, splitting lines 6 ms.\n"
     write(TABLES / "fields.tsv", f"# ECS {arguments.ecs.commit} (elastic/ecs).\n{written}{faster}", ecs)
     origin = (
         f"# What ECS lacks: endpoint-package {arguments.endpoint.commit}, detection-rules {arguments.inventory.commit} and "
