@@ -71,13 +71,12 @@ def fault(
     span: Span,
     *,
     help: str | None = None,
-    label: str = "",
     second: Label | None = None,
     **values: object,
 ) -> EqlError:
     """The refusal registered under ``code``, at ``span``. ``values`` fill the message's places."""
     message = REGISTER[code].format(**values)
-    labels = (Label(span, label), second) if second else (Label(span, label),)
+    labels = (Label(span), second) if second else (Label(span),)
     return EqlError([Diagnostic(code, Severity.ERROR, message, labels, help, source)])
 
 
