@@ -1,0 +1,241 @@
+"""Windows events as ECS documents and Arrow batches, by the mapping tables (see ``plans``).
+
+The target is what Elastic's ingest pipelines of the Windows integration and of Winlogbeat index, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+
+from falselight.mappings.conversions import Document, append
+from falselight.mappings.plans import DATA, FIELD, Plan, names, plan
+from falselight.readers.windows_event import (
+    AUDIT_FAILURE,
+    AUDIT_SUCCESS,
+    CLASSIC,
+    LEVELS,
+    WindowsEvent,
+    epoch_nanoseconds,
+)
+
+_WELL_KNOWN = {
+    "S-1-5-18": {"name": "SYSTEM", "domain": "NT AUTHORITY", "type": "Well Known Group"},
+    "S-1-5-19": {"name": "LOCAL SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
+    "S-1-5-20": {"name": "NETWORK SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
+}
+_ALWAYS_LISTS = frozenset({"event.category", "event.type"})
+_TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
+
+
+def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None = None) -> pa.RecordBatch:
+    """One row an event: ``_record`` and ``_time`` (int64, ns), and a column for each field that some event fills.
+
+    ``wanted`` names the fields to build; without it all are."""
+    count = len(events)
+    times: list[int | None] = [None] * count
+    columns: dict[str, list[Any]] = {}
+    lists: set[str] = set()
+    for row, (_, event) in enumerate(events):
+        document, times[row] = flat(event)
+        for name, value in _leaves(document):
+            if wanted is not None and name not in wanted:
+                continue
+            column = columns.get(name)
+            if column is None:
+                column = columns[name] = [None] * count
+            column[row] = value
+            if value.__class__ is list:
+                lists.add(name)
+    arrays: dict[str, pa.Array] = {
+        "_record": pa.array([number for number, _ in events], pa.int64()),
+        "_time": pa.array(times, pa.int64()),
+    }
+    for name, column in columns.items():
+        arrays[name] = _array(column, name in lists or name in _ALWAYS_LISTS)
+    return pa.RecordBatch.from_pydict(arrays)
+
+
+def _leaves(document: Document) -> Iterable[tuple[str, Any]]:
+    for name, value in document.items():
+        if value.__class__ is list and value and value[0].__class__ is dict:
+            for key in sorted({key for element in value for key in element}):
+                found = [element[key] for element in value if key in element]
+                if found:
+                    yield f"{name}.{key}", found
+        else:
+            yield name, value
+
+
+def _array(column: list[Any], many: bool) -> pa.Array:
+    sample = next(value for value in column if value is not None)
+    if not many:
+        return pa.array(column, _TYPES[sample.__class__])
+    if sample.__class__ is list:
+        sample = sample[0]
+    kind = pa.list_(_TYPES[sample.__class__])
+    return pa.array([value if value is None or value.__class__ is list else [value] for value in column], kind)
+
+
+def nested(event: WindowsEvent) -> dict[str, Any]:
+    """The event as Elastic's index holds it: a nested document, ``@timestamp`` in ISO 8601 with the record's digits."""
+    document, time = flat(event)
+    tree: dict[str, Any] = {}
+    if time is not None:
+        tree["@timestamp"] = iso(time)
+    for name, value in document.items():
+        *parents, leaf = name.split(".") if not name.startswith("winlog.event_data.") else [*name.split(".", 2)]
+        place = tree
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = value
+    return tree
+
+
+def iso(nanoseconds: int) -> str:
+    """Epoch nanoseconds as ISO 8601 in UTC, without the zeros at the fraction's end beyond milliseconds."""
+    seconds, fraction = divmod(nanoseconds, 1_000_000_000)
+    digits = f"{fraction:09d}".rstrip("0").ljust(3, "0")
+    start = pa.scalar(seconds, pa.timestamp("s")).as_py()
+    return f"{start.isoformat()}.{digits}Z"
+
+
+def flat(event: WindowsEvent) -> tuple[Document, int | None]:
+    """The event's fields by dotted name, and its ``@timestamp`` in epoch nanoseconds."""
+    document = _shared(event)
+    found = plan(event.provider, event.channel, event.event_id)
+    time = event.time
+    data = event.event_data
+    if found is not None:
+        data = dict(data)
+        if found.data_time is not None and found.data_time in data:
+            time = epoch_nanoseconds(data[found.data_time]) or time
+        document.update(found.constants)
+        for name in _ALWAYS_LISTS:
+            if name in document:
+                document[name] = list(document[name])
+        if found.split_context is not None:
+            _split_context(data, found.split_context)
+        _run(found, data, event.user_data, document)
+        for name in found.drop:
+            data.pop(name, None)
+        _users(event, found, document)
+    missing = found.missing if found is not None else frozenset[str]()
+    for name, value in data.items():
+        if value not in missing:
+            document.setdefault("winlog.event_data." + name, value)
+    for name, value in event.user_data.items():
+        document["winlog.user_data." + name] = value
+    return document, time
+
+
+def _run(found: Plan, data: dict[str, str], user_data: dict[str, str], document: Document) -> None:
+    missing = found.missing
+    taken: set[str] = set()
+    for step in found.steps:
+        if step.source == DATA:
+            value = data.get(step.name)
+        elif step.source == FIELD:
+            value = document.get(step.name)
+        else:
+            value = user_data.get(step.name)
+        if value is None or value == "" or value in missing or (step.if_absent and step.target in document):
+            continue
+        if value in step.missing:
+            continue
+        if step.source == DATA and not step.keep:
+            taken.add(step.name)
+        if step.values is not None:
+            value = step.values.get(value, value if step.else_keep else None)
+            if value is None:
+                continue
+        step.convert(value, step.target, document)
+    for name in taken:
+        data.pop(name, None)
+
+
+def _split_context(data: dict[str, str], name: str) -> None:
+    """``Key = value`` lines of one value become data of their own, their names without white space."""
+    for line in data.pop(name, "").split("\n"):
+        key, equals, value = line.partition("=")
+        if equals and value.strip():
+            data["".join(key.split())] = value.strip()
+
+
+def _users(event: WindowsEvent, found: Plan, document: Document) -> None:
+    module = found.constants["event.module"]
+    if module != "security" and event.user_sid:
+        document["user.id"] = event.user_sid
+    if module == "powershell" and "source.user.name" in document:
+        for part in ("domain", "name"):
+            own = document.pop(f"user.{part}", None)
+            if own is not None:
+                document[f"destination.user.{part}"] = own
+            connected = document.get(f"source.user.{part}")
+            if connected is not None:
+                document[f"user.{part}"] = connected
+    if module != "security":
+        for name in ("user.name", "source.user.name"):
+            if name in document:
+                append(document[name], "related.user", document)
+    if module == "sysmon":
+        for name in ("source.ip", "destination.ip"):
+            if name in document:
+                append(document[name], "related.ip", document)
+
+
+def _shared(event: WindowsEvent) -> Document:
+    """The fields that every event has, as Winlogbeat gives them."""
+    code = str(event.event_id)
+    document: Document = {
+        "event.kind": "event",
+        "event.code": code,
+        "event.provider": event.provider,
+        "host.os.type": "windows",
+        "winlog.api": "wineventlog",
+        "winlog.channel": event.channel,
+        "winlog.event_id": code,
+        "winlog.provider_name": event.provider,
+    }
+    if event.computer is not None:
+        document["host.name"] = document["winlog.computer_name"] = event.computer
+    level = event.level_name or LEVELS.get(event.level if event.level is not None else -1)
+    if level is not None:
+        document["log.level"] = level
+    _names(event, document)
+    keywords = event.keywords
+    if keywords & (AUDIT_SUCCESS | AUDIT_FAILURE):
+        document["event.outcome"] = "success" if keywords & AUDIT_SUCCESS else "failure"
+        document["winlog.keywords"] = ["Audit Success" if keywords & AUDIT_SUCCESS else "Audit Failure"]
+    elif keywords & CLASSIC:
+        document["winlog.keywords"] = ["Classic"]
+    for name, value in (
+        ("winlog.record_id", event.record_id),
+        ("winlog.process.pid", event.process_id),
+        ("winlog.process.thread.id", event.thread_id),
+        ("winlog.provider_guid", event.provider_guid),
+        ("winlog.activity_id", event.activity_id),
+        ("winlog.related_activity_id", event.related_activity_id),
+        ("message", event.message),
+        ("winlog.version", event.version or None),
+    ):
+        if value is not None:
+            document[name] = value
+    if event.user_sid:
+        document["winlog.user.identifier"] = event.user_sid
+        for name, value in (event.user or _WELL_KNOWN.get(event.user_sid) or {}).items():
+            document["winlog.user." + name] = value
+    return document
+
+
+def _names(event: WindowsEvent, document: Document) -> None:
+    tasks, opcodes = names(event.provider)
+    task = event.task_name or (tasks.get(str(event.task)) if event.task is not None else None)
+    if task is not None:
+        document["winlog.task"] = document["event.action"] = task
+    opcode = event.opcode_name
+    if opcode is None and event.opcode is not None:
+        opcode = "Info" if event.opcode == 0 else opcodes.get(str(event.opcode))
+    if opcode is not None:
+        document["winlog.opcode"] = opcode

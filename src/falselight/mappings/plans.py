@@ -1,0 +1,115 @@
+"""Mapping tables (TOML) as plans: for each provider and event id, the steps to take, built once.
+
+A table has ``providers`` or ``channels``, ``module``, ``missing`` (texts that stand for no value), ``drop`` (data that
+is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event ids), ``events`` (id → category, type, action) and
+``rule`` entries: ``data``, ``user_data`` or ``field`` (where the text is), ``to``, ``as`` (a conversion), ``values``
+(translation; other texts are left out unless ``else_keep``), ``events`` / ``except`` (ids, or the name of a set),
+``keep`` (the data stays), ``if_absent`` (an earlier value
+stays), ``missing`` (texts that stand for no value here)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from falselight.mappings.conversions import CONVERSIONS, Conversion, text
+
+TABLES = ("windows_sysmon", "windows_security", "windows_powershell", "windows_powershell_classic")
+DATA, USER_DATA, FIELD = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    source: int
+    name: str
+    target: str
+    convert: Conversion
+    keep: bool
+    if_absent: bool
+    values: dict[str, str] | None
+    else_keep: bool
+    missing: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do with the events of one provider and id."""
+
+    constants: dict[str, Any]
+    steps: tuple[Step, ...] = ()
+    missing: frozenset[str] = frozenset()
+    drop: tuple[str, ...] = ()
+    task_name: str | None = None
+    split_context: str | None = None
+    data_time: str | None = None
+
+
+@cache
+def table(name: str) -> dict[str, Any]:
+    """One mapping table as written."""
+    return tomllib.loads(files("falselight.mappings").joinpath(name + ".toml").read_text("utf-8"))
+
+
+@cache
+def plan(provider: str, channel: str, event_id: int) -> Plan | None:
+    """The plan for an event, None if only the fields that all events share apply."""
+    for name in TABLES:
+        entry = table(name)
+        if provider in entry["providers"] and (not entry.get("channels") or channel in entry["channels"]):
+            return _compiled(entry, event_id)
+    return None
+
+
+@cache
+def names(provider: str) -> tuple[dict[str, str], dict[str, str]]:
+    """The names of a provider's tasks and opcodes by number."""
+    for name in TABLES:
+        entry = table(name)
+        if provider in entry["providers"]:
+            return entry.get("tasks", {}), entry.get("opcodes", {})
+    return {}, {}
+
+
+def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
+    constants: dict[str, Any] = {"event.module": entry["module"]}
+    for key, value in {**entry.get("default", {}), **entry["events"].get(str(event_id), {})}.items():
+        constants["event." + key] = value
+    steps = tuple(_step(rule) for rule in entry["rule"] if _applies(rule, event_id, entry.get("sets", {})))
+    context = entry.get("context", {})
+    return Plan(
+        constants,
+        steps,
+        frozenset(entry.get("missing", [])),
+        tuple(entry.get("drop", [])),
+        split_context=context.get(str(event_id)),
+        data_time=entry.get("time"),
+    )
+
+
+def _applies(rule: dict[str, Any], event_id: int, sets: dict[str, list[int]]) -> bool:
+    def ids(value: str | list[int]) -> list[int]:
+        return sets[value] if isinstance(value, str) else value
+
+    if "events" in rule and event_id not in ids(rule["events"]):
+        return False
+    return not ("except" in rule and event_id in ids(rule["except"]))
+
+
+def _step(rule: dict[str, Any]) -> Step:
+    source, name = next(
+        (kind, rule[key]) for kind, key in ((DATA, "data"), (USER_DATA, "user_data"), (FIELD, "field")) if key in rule
+    )
+    return Step(
+        source,
+        name,
+        rule.get("to", ""),
+        CONVERSIONS[rule["as"]] if "as" in rule else text,
+        rule.get("keep", False),
+        rule.get("if_absent", False),
+        rule.get("values"),
+        rule.get("else_keep", False),
+        frozenset(rule.get("missing", [])),
+    )

@@ -1,0 +1,142 @@
+"""EVTX files, by the Rust package ``evtx``, some chunks of 64 KiB at a time.
+
+A chunk stands alone, so damage stays inside it. The package gives times in microseconds; the record's bytes hold them
+in ticks of 100 ns, which are looked up there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+from evtx import PyEvtxParser
+
+from falselight.readers import DAMAGED, NOT_JSON, UNREADABLE, Report, fault
+from falselight.readers.windows_event import CHUNK_EVENTS, WindowsEvent
+from falselight.readers.windows_tree import event_of_tree
+
+MAGIC = b"ElfFile\0"
+HEADER_BYTES, CHUNK_BYTES, FIRST_RECORD = 4_096, 65_536, 512
+_CHUNK_MAGIC, _RECORD_MAGIC = b"ElfChnk\0", b"**\0\0"
+_GROUP_CHUNKS = 16
+_TICKS_TO_1970 = 116_444_736_000_000_000
+_REPORTED = 20
+
+
+def read(path: Path, report: Report) -> Iterator[list[tuple[int, WindowsEvent]]]:
+    """Chunks of numbered events of a file. What is damaged is reported (E0504) and skipped."""
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        report(fault(UNREADABLE, f"{path.name} cannot be read: {error.strerror}", str(path)))
+        return
+    with stream:
+        yield from read_stream(stream, str(path), report)
+
+
+def read_stream(stream: BinaryIO, path: str, report: Report) -> Iterator[list[tuple[int, WindowsEvent]]]:
+    """``read`` for bytes that are open already (a member of an archive); ``path`` is for the reports."""
+    header = stream.read(HEADER_BYTES)
+    if not header.startswith(MAGIC) or len(header) < HEADER_BYTES:
+        report(fault(DAMAGED, f"{path} is no EVTX file: its header is not one", path))
+        return
+    reading = _Reading(header, path, report)
+    pending: list[tuple[int, WindowsEvent]] = []
+    while group := stream.read(CHUNK_BYTES * _GROUP_CHUNKS):
+        pending.extend(reading.group(group))
+        while len(pending) >= CHUNK_EVENTS:
+            yield pending[:CHUNK_EVENTS]
+            pending = pending[CHUNK_EVENTS:]
+    if pending:
+        yield pending
+
+
+class _Reading:
+    """One file being read: the number of the next record, of the next chunk, and what was reported."""
+
+    def __init__(self, header: bytes, path: str, report: Report) -> None:
+        self._header = header
+        self._path = path
+        self._report = report
+        self._record = 0
+        self._chunk = 0
+        self._faults = 0
+
+    def group(self, data: bytes) -> Iterator[tuple[int, WindowsEvent]]:
+        if len(data) % CHUNK_BYTES:
+            self._fault(f"the file ends inside chunk {self._chunk + len(data) // CHUNK_BYTES}")
+            data += bytes(-len(data) % CHUNK_BYTES)
+        used = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+        whole = []
+        for chunk in used:
+            if chunk.startswith(_CHUNK_MAGIC):
+                whole.append(chunk)
+            elif chunk.count(0) != CHUNK_BYTES:
+                self._fault(f"chunk {self._chunk} has no chunk header")
+            self._chunk += 1
+        if not whole:
+            return
+        joined = b"".join(whole)
+        raw = _raw_records(joined)
+        yield from self._parsed(joined, raw)
+
+    def _parsed(self, chunks: bytes, raw: dict[int, tuple[int, int]]) -> Iterator[tuple[int, WindowsEvent]]:
+        records = PyEvtxParser(io.BytesIO(self._header + chunks), number_of_threads=1).records_json()
+        while True:
+            try:
+                record = next(records)
+            except StopIteration:
+                return
+            except (RuntimeError, OSError) as error:
+                self._fault(f"record {self._record} is damaged: {error}", self._record)
+                self._record += 1
+                continue
+            number = self._record
+            self._record += 1
+            try:
+                event = event_of_tree(orjson.loads(record["data"])["Event"])
+            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+                self._fault(f"record {number} is no event: {error}", number, NOT_JSON)
+                continue
+            if event is None:
+                self._fault(f"record {number} has no event id", number, NOT_JSON)
+                continue
+            place = raw.get(record["event_record_id"])
+            if place is not None and event.time is not None:
+                event.time = _exact(chunks, place, event.time)
+            yield number, event
+
+    def _fault(self, message: str, record: int | None = None, code: str = DAMAGED) -> None:
+        self._faults += 1
+        if self._faults > _REPORTED:
+            return
+        more = "; further damage is only counted" if self._faults == _REPORTED else ""
+        self._report(fault(code, f"{self._path}: {message}{more}", self._path, record=record))
+
+
+def _raw_records(chunks: bytes) -> dict[int, tuple[int, int]]:
+    """Where each record's body lies, by the record id of its header."""
+    found: dict[int, tuple[int, int]] = {}
+    for start in range(0, len(chunks), CHUNK_BYTES):
+        at, end = start + FIRST_RECORD, start + CHUNK_BYTES
+        while at + 24 <= end and chunks.startswith(_RECORD_MAGIC, at):
+            size = int.from_bytes(chunks[at + 4 : at + 8], "little")
+            if size < 28 or at + size > end:
+                break
+            found[int.from_bytes(chunks[at + 8 : at + 16], "little")] = (at + 24, at + size)
+            at += size
+    return found
+
+
+def _exact(chunks: bytes, place: tuple[int, int], microsecond_time: int) -> int:
+    """The record's time to the tick: its body holds one of the ten tick counts within the microsecond."""
+    first = microsecond_time // 100 + _TICKS_TO_1970
+    if first < 0:
+        return microsecond_time
+    for ticks in range(first, first + 10):
+        if chunks.find(ticks.to_bytes(8, "little"), *place) >= 0:
+            return (ticks - _TICKS_TO_1970) * 100
+    return microsecond_time

@@ -1,0 +1,302 @@
+"""Windows events as JSON lines: flat (NXLog and its kin), Winlogbeat 6 to 8, and the event's own tree (evtx_dump)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from falselight.readers import NOT_JSON, Report, fault
+from falselight.readers.ndjson import Unparsable, parse
+from falselight.readers.windows_event import (
+    CHUNK_EVENTS,
+    WindowsEvent,
+    braced,
+    epoch_nanoseconds,
+    text_of,
+    whole,
+)
+from falselight.readers.windows_tree import event_of_tree
+
+TREE, FLAT, BEAT, BEAT_6 = "event-tree", "flat", "winlogbeat", "winlogbeat-6"
+_REPORTED = 20
+_QUARTER_HOUR = 900_000_000_000
+_NXLOG_LEVELS = {1: 5, 2: 4, 3: 3, 4: 2, 5: 1}
+_LEVEL_NUMBERS = {"critical": 1, "error": 2, "warning": 3, "information": 4, "verbose": 5}
+_KEYWORD_BITS = {"Audit Success": 1 << 53, "Audit Failure": 1 << 52, "Classic": 1 << 55}
+_FLAT_SYSTEM = frozenset(
+    """SourceName Channel EventID Hostname RecordNumber EventTime EventReceivedTime TimeCreated @timestamp @version
+    Severity SeverityValue Level Task Category Opcode OpcodeValue Keywords ExecutionProcessID ExecutionThreadID ThreadID
+    UserID Version ProviderGuid ActivityID RelatedActivityID Message EventType EventTypeOrignal SourceModuleName
+    SourceModuleType host port tags type ERROR_EVT_UNRESOLVED RecordID EventRecordID Computer""".split()
+)
+
+
+def recognise(document: dict[str, Any]) -> str | None:
+    """Which shape of Windows event a JSON object has: ``event-tree``, ``flat``, ``winlogbeat``, ``winlogbeat-6``;
+    None if it is none. What Elastic's pipelines already made is no raw event any more, so None too."""
+    event = document.get("Event")
+    if isinstance(event, dict) and isinstance(event.get("System"), dict):
+        return TREE
+    if "EventID" in document and ("Channel" in document or "SourceName" in document):
+        return FLAT
+    if _is_beat(document):
+        return BEAT
+    if "event_id" in document and "source_name" in document and ("log_name" in document or "event_data" in document):
+        return BEAT_6
+    return None
+
+
+def _is_beat(document: dict[str, Any]) -> bool:
+    winlog = document.get("winlog")
+    if not (isinstance(winlog, dict) and "event_id" in winlog) and "winlog.event_id" not in document:
+        return False
+    event = document.get("event")
+    made = set(event) if isinstance(event, dict) else {key[6:] for key in document if key.startswith("event.")}
+    return not made & {"category", "module", "dataset", "ingested"} and "data_stream" not in document
+
+
+def read_lines(lines: Iterator[tuple[int, bytes]], report: Report) -> Iterator[list[tuple[int, WindowsEvent]]]:
+    """Chunks of numbered events. A line that is no JSON object or no Windows event is reported (E0508) and skipped."""
+    chunk: list[tuple[int, WindowsEvent]] = []
+    skipped = 0
+    for number, line in lines:
+        try:
+            document, _ = parse(line)
+        except Unparsable as error:
+            event, reason = None, f"is not a JSON object: {error}"
+        else:
+            event, reason = event_of(document), "is not a Windows event"
+        if event is None:
+            skipped += 1
+            if skipped <= _REPORTED:
+                more = "; further lines like it are only counted" if skipped == _REPORTED else ""
+                report(fault(NOT_JSON, f"record {number} {reason}{more}", record=number))
+            continue
+        chunk.append((number, event))
+        if len(chunk) >= CHUNK_EVENTS:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def event_of(document: dict[str, Any]) -> WindowsEvent | None:
+    """The event that a parsed JSON object holds, None if it holds none."""
+    shape = recognise(document)
+    if shape == FLAT:
+        return _flat(document)
+    if shape == TREE:
+        return event_of_tree(document["Event"])
+    if shape == BEAT:
+        return _beat(document)
+    if shape == BEAT_6:
+        return _beat_6(document)
+    return None
+
+
+def _flat(document: dict[str, Any]) -> WindowsEvent | None:
+    event_id = whole(document["EventID"])
+    if event_id is None:
+        return None
+    data: dict[str, str] = {}
+    for name, value in document.items():
+        if name not in _FLAT_SYSTEM and (text := text_of(value)):
+            data[name] = text
+    process = document.get("ExecutionProcessID")
+    if process is None and document.get("ProcessID").__class__ is int:
+        # NXLog writes the process that logged the event as a number, an event's own ProcessID as text.
+        process = document["ProcessID"]
+        del data["ProcessID"]
+    version = whole(document.get("Version"))
+    if version is None and "Version" in document:
+        data["Version"] = text_of(document["Version"])
+    user = None
+    if "UserID" in document:
+        found = {"name": data.pop("AccountName", ""), "domain": data.pop("Domain", ""), "type": data.pop("AccountType", "")}
+        user = {name: value for name, value in found.items() if value}
+    opcode = whole(document.get("OpcodeValue", document.get("Opcode")))
+    keywords = whole(document.get("Keywords")) or 0
+    message = text_of(document.get("Message"))
+    return WindowsEvent(
+        provider=text_of(document.get("SourceName")),
+        channel=text_of(document.get("Channel")),
+        event_id=event_id,
+        computer=text_of(document.get("Hostname", document.get("Computer"))) or None,
+        record_id=text_of(document.get("RecordNumber", document.get("EventRecordID"))) or None,
+        time=_flat_time(document),
+        level=_flat_level(document),
+        task=whole(document.get("Task")),
+        opcode=opcode,
+        keywords=keywords & 0xFFFF_FFFF_FFFF_FFFF,
+        process_id=whole(process),
+        thread_id=whole(document.get("ExecutionThreadID", document.get("ThreadID"))),
+        user_sid=text_of(document.get("UserID")) or None,
+        version=version or 0,
+        provider_guid=braced(document.get("ProviderGuid")),
+        activity_id=braced(document.get("ActivityID")),
+        related_activity_id=braced(document.get("RelatedActivityID")),
+        task_name=text_of(document.get("Category")) or None,
+        opcode_name=_name(document.get("Opcode")),
+        user=user,
+        message=message or None,
+        event_data=data,
+        user_data=_flat_user_data(event_id, message),
+    )
+
+
+def _flat_user_data(event_id: int, message: str) -> dict[str, str]:
+    """The subject of an 1102, which flat writers give in the message alone."""
+    if event_id != 1102 or "Subject:" not in message:
+        return {}
+    labels = {
+        "Security ID": "SubjectUserSid",
+        "Account Name": "SubjectUserName",
+        "Domain Name": "SubjectDomainName",
+        "Logon ID": "SubjectLogonId",
+    }
+    found = {"xml_name": "LogFileCleared"}
+    for line in message.split("\n"):
+        label, _, value = line.strip().partition(":")
+        if label in labels and value.strip():
+            found[labels[label]] = value.strip().lower() if label == "Logon ID" else value.strip()
+    return found
+
+
+def _flat_time(document: dict[str, Any]) -> int | None:
+    """TimeCreated if given; else EventTime, which is local time, put right by the zone that EventReceivedTime
+    shows against @timestamp, when the relay stamped both."""
+    for name in ("TimeCreated", "EventTime"):
+        local = epoch_nanoseconds(text_of(document.get(name)))
+        if local is not None:
+            break
+    else:
+        return epoch_nanoseconds(text_of(document.get("@timestamp")))
+    if name == "TimeCreated":
+        return local
+    received = epoch_nanoseconds(text_of(document.get("EventReceivedTime")))
+    stamped = epoch_nanoseconds(text_of(document.get("@timestamp")))
+    if received is None or stamped is None:
+        return local
+    return local + (stamped - received + _QUARTER_HOUR // 2) // _QUARTER_HOUR * _QUARTER_HOUR
+
+
+def _flat_level(document: dict[str, Any]) -> int | None:
+    level = whole(document.get("Level"))
+    if level is not None:
+        return level
+    return _NXLOG_LEVELS.get(whole(document.get("SeverityValue")) or 0)
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and value and whole(value) is None else None
+
+
+def _texts(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict):
+        return {}
+    return {name: text for name, inner in value.items() if (text := text_of(inner))}
+
+
+def _inner(value: Any, *names: str) -> Any:
+    for name in names:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _unfolded(document: dict[str, Any]) -> dict[str, Any]:
+    """A document whose dotted ``winlog.…`` keys are nested."""
+    winlog: dict[str, Any] = {}
+    for key, value in document.items():
+        if key.startswith("winlog."):
+            first, _, rest = key[7:].partition(".")
+            if rest and first in {"event_data", "user_data", "user"}:
+                winlog.setdefault(first, {})[rest] = value
+            elif key.startswith("winlog.process."):
+                target = winlog.setdefault("process", {})
+                target.update({"pid": value} if rest == "pid" else {"thread": {"id": value}})
+            else:
+                winlog[key[7:]] = value
+    return {**document, "winlog": winlog}
+
+
+def _beat(document: dict[str, Any]) -> WindowsEvent | None:
+    if not isinstance(document.get("winlog"), dict):
+        document = _unfolded(document)
+    winlog = document["winlog"]
+    event_id = whole(winlog.get("event_id"))
+    if event_id is None:
+        return None
+    level = text_of(_inner(document, "log", "level") or document.get("log.level")).lower()
+    return WindowsEvent(
+        provider=text_of(winlog.get("provider_name") or _inner(document, "event", "provider")),
+        channel=text_of(winlog.get("channel")),
+        event_id=event_id,
+        computer=text_of(winlog.get("computer_name")) or None,
+        record_id=text_of(winlog.get("record_id")) or None,
+        time=epoch_nanoseconds(text_of(document.get("@timestamp"))),
+        level=_LEVEL_NUMBERS.get(level),
+        level_name=level or None,
+        task=None,
+        opcode=whole(winlog.get("opcode")),
+        opcode_name=_name(winlog.get("opcode")),
+        keywords=_keywords(winlog.get("keywords")),
+        process_id=whole(_inner(winlog, "process", "pid")),
+        thread_id=whole(_inner(winlog, "process", "thread", "id")),
+        user_sid=text_of(_inner(winlog, "user", "identifier")) or None,
+        version=whole(winlog.get("version")) or 0,
+        provider_guid=braced(winlog.get("provider_guid")),
+        activity_id=braced(winlog.get("activity_id")),
+        related_activity_id=braced(winlog.get("related_activity_id")),
+        task_name=text_of(winlog.get("task")) or None,
+        user=_user(winlog.get("user")),
+        message=text_of(document.get("message")) or None,
+        event_data=_texts(winlog.get("event_data")),
+        user_data=_texts(winlog.get("user_data")),
+    )
+
+
+def _beat_6(document: dict[str, Any]) -> WindowsEvent | None:
+    event_id = whole(document["event_id"])
+    if event_id is None:
+        return None
+    level = text_of(document.get("level")).lower()
+    return WindowsEvent(
+        provider=text_of(document.get("source_name")),
+        channel=text_of(document.get("log_name")),
+        event_id=event_id,
+        computer=text_of(document.get("computer_name")) or None,
+        record_id=text_of(document.get("record_number")) or None,
+        time=epoch_nanoseconds(text_of(document.get("@timestamp"))),
+        level=_LEVEL_NUMBERS.get(level),
+        level_name=level or None,
+        opcode=whole(document.get("opcode")),
+        opcode_name=_name(document.get("opcode")),
+        keywords=_keywords(document.get("keywords")),
+        process_id=whole(document.get("process_id")),
+        thread_id=whole(document.get("thread_id")),
+        user_sid=text_of(_inner(document, "user", "identifier")) or None,
+        version=whole(document.get("version")) or 0,
+        provider_guid=braced(document.get("provider_guid")),
+        activity_id=braced(document.get("activity_id")),
+        related_activity_id=braced(document.get("related_activity_id")),
+        task_name=text_of(document.get("task")) or None,
+        user=_user(document.get("user")),
+        message=text_of(document.get("message")) or None,
+        event_data=_texts(document.get("event_data")),
+        user_data=_texts(document.get("user_data")),
+    )
+
+
+def _user(value: Any) -> dict[str, str] | None:
+    texts = _texts(value)
+    found = {name: texts[name] for name in ("name", "domain", "type") if name in texts}
+    return found or None
+
+
+def _keywords(value: Any) -> int:
+    mask = 0
+    for name in value if isinstance(value, list) else [value]:
+        mask |= _KEYWORD_BITS.get(name, 0) if isinstance(name, str) else 0
+    return mask
