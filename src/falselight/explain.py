@@ -142,7 +142,7 @@ def _funnel(
     parts = checked.operands if isinstance(checked, typed.And) else (checked,)
     texts = [_words(source, written, part) for part in parts]
     conditions = [condition(lowering.predicate(part)) for part in parts]
-    counts = engine.execute(table, steps.funnel(conditions, table.name)).fetchone() or (0,)
+    counts = engine.execute(table, steps.funnel(conditions, table.name)).fetchall()[0]
     made, left = [], counts[0]
     for number, part in enumerate(parts):
         turned: tuple[TurnedAway, ...] = ()

@@ -186,8 +186,8 @@ def evaluate(expression: str) -> Any:
     value = check_expression(parse_expression(source), source, Schema({}))
     with connect() as connection:
         table = EventTable(connection, Schema({}))
-        row = engine.execute(table, f"SELECT {expressions.fixed(value)}").fetchone()
-    return row[0] if row else None
+        ((result,),) = engine.execute(table, f"SELECT {expressions.fixed(value)}").fetchall()
+    return result
 
 
 def _check_options(size: int | None, fetch_size: int, result_position: str, max_samples_per_key: int) -> None:

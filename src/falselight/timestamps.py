@@ -20,7 +20,7 @@ DETECTED_FORMATS = ("strict_date_optional_time", "yyyy/MM/dd HH:mm:ss||yyyy/MM/d
 
 _OFFSET = r"(?P<zone>Z|[+-]\d\d(?::?\d\d(?::?\d\d)?)?|[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+)*)"
 _STRICT = (
-    r"(?P<y>[+-]?\d{4,9})(?:-(?P<M>\d\d)(?:-(?P<d>\d\d)(?:T(?:(?P<H>\d\d)(?::(?P<m>\d\d)(?::(?P<s>\d\d)"
+    r"(?P<y>\d{4}|[+-]\d{4,9})(?:-(?P<M>\d\d)(?:-(?P<d>\d\d)(?:T(?:(?P<H>\d\d)(?::(?P<m>\d\d)(?::(?P<s>\d\d)"
     rf"(?:[.,](?P<S>\d{{1,9}}))?)?)?{_OFFSET}?)?)?)?)?"
 )
 _LENIENT = (

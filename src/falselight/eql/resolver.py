@@ -190,7 +190,7 @@ class Resolver:
     def _null_comparison(self, expression: syntax.Comparison) -> typed.IsNull | None:
         """``x == null``: x need not be exact there. Optional unmapped fields are null as well."""
         for side, other in ((expression.right, expression.left), (expression.left, expression.right)):
-            if self._is_null(side):
+            if self._is_null(side) and not _is_propagated(side, other):
                 if isinstance(other, syntax.FieldName):
                     found = self.find(other)
                     operand: typed.Value = (
@@ -271,6 +271,11 @@ class Resolver:
             expression.span,
         )
         return 0
+
+
+def _is_propagated(side: syntax.Expression, other: syntax.Expression) -> bool:
+    """``?unmapped == 1`` is no null check: the comparison itself is null."""
+    return isinstance(side, syntax.FieldName) and isinstance(other, syntax.Literal) and other.value is not None
 
 
 def constant_type(value: bool | int | float | str | None) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta, timezone
 MILLISECOND, SECOND, MINUTE, HOUR = 10**6, 10**9, 60 * 10**9, 3600 * 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ISO = re.compile(
-    r"(?P<year>[+-]?\d{4,9})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
+    r"(?P<year>\d{4}|[+-]\d{4,9})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
     r"(?:[T ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?P<zone>Z|[+-]\d\d(?::?\d\d)?)?|T)?\Z"
 )
