@@ -25,6 +25,7 @@ _WELL_KNOWN = {
     "S-1-5-19": {"name": "LOCAL SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
     "S-1-5-20": {"name": "NETWORK SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
 }
+_LONGEST = (1 << 63) - 1
 _ALWAYS_LISTS = frozenset({"event.category", "event.type"})
 _TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
 
@@ -210,7 +211,7 @@ def _shared(event: WindowsEvent) -> Document:
         document["winlog.keywords"] = ["Audit Success" if keywords & AUDIT_SUCCESS else "Audit Failure"]
     elif keywords & CLASSIC:
         document["winlog.keywords"] = ["Classic"]
-    for name, value in (
+    optional: tuple[tuple[str, Any], ...] = (
         ("winlog.record_id", event.record_id),
         ("winlog.process.pid", event.process_id),
         ("winlog.process.thread.id", event.thread_id),
@@ -219,8 +220,9 @@ def _shared(event: WindowsEvent) -> Document:
         ("winlog.related_activity_id", event.related_activity_id),
         ("message", event.message),
         ("winlog.version", event.version or None),
-    ):
-        if value is not None:
+    )
+    for name, value in optional:
+        if value is not None and (value.__class__ is str or value <= _LONGEST):
             document[name] = value
     if event.user_sid:
         document["winlog.user.identifier"] = event.user_sid

@@ -298,14 +298,17 @@ def with_member(value: str, target: str, document: Document) -> None:
 def community_id(value: str, target: str, document: Document) -> None:
     """Community ID version 1, seed 0 (https://github.com/corelight/community-id-spec). ``value`` is not used."""
     protocol = _TRANSPORTS.get(document.get("network.transport", ""))
-    ends = [(document.get(side + ".ip"), document.get(side + ".port")) for side in ("source", "destination")]
-    if protocol is None or any(address is None or port is None or not 0 < port < 65_536 for address, port in ends):
-        return
-    packed = sorted((ipaddress.ip_address(address).packed, port.to_bytes(2, "big")) for address, port in ends)
+    packed: list[tuple[bytes, bytes]] = []
+    for side in ("source", "destination"):
+        address, port = document.get(side + ".ip"), document.get(side + ".port")
+        if protocol is None or address is None or port is None or not 0 < port < 65_536:
+            return
+        packed.append((ipaddress.ip_address(address).packed, int(port).to_bytes(2, "big")))
+    packed.sort()
     if len(packed[0][0]) != len(packed[1][0]):
         return
     (low, low_port), (high, high_port) = packed
-    whole = b"\0\0" + low + high + bytes((protocol, 0)) + low_port + high_port
+    whole = b"\0\0" + low + high + bytes((protocol or 0, 0)) + low_port + high_port
     document[target] = "1:" + base64.b64encode(hashlib.sha1(whole, usedforsecurity=False).digest()).decode()
 
 
@@ -313,7 +316,7 @@ CONVERSIONS: Mapping[str, Conversion] = {
     made.__name__: made
     for made in (
         text, integer, boolean, lower, ip, append, before_at, append_before_at, basename, last_part, path, arguments,
-        plain_arguments, account, hashes, registry, registry_data, dns_results, words, invocations, member_name, with_member,
-        community_id,
+        plain_arguments, account, hashes, registry, registry_data, dns_results, words, invocations, member_name,
+        with_member, community_id,
     )
 }  # fmt: skip

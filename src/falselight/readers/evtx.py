@@ -96,6 +96,8 @@ class _Reading:
                 continue
             number = self._record
             self._record += 1
+            if record is None:
+                continue
             try:
                 event = event_of_tree(orjson.loads(record["data"])["Event"])
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:

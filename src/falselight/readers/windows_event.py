@@ -13,6 +13,7 @@ CHUNK_EVENTS = 5_000
 
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _KEPT_SECONDS = 4_096
+_LONGEST = (1 << 63) - 1
 _seconds: dict[str, int | None] = {}
 
 
@@ -53,7 +54,7 @@ class WindowsEvent:
 
 def epoch_nanoseconds(text: str) -> int | None:
     """``YYYY-MM-DD[T ]HH:MM:SS[.fraction][Z|±HH:MM]`` as epoch nanoseconds; without a zone it is UTC. None if it is
-    no such time. Digits beyond the ninth of the fraction are cut off."""
+    no such time, or beyond 64 bits. Digits beyond the ninth of the fraction are cut off."""
     start = text[:19]
     seconds = _seconds.get(start)
     if seconds is None:
@@ -64,9 +65,8 @@ def epoch_nanoseconds(text: str) -> int | None:
             _seconds.clear()
         _seconds[start] = seconds
     rest = text[19:]
-    if rest in {"", "Z"}:
-        return seconds * 1_000_000_000
-    return _with_rest(seconds, rest)
+    time = seconds * 1_000_000_000 if rest in {"", "Z"} else _with_rest(seconds, rest)
+    return time if time is not None and -_LONGEST <= time <= _LONGEST else None
 
 
 def _whole_seconds(text: str) -> int | None:
@@ -126,12 +126,13 @@ def braced(guid: Any) -> str | None:
 
 
 def whole(value: Any, base: int = 10) -> int | None:
-    """An integer from a JSON number or text (``0x…`` is hexadecimal), None if it is neither."""
+    """An integer from a JSON number or text (``0x…`` is hexadecimal, up to 64 bits), None if it is neither."""
     if value.__class__ is int:
-        return int(value)
+        return int(value) if -_LONGEST <= value <= _LONGEST else None
     if not isinstance(value, str) or len(value) > 40:
         return None
     try:
-        return int(value, 16) if value[:2] in {"0x", "0X"} else int(value, base)
+        number = int(value, 16) if value[:2] in {"0x", "0X"} else int(value, base)
     except ValueError:
         return None
+    return number if -_LONGEST <= number < 1 << 64 else None

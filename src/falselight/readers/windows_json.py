@@ -106,14 +106,14 @@ def _flat(document: dict[str, Any]) -> WindowsEvent | None:
     if process is None and document.get("ProcessID").__class__ is int:
         # NXLog writes the process that logged the event as a number, an event's own ProcessID as text.
         process = document["ProcessID"]
-        del data["ProcessID"]
+        data.pop("ProcessID", None)
     version = whole(document.get("Version"))
     if version is None and "Version" in document:
         data["Version"] = text_of(document["Version"])
     user = None
     if "UserID" in document:
-        found = {"name": data.pop("AccountName", ""), "domain": data.pop("Domain", ""), "type": data.pop("AccountType", "")}
-        user = {name: value for name, value in found.items() if value}
+        names = {"name": "AccountName", "domain": "Domain", "type": "AccountType"}
+        user = {part: data.pop(name) for part, name in names.items() if name in data}
     opcode = whole(document.get("OpcodeValue", document.get("Opcode")))
     keywords = whole(document.get("Keywords")) or 0
     message = text_of(document.get("Message"))
@@ -291,7 +291,7 @@ def _beat_6(document: dict[str, Any]) -> WindowsEvent | None:
 
 def _user(value: Any) -> dict[str, str] | None:
     texts = _texts(value)
-    found = {name: texts[name] for name in ("name", "domain", "type") if name in texts}
+    found = {part: text for part, text in texts.items() if part in {"name", "domain", "type"}}
     return found or None
 
 

@@ -50,10 +50,7 @@ def event_of_tree(event: dict[str, Any]) -> WindowsEvent | None:
 
 def _attributes(system: dict[str, Any], name: str) -> dict[str, Any]:
     element = system.get(name)
-    if element.__class__ is dict:
-        found = element.get("#attributes")  # type: ignore[union-attr]
-    else:
-        found = system.get(name + "_attributes")
+    found = element.get("#attributes") if isinstance(element, dict) else system.get(name + "_attributes")
     return found if isinstance(found, dict) else _NONE
 
 

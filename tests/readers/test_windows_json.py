@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from falselight.diagnostics import Diagnostic
+from falselight.mappings.apply import apply
+from falselight.readers import windows_json
+from falselight.readers.windows_event import epoch_nanoseconds
+
+TREE = {"Event": {"System": {"EventID": 7045, "Provider": {"#attributes": {"Name": "Service Control Manager"}}}}}
+BEAT = {"@timestamp": "2024-01-01T00:00:00.1234567Z", "winlog": {"event_id": "1", "provider_name": "P"}}
+
+
+def test_shapes_are_told_apart() -> None:
+    assert windows_json.recognise(TREE) == "event-tree"
+    assert windows_json.recognise({"EventID": 1, "Channel": "Security"}) == "flat"
+    assert windows_json.recognise(BEAT) == "winlogbeat"
+    assert windows_json.recognise({"winlog.event_id": 1}) == "winlogbeat"
+    assert windows_json.recognise({"event_id": 1, "source_name": "P", "log_name": "L"}) == "winlogbeat-6"
+    assert windows_json.recognise({**BEAT, "event": {"category": ["process"]}}) is None
+    assert windows_json.recognise({"@timestamp": "2024-01-01"}) is None
+
+
+def test_local_event_time_is_put_right_by_the_relays_stamps() -> None:
+    document = {
+        "EventID": 1,
+        "Channel": "Application",
+        "EventTime": "2020-09-21 03:15:25",
+        "EventReceivedTime": "2020-09-21 03:15:27",
+        "@timestamp": "2020-09-21T07:15:27.705Z",
+    }
+    event = windows_json.event_of(document)
+    assert event is not None and event.time == epoch_nanoseconds("2020-09-21T07:15:25Z")
+
+
+def test_damage_is_reported_and_odd_values_are_kept_as_text() -> None:
+    odd: list[Any] = [None, 2**70, 1.5, [1, "a"], {"a": 1}, "-", "\\", "0xzz", "9" * 5000, "\ud83d\ude00"]
+    names = ("ProcessId", "Image", "Hashes", "CommandLine", "DestinationIp", "User", "Keywords", "Task", "Version")
+    lines = [b"nope", b"{}", b'{"EventID":1,"Channel":"\\ud800","Image":"\xff"}']
+    for value in odd:
+        document = {
+            "EventID": 1,
+            "Channel": "x",
+            "SourceName": "Microsoft-Windows-Sysmon",
+            **dict.fromkeys(names, value),
+        }
+        lines.append(json.dumps(document).encode())
+    reported: list[Diagnostic] = []
+    rows = sum(apply(chunk).num_rows for chunk in windows_json.read_lines(iter(enumerate(lines)), reported.append))
+    assert rows == len(odd) + 1
+    assert [(fault.code, fault.record) for fault in reported] == [("E0508", 0), ("E0508", 1)]
