@@ -1,0 +1,1 @@
+"""Benchmarks: each sets Falselight beside a baseline, in alternating processes of one run."""

@@ -1,0 +1,31 @@
+"""The process of one case: calls its function and prints what came of it, with this process's peak memory."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+
+def whole(command: list[str]) -> dict[str, Any]:
+    """A case that times a program from its start to its end."""
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return {"seconds": time.perf_counter() - started}
+
+
+def main() -> None:
+    request = json.loads(sys.argv[1])
+    module = importlib.import_module(f"bench.{request['module']}")
+    figures = getattr(module, request["function"])(**request["arguments"])
+    peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    figures["peak"] = peak / (1024 * 1024 if sys.platform == "darwin" else 1024)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
