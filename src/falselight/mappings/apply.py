@@ -86,7 +86,9 @@ def nested(event: WindowsEvent) -> dict[str, Any]:
     if time is not None:
         tree["@timestamp"] = iso(time)
     for name, value in document.items():
-        *parents, leaf = name.split(".") if not name.startswith("winlog.event_data.") else [*name.split(".", 2)]
+        # The names of an event's own data are the sender's: a dot in them makes no object.
+        own = name.startswith(("winlog.event_data.", "winlog.user_data."))
+        *parents, leaf = name.split(".", 2) if own else name.split(".")
         place = tree
         for parent in parents:
             place = place.setdefault(parent, {})

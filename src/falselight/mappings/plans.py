@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -53,7 +53,7 @@ def table(name: str) -> dict[str, Any]:
     return tomllib.loads(files("falselight.mappings").joinpath(name + ".toml").read_text("utf-8"))
 
 
-@cache
+@lru_cache(maxsize=4_096)
 def plan(provider: str, channel: str, event_id: int) -> Plan | None:
     """The plan for an event, None if only the fields that all events share apply."""
     for name in TABLES:
@@ -63,7 +63,7 @@ def plan(provider: str, channel: str, event_id: int) -> Plan | None:
     return None
 
 
-@cache
+@lru_cache(maxsize=4_096)
 def names(provider: str) -> tuple[dict[str, str], dict[str, str]]:
     """The names of a provider's tasks and opcodes by number."""
     for name in TABLES:

@@ -138,7 +138,12 @@ def _exact(chunks: bytes, place: tuple[int, int], microsecond_time: int) -> int:
     first = microsecond_time // 100 + _TICKS_TO_1970
     if first < 0:
         return microsecond_time
-    for ticks in range(first, first + 10):
-        if chunks.find(ticks.to_bytes(8, "little"), *place) >= 0:
-            return (ticks - _TICKS_TO_1970) * 100
+    # Ten counts share their upper seven bytes, or two such heads.
+    for head in {first >> 8, (first + 9) >> 8}:
+        body, end = place
+        while (at := chunks.find(head.to_bytes(7, "little"), body + 1, end)) >= 0:
+            ticks = head << 8 | chunks[at - 1]
+            if first <= ticks < first + 10:
+                return (ticks - _TICKS_TO_1970) * 100
+            body = at
     return microsecond_time
