@@ -9,11 +9,21 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bench import rule
+from falselight import ingest
+from falselight.ecs import release
+from falselight.engines import duckdb as engine
+from falselight.eql.checker import Options
+from falselight.plan import nodes
+from falselight.search import plan
+from falselight.sql import emit
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -97,8 +107,6 @@ def test_only_the_implant_beats() -> None:
 
 
 def most_in_an_hour(moments: list[str]) -> int:
-    from datetime import datetime, timedelta
-
     seconds = [datetime.fromisoformat(text) for text in moments]
     return max(sum(start <= other <= start + timedelta(hours=1) for other in seconds) for start in seconds)
 
@@ -115,3 +123,16 @@ def test_addresses_and_names_are_reserved() -> None:
 
 def test_example_is_small() -> None:
     assert sum(path.stat().st_size for path in DAY.iterdir()) < 1_600_000
+
+
+def test_falselight_finds_the_implant_and_nothing_else() -> None:
+    damage: list[object] = []
+    table = ingest.read_events([DAY], release.schema(), report=damage.append)
+    assert not damage and table.rows == sum(counts.events for counts in table.counts)
+    assert not any(counts.skipped for counts in table.counts)
+    assert sorted(str(entry.kind) for entry in table.inputs) == ["ecs-lines", "windows-lines", "windows-lines"]
+    made = plan(rule.eql(), table.schema, Options(size=None))
+    assert isinstance(made, nodes.SequencePlan)
+    found = engine.execute(table, emit.per_key(made, table.name)).fetchall()
+    beats = sum((host, destination) == IMPLANT for _, host, _, destination, _ in network_starts())
+    assert [(host, server, windows) for host, server, windows, *_ in found] == [(*IMPLANT, beats - 9)]
