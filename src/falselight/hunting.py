@@ -23,6 +23,7 @@ from falselight.rebuild import documents
 from falselight.rules import Rule
 from falselight.search import plan
 from falselight.source import Source
+from falselight.sql.stages import key_names as sql_keys
 from falselight.store import EventTable
 
 LEVELS = ("low", "medium", "high", "critical")
@@ -46,6 +47,7 @@ class HuntResult:
 
     table: EventTable
     rules: list[RuleRun]
+    _windows: dict[str, _Windows] = field(default_factory=dict, repr=False)
 
     @property
     def findings(self) -> list[Finding]:
@@ -54,24 +56,44 @@ class HuntResult:
         return sorted(found, key=lambda f: (-LEVELS.index(f.severity), -f.risk, -f.windows, str(f.keys)))
 
     def sequences(self, finding: Finding) -> list[list[dict[str, Any]]]:
-        """The windows of a finding in order of their ends, each a list of its events as ECS documents with ``_input`` and
-        ``_record``."""
-        made = next(run.plan for run in self.rules if run.rule is finding.rule and finding in run.findings)
-        return windows_of(made, self.table, finding)
+        """The windows of a finding in order of their ends, each a list of its events as ECS documents with ``_input``
+        and ``_record``; an event that must be missing is ``{"missing": true}``."""
+        plan = next((run.plan for run in self.rules if run.rule is finding.rule), None)
+        if not isinstance(plan, nodes.SequencePlan):
+            return []
+        windows = self._windows.get(finding.rule.id)
+        if windows is None:
+            windows = self._windows[finding.rule.id] = windows_by_key(plan, self.table)
+        found = engine.sequences(plan, self.table, windows.get(finding.raw_keys))
+        positions = sorted({s for sequence in found for s in sequence.positions if s is not None})
+        events = dict(zip(positions, referenced(self.table, positions), strict=True))
+        return [[{"missing": True} if s is None else events[s] for s in sequence.positions] for sequence in found]
 
 
-def windows_of(made: nodes.Plan | None, table: EventTable, finding: Finding) -> list[list[dict[str, Any]]]:
-    """See ``HuntResult.sequences``."""
-    if not isinstance(made, nodes.SequencePlan):
-        return []
-    found = engine.matched(made, table, Window(False, None))
-    keys = [f"k{position}" for position in range(len(made.stages[0].keys))]
-    wanted = list(finding.raw_keys)
-    rows = [number for number, row in enumerate(found.select(keys).to_pylist()) if [row[key] for key in keys] == wanted]
-    sequences = engine.sequences(made, table, found.take(pa.array(rows, pa.int64())))
-    positions = sorted({s for sequence in sequences for s in sequence.positions if s is not None})
-    events = {s: dict(document) for s, _, _, document in documents(table, positions)}
-    return [[events[s] if s is not None else {"missing": True} for s in sequence.positions] for sequence in sequences]
+class _Windows:
+    """The matched rows of one rule, by the values of their join keys."""
+
+    def __init__(self, rows: pa.Table, keys: list[str]) -> None:
+        self.rows = rows
+        self.places: dict[tuple[Any, ...], list[int]] = {}
+        columns = [rows.column(key).to_pylist() for key in keys]
+        for number, key in enumerate(zip(*columns, strict=True) if columns else [()] * rows.num_rows):
+            self.places.setdefault(key, []).append(number)
+
+    def get(self, key: tuple[Any, ...]) -> pa.Table:
+        return self.rows.take(pa.array(self.places.get(key, []), pa.int64()))
+
+
+def windows_by_key(plan: nodes.SequencePlan, table: EventTable) -> _Windows:
+    """All sequences of a plan in order of their ends, to be looked up by key."""
+    return _Windows(engine.matched(plan, table, Window(False, None)), sql_keys(plan.stages[0]))
+
+
+def referenced(table: EventTable, positions: list[int]) -> list[dict[str, Any]]:
+    """The events at these ingest positions as ECS documents that tell where each came from."""
+    return [
+        {"_input": index, "_record": int(record), **document} for _, index, record, document in documents(table, positions)
+    ]
 
 
 def hunt(

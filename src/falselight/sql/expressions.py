@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from falselight.ecs.schema import DATE_TYPES, column, ip_column, order_column
+from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, column, ip_column, order_column
 from falselight.eql import patterns, regular, typed
 from falselight.eql.faults import family
 from falselight.plan import literals
@@ -25,6 +25,13 @@ def script(value: typed.Value) -> str:
     for variable, source in reversed(writer.lists):
         result = f"list_bool_or(list_transform(coalesce({source}, [NULL]), lambda {variable}: {result}))"
     return result
+
+
+def _sql_type(kind: str) -> str:
+    """The column type of one value of a field."""
+    if family(kind) in ("number", "date"):
+        return "DOUBLE" if kind in FLOAT_TYPES else "BIGINT"
+    return "BOOLEAN" if kind == "boolean" else "VARCHAR"
 
 
 @dataclass
@@ -66,7 +73,7 @@ class _Writer:
 
     def _occurrence(self, value: typed.FieldValue, source: str) -> str:
         if not value.field.filled:
-            return "NULL"
+            return f"CAST(NULL AS {_sql_type(value.field.type)})"
         if not value.field.many:
             return source
         variable = f"v{len(self.lists)}"
