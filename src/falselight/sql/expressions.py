@@ -83,7 +83,9 @@ class _Writer:
     def _function(self, value: typed.Function) -> str:
         first = value.arguments[0]
         if value.name == "cidrMatch":
-            if not isinstance(first, typed.FieldValue) or any(argument.type == "null" for argument in value.arguments):
+            if not isinstance(first, typed.FieldValue) or not first.field.filled:
+                return "NULL::BOOLEAN"
+            if any(argument.type == "null" for argument in value.arguments):
                 return "NULL::BOOLEAN"
             blocks = tuple(
                 literals.network(str(argument.value))
