@@ -1,0 +1,6 @@
+"""Rules: what they are, and how they are loaded."""
+
+from falselight.rules.loading import PAGE, bundled, load
+from falselight.rules.model import LEVELS, Rule, Threat
+
+__all__ = ["LEVELS", "PAGE", "Rule", "Threat", "bundled", "load"]

@@ -1,0 +1,5 @@
+"""``python -m falselight``"""
+
+from falselight.cli.main import main
+
+main()

@@ -1,0 +1,89 @@
+"""The edge: diagnostics are drawn, faults become exit codes, and no traceback reaches a user."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import click
+
+from falselight.diagnostics import Diagnostic, FalselightError, Severity
+from falselight.drawing import draw
+
+DONE, FOUND, MISUSE, FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+
+@dataclass
+class Talk:
+    """Where diagnostics go: drawn on stderr, or one JSON object a line. Counts what was said."""
+
+    as_json: bool = False
+    errors: int = 0
+    warnings: int = 0
+    codes: list[str] = field(default_factory=list)
+
+    def report(self, diagnostic: Diagnostic) -> None:
+        """Tell one diagnostic."""
+        self.codes.append(diagnostic.code)
+        if diagnostic.severity is Severity.ERROR:
+            self.errors += 1
+        elif diagnostic.severity is Severity.WARNING:
+            self.warnings += 1
+        if self.as_json:
+            click.echo(json.dumps(diagnostic.to_dict(), ensure_ascii=False), err=True)
+        else:
+            click.echo(draw(diagnostic, colour=colour(sys.stderr)), err=True)
+
+    @property
+    def left_out(self) -> bool:
+        """Whether some input or rule was damaged or left out."""
+        return self.errors > 0 or any(code in LEFT_OUT for code in self.codes)
+
+
+# Warnings that tell of input that was not read.
+LEFT_OUT = frozenset({"W0503", "W0505", "W0507"})
+
+
+def colour(stream: object) -> bool:
+    """Whether a stream takes colours: a terminal, and NO_COLOR is not set."""
+    return not os.environ.get("NO_COLOR") and bool(getattr(stream, "isatty", lambda: False)())
+
+
+def run(command: Callable[[], int | None]) -> int:
+    """Run a command line; give its exit code."""
+    try:
+        return command() or DONE
+    except FalselightError as fault:
+        talk = Talk("--diagnostics=json" in sys.argv or "json" in _after("--diagnostics"))
+        for diagnostic in fault.diagnostics:
+            talk.report(diagnostic)
+        return MISUSE if all(d.code.startswith(QUERY_CODES) for d in fault.diagnostics) else FAILED
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as fault:
+        fault.show()
+        return MISUSE
+    except click.ClickException as fault:
+        fault.show()
+        return MISUSE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone; what was left in the buffer must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except OSError as fault:
+        click.echo(f"error: {fault.strerror or fault}: {fault.filename or ''}".rstrip(": "), err=True)
+        return FAILED
+
+
+# What the user wrote is at fault, not the data or the machine.
+QUERY_CODES = ("E01", "E02", "E03", "E0490", "E07")
+
+
+def _after(option: str) -> list[str]:
+    return [following for word, following in zip(sys.argv, sys.argv[1:], strict=False) if word == option]

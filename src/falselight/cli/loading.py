@@ -1,0 +1,45 @@
+"""Reading events for ``search`` and ``explain``: the query's fields only, with a progress bar."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from falselight import ingest
+from falselight.cli import errors, progress
+from falselight.ecs import release
+from falselight.eql import walk
+from falselight.eql.checker import Options
+from falselight.eql.parser import parse
+from falselight.source import Source
+from falselight.store import EventTable
+
+
+def query(text: str) -> Source:
+    """The query itself, or the text of a file where ``@FILE`` is written."""
+    if not text.startswith("@"):
+        return Source(text)
+    try:
+        return Source(Path(text[1:]).read_text(encoding="utf-8"), text[1:])
+    except (OSError, UnicodeDecodeError) as fault:
+        raise click.UsageError(f"{text[1:]} cannot be read: {fault}") from fault
+
+
+def events(source: Source, paths: tuple[str, ...], options: Options, talk: errors.Talk, *, whole: bool) -> EventTable:
+    """The events under the paths; only the columns that the query needs, unless their whole documents are shown."""
+    needed = {options.timestamp_field, options.event_category_field, *walk.field_names(parse(source))}
+    if options.tiebreaker_field:
+        needed.add(options.tiebreaker_field)
+    console = Console(stderr=True, no_color=not errors.colour(sys.stderr))
+    with progress.bar(console) as tell:
+        table = ingest.read_events(
+            [Path(path) for path in paths],
+            release.schema(),
+            wanted=None if whole else frozenset(needed),
+            report=talk.report,
+            progress=tell,
+        )
+    return table

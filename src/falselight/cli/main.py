@@ -1,0 +1,32 @@
+"""The command line: ``falselight VERB …``. One module per verb."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+import falselight
+from falselight.cli import compile as compile_verb
+from falselight.cli import errors, explain, fmt, hunt, search
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(falselight.__version__, prog_name="falselight")
+def cli() -> None:
+    """Find adversary-run servers (ATT&CK T1583.004) in telemetry that you have, with Elastic's EQL rules and no cluster.
+
+    Results go to stdout, talk to stderr. Exit codes: 0 done, 1 findings (only with --fail-on), 2 misuse, 3 failed,
+    4 done but some input was damaged or left out, 130 interrupted.
+    """
+
+
+for verb in (hunt.command, search.command, explain.command, compile_verb.command, fmt.command):
+    cli.add_command(verb)
+
+
+def main() -> None:
+    """The console script."""
+    code = errors.run(lambda: cli.main(standalone_mode=False))
+    sys.stdout.flush()
+    sys.exit(code)

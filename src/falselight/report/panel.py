@@ -1,0 +1,84 @@
+"""The closing panel: what was read, how fast, what was left out, what was found, what to do next."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections import Counter
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from falselight.drawing import visible
+from falselight.hunting import LEVELS, HuntResult
+from falselight.report.words import number, plural
+
+MOST_NAMES = 5
+STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}
+
+
+def peak_memory() -> int:
+    """Bytes of memory that this process held at most."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def show(console: Console, result: HuntResult, seconds: float, faults: int, hints: Iterable[str]) -> None:
+    """Print the panel of a hunt."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, text in _lines(result, seconds, faults):
+        grid.add_row(label, text)
+    console.print(Panel(grid, title="hunt", title_align="left", box=box.ROUNDED, expand=False))
+    for hint in hints:
+        console.print(Text("hint: ", style="bold") + Text(visible(hint)), soft_wrap=True)
+
+
+def _lines(result: HuntResult, seconds: float, faults: int) -> Iterable[tuple[str, Text]]:
+    table = result.table
+    rate = table.rows / seconds if seconds > 0 else 0.0
+    yield "files", Text(plural(len(table.inputs), "input"))
+    yield "events", Text(f"{number(table.rows)} in {seconds:.1f} s ({number(round(rate))} events/s)")
+    yield "peak memory", Text(f"{number(peak_memory() // 2**20)} MiB")
+    skipped: Counter[str] = sum((count.skipped for count in table.counts), Counter())
+    left_out = ", ".join(f"{number(count)} {reason}" for reason, count in sorted(skipped.items())) or "none"
+    yield "left out", Text(visible(left_out), style="yellow" if skipped else "")
+    if table.malformed:
+        fields = ", ".join(f"{field} {number(count)}" for field, count in table.malformed.most_common(MOST_NAMES))
+        yield "odd values", Text(visible(f"{fields} (not of the field's type, ignored)"), style="yellow")
+    if faults:
+        yield "faults", Text(f"{plural(faults, 'message')} above", style="yellow")
+    run = sum(1 for each in result.rules if each.plan is not None)
+    yield "rules", Text(plural(run, "rule") + " run" + _not_run(result))
+    yield "findings", _levels(result)
+    hosts = Counter(host for finding in result.findings for host in finding.hosts)
+    servers = Counter(server for finding in result.findings for server in finding.servers)
+    for label, names in (("top hosts", hosts), ("top servers", servers)):
+        if names:
+            top = ", ".join(f"{visible(str(name))} ({number(count)})" for name, count in _top(names))
+            yield label, Text(top)
+
+
+def _not_run(result: HuntResult) -> str:
+    count = sum(1 for each in result.rules if each.plan is None)
+    return f", {plural(count, 'rule')} not run" if count else ""
+
+
+def _levels(result: HuntResult) -> Text:
+    counts = Counter(finding.severity for finding in result.findings)
+    if not counts:
+        return Text("none", style="green")
+    text = Text()
+    for level in reversed(LEVELS):
+        if counts[level]:
+            text.append(("" if not text.plain else ", ") + f"{number(counts[level])} {level}", style=STYLES[level])
+    return text
+
+
+def _top(names: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(names.items(), key=lambda entry: (-entry[1], str(entry[0])))[:MOST_NAMES]

@@ -1,0 +1,98 @@
+"""Rules from files and folders, and the bundled pack. A file that is broken is one diagnostic; the rest load."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from falselight.diagnostics import Diagnostic, Severity
+from falselight.rules.model import Rule
+
+PAGE = "@page"
+# Detection-rules' names for what Falselight's model calls otherwise.
+RENAMED = {"rule_id": "id", "from": "from_"}
+MODELLED = frozenset(Rule.model_fields) - {"path", "extra"}
+Report = Callable[[Diagnostic], None]
+
+
+def content(*parts: str) -> Traversable:
+    """A folder or file of the bundled content: inside the wheel, or beside the sources of a checkout."""
+    packaged = resources.files("falselight").joinpath("content")
+    if not packaged.is_dir():
+        packaged = Path(__file__).parents[3] / "content"
+    return packaged.joinpath(*parts)
+
+
+def bundled(report: Report) -> list[Rule]:
+    """The bundled pack, in the order of file names."""
+    files = sorted(
+        (entry for entry in content("rules").iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name
+    )
+    return list(_read(((file.name, file.read_bytes()) for file in files), report))
+
+
+def load(names: Iterable[str], report: Report) -> list[Rule]:
+    """The rules that were asked for: files, folders (all ``.toml`` below, by name), or ``@page``. Two rules with one id
+    are told, and the first is kept."""
+    rules: dict[str, Rule] = {}
+    for name in names:
+        for rule in _named(name, report):
+            other = rules.setdefault(rule.id, rule)
+            if other is not rule:
+                message = f"Rule id [{rule.id}] stands in {other.path} and in {rule.path}; the first is run"
+                report(Diagnostic("E0604", Severity.ERROR, message, path=rule.path))
+    return list(rules.values())
+
+
+def _named(name: str, report: Report) -> Iterator[Rule]:
+    if name == PAGE:
+        yield from (rule for rule in bundled(report) if PAGE in rule.tags)
+        return
+    path = Path(name)
+    try:
+        files = sorted(path.rglob("*.toml")) if path.is_dir() else [path]
+        if not files:
+            report(Diagnostic("E0603", Severity.ERROR, f"{path} holds no rule (.toml)", path=str(path)))
+    except OSError as fault:
+        report(Diagnostic("E0601", Severity.ERROR, f"{path} cannot be read: {fault.strerror}", path=str(path)))
+        return
+    for file in files:
+        try:
+            text = file.read_bytes()
+        except OSError as fault:
+            report(Diagnostic("E0601", Severity.ERROR, f"{file} cannot be read: {fault.strerror}", path=str(file)))
+        else:
+            yield from _read([(str(file), text)], report)
+
+
+def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
+    for path, data in files:
+        try:
+            table = tomllib.loads(data.decode("utf-8"))
+        except ValueError as fault:
+            report(Diagnostic("E0602", Severity.ERROR, f"{path} is not a TOML file: {fault}", path=path))
+            continue
+        entry = table.get("rule")
+        if not isinstance(entry, dict):
+            report(Diagnostic("E0602", Severity.ERROR, f"{path} has no table [rule]", path=path))
+            continue
+        try:
+            yield _rule(entry, path)
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            message = f"{path}: rule.{place}: {first['msg']}"
+            report(Diagnostic("E0602", Severity.ERROR, message, path=path))
+
+
+def _rule(entry: dict[str, Any], path: str) -> Rule:
+    renamed = {RENAMED.get(key, key): value for key, value in entry.items()}
+    known = {key: value for key, value in renamed.items() if key in MODELLED}
+    extra = {key: value for key, value in renamed.items() if key not in MODELLED}
+    return Rule(**known, path=path, extra=extra)
