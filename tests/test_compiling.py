@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import falselight
 import pytest
+
+import falselight
 from falselight.compiling import STAGES, compile
 from falselight.ecs import release
 

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import falselight
 import pyarrow as pa
 import pytest
+
+import falselight
 
 MAPPING = {
     "properties": {

@@ -26,6 +26,7 @@ _PHYSICAL = {
     "float": pa.float32(),
     "boolean": pa.bool_(),
 }
+_UTC_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z\z"
 RESERVED = frozenset({"_seq", "_input", "_record", "_time", "_id", "_index"})
 _DUCKDB = {
     pa.string(): "VARCHAR",
@@ -80,6 +81,18 @@ def physical(
     return result if shape is None else {name: _lists(shape, value) for name, value in result.items()}
 
 
+def nanoseconds(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:
+    """Epoch nanoseconds of UTC times (``2024-05-01T10:20:30.123Z``), or None if some text is not of this form."""
+    if not pa.types.is_string(texts.type):
+        return None
+    if not pc.all(pc.match_substring_regex(texts, _UTC_TIME)).as_py() and texts.null_count < len(texts):
+        return None
+    try:
+        return pc.cast(pc.cast(texts, pa.timestamp("ns", "UTC")), pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
 def _lists(shape: pa.ListArray, values: pa.Array) -> pa.Array:
     """Puts converted values back into their rows: nulls leave their list, an empty list is null, and if no list holds
     two values the column is scalar."""
@@ -107,8 +120,12 @@ def _convert(values: pa.Array, field: Field) -> tuple[pa.Array, int]:
         values = values.cast(pa.string())
     if values.type == pa.null():
         return values.cast(target), 0
-    if field.type != "ip" and values.type == target and (
-        field.type in STRING_TYPES or field.type in _WHOLE or field.type in {"boolean", "unsigned_long", "version"}
+    if (
+        field.type != "ip"
+        and values.type == target
+        and (
+            field.type in STRING_TYPES or field.type in _WHOLE or field.type in {"boolean", "unsigned_long", "version"}
+        )
     ):
         return values, 0
     if field.type in DATE_TYPES and pa.types.is_integer(values.type):

@@ -117,10 +117,13 @@ class Collector:
         self._dynamic = dynamic
         self._strings: Strings = strings
         self._wanted = None if wanted is None else wanted | {TIMESTAMP}
-        self._above = None if self._wanted is None else {above for name in self._wanted for above in _above(name)}
+        self._above = None if self._wanted is None else {above for name in self._wanted for above in paths_above(name)}
         self._slots: dict[str, _Slot | None] = {}
         self._objects = {
-            above for entry in schema for above in _above(entry.name) if not _is_scalar(schema.find(above))
+            above
+            for entry in schema
+            for above in paths_above(entry.name)
+            if not is_scalar(schema.find(above)) and not _is_opaque(schema.find(above))
         }
         self._times: list[int | None] = []
         self._metadata: dict[str, list[Any]] = {}
@@ -173,14 +176,14 @@ class Collector:
 
     def _object(self, name: str, value: dict[str, Any]) -> None:
         if self._above is not None and name not in self._above:
-            if self._wanted is not None and name in self._wanted and _is_scalar(self.schema.find(name)):
+            if self._wanted is not None and name in self._wanted and is_scalar(self.schema.find(name)):
                 self._malformed[name] += 1
             return
         if name not in self._objects:
             known = self.schema.find(name)
             if known is not None and known.type in OPAQUE_TYPES:
                 return
-            if _is_scalar(known) or name in self.schema.aliases or name.count(".") >= MAX_DEPTH:
+            if is_scalar(known) or name in self.schema.aliases or name.count(".") >= MAX_DEPTH:
                 self._malformed[name] += 1
                 return
             self._objects.add(name)
@@ -218,7 +221,8 @@ class Collector:
         """The slot of a field at its first value, None while it is unmapped (a null maps nothing)."""
         known = self.schema.find(name)
         blocked = name in self.schema.aliases or name in self._objects or is_reserved(name)
-        blocked = blocked or any(_is_scalar(self.schema.find(above)) for above in _above(name))
+        blocked = blocked or any(is_scalar(self.schema.find(above)) for above in paths_above(name))
+        blocked = blocked or any(_is_opaque(self.schema.find(above)) for above in paths_above(name))
         if known is None and not blocked:
             if not self._dynamic:
                 self._slots[name] = None
@@ -233,8 +237,10 @@ class Collector:
             if known.exact is not None:
                 added[known.exact] = Field(known.exact, "keyword", ignore_above=SUBFIELD_LIMIT)
             self.schema = self.schema.with_fields(added)
-            self._objects.update(_above(name))
-        if known is None or blocked:
+            self._objects.update(paths_above(name))
+        if any(_is_opaque(self.schema.find(above)) for above in paths_above(name)):
+            slot = _Slot(None, opaque=True)
+        elif known is None or blocked:
             slot = _Slot(None)
         else:
             slot = _Slot(known, conversions.converter(known), known.type in OPAQUE_TYPES)
@@ -242,19 +248,26 @@ class Collector:
         return slot
 
 
-def _above(name: str) -> list[str]:
+def paths_above(name: str) -> list[str]:
     """The paths of the objects that a dotted name stands in."""
     parts = name.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
-def _is_scalar(entry: Field | None) -> bool:
+def is_scalar(entry: Field | None) -> bool:
+    """Whether the field holds values itself, so that no field can stand below it."""
     return entry is not None and physical_type(entry.type) is not None
+
+
+def _is_opaque(entry: Field | None) -> bool:
+    return entry is not None and entry.type in OPAQUE_TYPES
 
 
 def _nanos(value: Any, entry: Field | None) -> int | None:
     """The exact time; None where 64 bits of nanoseconds do not reach (before 1677, after 2262)."""
-    nanos = conversions.date(value, entry.format) if entry is not None and entry.type in {"date", "date_nanos"} else None
+    nanos = (
+        conversions.date(value, entry.format) if entry is not None and entry.type in {"date", "date_nanos"} else None
+    )
     return nanos if nanos is not None and -(2**63) <= nanos < 2**63 else None
 
 
@@ -272,5 +285,3 @@ def _array(slot: _Slot, rows: int) -> pa.Array:
         else:
             cells[row].append(value)
     return pa.array(cells, pa.list_(kind))
-
-

@@ -20,13 +20,12 @@ from falselight.findings import Finding
 from falselight.plan import nodes
 from falselight.plan.limits import Window
 from falselight.rebuild import documents
-from falselight.rules import Rule
+from falselight.rules import LEVELS, Rule
 from falselight.search import plan
 from falselight.source import Source
 from falselight.sql.stages import key_names as sql_keys
 from falselight.store import EventTable
 
-LEVELS = ("low", "medium", "high", "critical")
 ALWAYS_READ = frozenset({"@timestamp", "event.category", "event.type", *findings.DETAILS})
 
 
@@ -92,7 +91,8 @@ def windows_by_key(plan: nodes.SequencePlan, table: EventTable) -> _Windows:
 def referenced(table: EventTable, positions: list[int]) -> list[dict[str, Any]]:
     """The events at these ingest positions as ECS documents that tell where each came from."""
     return [
-        {"_input": index, "_record": int(record), **document} for _, index, record, document in documents(table, positions)
+        {"_input": index, "_record": int(record), **document}
+        for _, index, record, document in documents(table, positions)
     ]
 
 

@@ -66,7 +66,7 @@ class _Ingest:
         self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
         self._report = report
         self._collector = Collector(schema, strings="keyword", malformed=self.builder.malformed, wanted=self._wanted)
-        self._documents = ndjson.Reader(self._collector, report)
+        self._documents = ndjson.Reader(self._collector, report, self._wanted)
 
     def batches(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
         """The normalised batches of one input."""

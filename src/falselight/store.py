@@ -104,9 +104,7 @@ class Builder:
     and ``_index``. Without ``@timestamp`` it is made from ``_time``. A field the schema lacks is mapped by its Arrow type.
     """
 
-    def __init__(
-        self, connection: duckdb.DuckDBPyConnection, schema: Schema, name: str = "events"
-    ) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: Schema, name: str = "events") -> None:
         self.malformed: Counter[str] = Counter()
         self._connection = connection
         self._schema = schema

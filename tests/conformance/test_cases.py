@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import falselight
 import pytest
+
+import falselight
 
 from . import suite
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from falselight.plan import dates
 
 DAY = 86_400_000

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import falselight
 import pytest
+
+import falselight
 
 DOCUMENTS = [
     {"@timestamp": "2024-01-01T00:00:00Z", "event": {"category": "a"}, "id": 1, "host": {"name": "web-1"}, "tags": ["x"]},

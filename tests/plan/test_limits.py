@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from falselight.eql.typed import Limit
 from falselight.plan.limits import Window, combine
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import falselight
 import pytest
+
+import falselight
 
 MAPPING = {
     "properties": {

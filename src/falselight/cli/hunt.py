@@ -19,11 +19,11 @@ from falselight.diagnostics import FalselightError
 from falselight.drawing import visible
 from falselight.explain import explain
 from falselight.findings import Finding
-from falselight.hunting import LEVELS, HuntResult
+from falselight.hunting import HuntResult
 from falselight.readers import evidence as originals
 from falselight.report import findings as findings_table
 from falselight.report import panel, words
-from falselight.rules import bundled, load
+from falselight.rules import LEVELS, bundled, load
 from falselight.sinks import write
 from falselight.source import Source
 

@@ -39,7 +39,7 @@ def chosen(format: str | None) -> str:
     return format or ("table" if sys.stdout.isatty() else "ndjson")
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[int]):
     """A point in time: ISO 8601, epoch milliseconds or date math. Epoch nanoseconds; ``last`` takes the end of the span
     that a text names (a whole day, where a day is written)."""
 

@@ -25,7 +25,7 @@ _LEVELS = {
     **dict.fromkeys("+-", _SUM),
     **dict.fromkeys("*/%", _PRODUCT),
 }
-_CONSTANTS: dict[str, None | bool] = {"null": None, "true": True, "false": False}
+_CONSTANTS: dict[str, bool | None] = {"null": None, "true": True, "false": False}
 _LITERALS = frozenset((tokens.STRING, tokens.INTEGER, tokens.DECIMAL))
 _RELATIONS = frozenset(("child", "descendant", "event"))
 

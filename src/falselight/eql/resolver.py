@@ -262,9 +262,9 @@ class Resolver:
     def foldable_integer(self, expression: syntax.Expression, name: str) -> int:
         """The argument of a pipe: a whole number, zero or more."""
         value = self.value(expression)
-        if isinstance(value, typed.Constant) and isinstance(value.value, int) and not isinstance(value.value, bool):
-            if value.value >= 0:
-                return value.value
+        count = value.value if isinstance(value, typed.Constant) else None
+        if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+            return count
         self.faults.add(
             "E0209",
             f"Pipe [{name}] takes a whole number, zero or more; found [{self.faults.text(expression.span)}]",

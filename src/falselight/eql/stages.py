@@ -46,7 +46,7 @@ class Stages:
         return syntax.EventFilter(category, condition, Span(token.start, cursor.previous.end))
 
     def _refuse_category(self, token: Token) -> None:
-        if token.kind == tokens.QUOTED or token.kind in tokens.KEYWORDS and self.cursor.ahead().kind == "where":
+        if token.kind == tokens.QUOTED or (token.kind in tokens.KEYWORDS and self.cursor.ahead().kind == "where"):
             help = f'Write ["{shortened(str(token.value or token.text))}"]: a category stands in double quotes.'
             found = self.cursor.found(token)
             raise self.cursor.fault("E0110", token.span, expected="an event category", found=found, help=help)

@@ -14,8 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from falselight.drawing import visible
-from falselight.hunting import LEVELS, HuntResult
+from falselight.hunting import HuntResult
 from falselight.report.words import number, plural
+from falselight.rules import LEVELS
 
 MOST_NAMES = 5
 STYLES = {"critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan"}

@@ -13,7 +13,8 @@ MOST_SOURCES = 3
 
 def duration(milliseconds: int) -> str:
     """``3900000`` is ``1 h 05 m``: the two largest units that are not zero."""
-    rest, parts = milliseconds, []
+    rest = milliseconds
+    parts: list[str] = []
     for unit, size in UNITS:
         count, rest = divmod(rest, size)
         if count or (parts and len(parts) == 1):
