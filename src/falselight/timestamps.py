@@ -64,7 +64,8 @@ _PIECES: dict[str, Callable[[int], str]] = {
     "E": lambda n: r"[A-Za-z]{3,9}",
 }
 
-Parser = Callable[[str], int | None]
+Span = tuple[int, int]
+Parser = Callable[[str], Span | None]
 
 
 class UnknownFormat(ValueError):
@@ -73,10 +74,17 @@ class UnknownFormat(ValueError):
 
 def parse(text: str, format: str | None = None) -> int | None:
     """Epoch nanoseconds of a date in text, or None where no part of the format fits. Raises ``UnknownFormat``."""
+    found = span(text, format)
+    return None if found is None else found[0]
+
+
+def span(text: str, format: str | None = None) -> Span | None:
+    """First and last nanosecond that a text names: the parts of the time that it leaves out run to their end, a missing
+    month or day is the first, as in Elasticsearch's rounding parser. None where no part of the format fits."""
     for parser in _parsers(format or DEFAULT_FORMAT):
-        nanos = parser(text)
-        if nanos is not None:
-            return nanos
+        found = parser(text)
+        if found is not None:
+            return found
     return None
 
 
@@ -110,17 +118,27 @@ def _parser(name: str) -> Parser:
     return lambda text: _fields(compiled, text)
 
 
-def _epoch(pattern: re.Pattern[str], text: str, unit: int, digits: int) -> int | None:
+def _epoch(pattern: re.Pattern[str], text: str, unit: int, digits: int) -> Span | None:
     match = pattern.fullmatch(text)
     if match is None or len(match[2]) > 19:
         return None
     nanos = int(match[2]) * unit + (int(match[3].ljust(digits, "0")) if match[3] else 0)
-    return -nanos if match[1] else nanos
+    first = -nanos if match[1] else nanos
+    return first, first + (0 if match[3] else unit - 1)
 
 
-def _fields(pattern: re.Pattern[str], text: str) -> int | None:
+def _fields(pattern: re.Pattern[str], text: str) -> Span | None:
     match = pattern.fullmatch(text)
-    return None if match is None else _nanos(match.groupdict())
+    first = None if match is None else _nanos(match.groupdict())
+    return None if match is None or first is None else (first, first + _open(match.groupdict()))
+
+
+def _open(part: dict[str, str | None]) -> int:
+    """Nanoseconds from the first to the last instant, by the parts of the time that are left out."""
+    seconds = 0 if part.get("H") or part.get("h") else 23 * 3600
+    seconds += 0 if part.get("m") else 59 * 60
+    seconds += 0 if part.get("s") else 59
+    return seconds * NANOS_PER_SECOND + (0 if part.get("S") else NANOS_PER_SECOND - 1)
 
 
 def _nanos(part: dict[str, str | None]) -> int | None:

@@ -9,7 +9,13 @@ import pytest
 import falselight
 
 DOCUMENTS = [
-    {"@timestamp": "2024-01-01T00:00:00Z", "event": {"category": "a"}, "id": 1, "host": {"name": "web-1"}, "tags": ["x"]},
+    {
+        "@timestamp": "2024-01-01T00:00:00Z",
+        "event": {"category": "a"},
+        "id": 1,
+        "host": {"name": "web-1"},
+        "tags": ["x"],
+    },
     {"@timestamp": "2024-01-02T00:00:00Z", "event": {"category": "a"}, "id": 2, "host": {"name": "web-2"}},
     {"@timestamp": "2024-01-03T00:00:00Z", "event": {"category": "a"}, "id": 3, "host": {"name": "DB-1"}},
 ]

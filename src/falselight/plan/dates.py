@@ -9,22 +9,13 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
+
+from falselight import timestamps
 
 MILLISECOND, SECOND, MINUTE, HOUR = 10**6, 10**9, 60 * 10**9, 3600 * 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-ISO = re.compile(
-    r"(?P<year>\d{4}|[+-]\d{4,9})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
-    r"(?:[T ](?P<hour>\d\d)(?::?(?P<minute>\d\d)(?::?(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?)?"
-    r"(?P<zone>Z|[+-]\d\d(?::?\d\d)?)?|T)?\Z"
-)
-EPOCH_MILLIS = re.compile(r"-?\d+(?:\.\d+)?\Z")
 MATH = re.compile(r"(?P<sign>[+-])(?P<count>\d*)(?P<unit>[yMwdhHms])|/(?P<round>[yMwdhHms])")
-JAVA = {"yyyy": r"(?P<year>\d{4})", "uuuu": r"(?P<year>\d{4})", "MM": r"(?P<month>\d\d)", "dd": r"(?P<day>\d\d)",
-        "HH": r"(?P<hour>\d\d)", "mm": r"(?P<minute>\d\d)", "ss": r"(?P<second>\d\d)", "SSS": r"(?P<fraction>\d{3})",
-        "XXX": r"(?P<zone>Z|[+-]\d\d:\d\d)", "Z": r"(?P<zone>[+-]\d{4})"}  # fmt: skip
-NAMED_FORMATS = ("strict_date_optional_time", "date_optional_time", "epoch_millis", "strict_date_optional_time_nanos",
-                 "iso8601", "date", "strict_date", "date_time", "strict_date_time")  # fmt: skip
 
 
 def span(text: str, format: str | None = None, *, nanoseconds: bool = False, now: int | None = None) -> tuple[int, int]:
@@ -36,71 +27,16 @@ def span(text: str, format: str | None = None, *, nanoseconds: bool = False, now
         instant = time.time_ns() if now is None else now
         low = high = instant
     else:
-        low, high = _parse(base, format)
+        named = timestamps.span(base, format)
+        if named is None:
+            raise ValueError(f"it does not have the form {format or timestamps.DEFAULT_FORMAT}")
+        low, high = named
     if math:
-        low, high = _calculate(low, math, up=False), _calculate(high, math, up=True)
+        try:
+            low, high = _calculate(low, math, up=False), _calculate(high, math, up=True)
+        except OverflowError as fault:
+            raise ValueError("date math leaves the years 1 to 9999") from fault
     return (low, high) if nanoseconds else (low // MILLISECOND, high // MILLISECOND)
-
-
-def _parse(text: str, format: str | None) -> tuple[int, int]:
-    for pattern in (format or "strict_date_optional_time||epoch_millis").split("||"):
-        if pattern in ("epoch_millis", "epoch_second") and EPOCH_MILLIS.match(text):
-            whole, _, fraction = text.lstrip("-").partition(".")
-            unit = MILLISECOND if pattern == "epoch_millis" else SECOND
-            instant = int(whole) * unit + int((fraction + "0" * 9)[:9]) * unit // 10**9
-            instant = -instant if text.startswith("-") else instant
-            return instant, instant + (0 if fraction else unit - 1)
-        match = ISO.match(text) if pattern in NAMED_FORMATS else _java(pattern).match(text)
-        if match and pattern != "epoch_millis":
-            return _instants(match)
-    raise ValueError(f"it does not have the form {format or 'strict_date_optional_time||epoch_millis'}")
-
-
-def _java(pattern: str) -> re.Pattern[str]:
-    """A Java date pattern of the common letters as a regular expression. Raises ValueError on any other letter."""
-    expression, position = "", 0
-    while position < len(pattern):
-        letter = pattern[position]
-        end = position
-        while end < len(pattern) and pattern[end] == letter:
-            end += 1
-        part = pattern[position:end]
-        if part in JAVA:
-            expression += JAVA[part]
-        elif letter == "'":
-            end = pattern.index("'", position + 1) + 1
-            expression += re.escape(pattern[position + 1 : end - 1])
-        elif letter.isalpha():
-            raise ValueError(f"the format letter [{letter}] is not supported")
-        else:
-            expression += re.escape(part)
-        position = end
-    return re.compile(expression + r"\Z")
-
-
-def _instants(match: re.Match[str]) -> tuple[int, int]:
-    parts = match.groupdict()
-    year = int(parts["year"])
-    if not 1 <= year <= 9999:
-        raise ValueError("years run from 1 to 9999")
-    day = datetime(year, int(parts.get("month") or 1), int(parts.get("day") or 1), tzinfo=_zone(parts.get("zone")))
-    low = _nanoseconds(day)
-    rest = (parts.get("hour"), parts.get("minute"), parts.get("second"))
-    high = low
-    for value, unit, last in zip(rest, (HOUR, MINUTE, SECOND), (23, 59, 59), strict=True):
-        low += int(value or 0) * unit
-        high += int(value if value is not None else last) * unit
-    fraction = parts.get("fraction")
-    nanos = int((fraction + "0" * 9)[:9]) if fraction else 0
-    return low + nanos, high + (nanos if fraction else SECOND - 1)
-
-
-def _zone(text: str | None) -> timezone:
-    if not text or text == "Z":
-        return UTC
-    digits = text[1:].replace(":", "")
-    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
-    return timezone(offset if text[0] == "+" else -offset)
 
 
 def _nanoseconds(moment: datetime) -> int:
@@ -159,8 +95,17 @@ def _floor(instant: int, unit: str) -> int:
 
 
 def iso(instant: int) -> str:
-    """An instant (epoch nanoseconds) as Elasticsearch prints dates: at least milliseconds, and more where there are."""
+    """An instant (epoch nanoseconds) as Elasticsearch prints dates: at least milliseconds, and more where there are. Years
+    beyond four digits carry a sign, as ISO 8601 asks."""
     seconds, nanos = divmod(instant, SECOND)
-    moment = EPOCH + timedelta(seconds=seconds)
+    days, clock = divmod(seconds, 86_400)
+    # The calendar repeats every 400 years (146,097 days); Python's ends with the year 9999.
+    cycle, within = divmod(days + 719_468, 146_097)
+    moment = date(400, 3, 1) + timedelta(days=within)
+    year = moment.year - 400 + cycle * 400
+    shown = f"{year:04d}" if 0 <= year <= 9999 else f"{year:+05d}"
     digits = f"{nanos:09d}"
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{digits if digits[3:] != '000000' else digits[:3]}Z"
+    return (
+        f"{shown}-{moment:%m-%d}T{clock // 3600:02d}:{clock // 60 % 60:02d}:{clock % 60:02d}."
+        f"{digits if digits[3:] != '000000' else digits[:3]}Z"
+    )
