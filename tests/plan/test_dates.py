@@ -50,7 +50,7 @@ def test_nanoseconds() -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "1970-13-01", "1970-02-30", "1970-01-01||+1x", "02-01-1970"])
 def test_what_is_no_date_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="form|not understood"):
+    with pytest.raises(ValueError, match=r"form|not understood"):
         dates.span(text)
 
 
@@ -73,5 +73,5 @@ def test_years_of_five_digits() -> None:
 
 
 def test_math_beyond_the_calendar_is_refused() -> None:
-    with pytest.raises(ValueError, match="9999"):
+    with pytest.raises(ValueError, match=r"out of range|9999"):
         dates.span("9999-01-01||+9999y")
