@@ -7,10 +7,12 @@ all else is a script.
 
 from __future__ import annotations
 
+from falselight.diagnostics import Diagnostic, EqlError, Label, Severity
 from falselight.ecs.schema import EXACT_STRING_TYPES, Field
 from falselight.eql import patterns, typed
 from falselight.eql.checker import Options
 from falselight.plan import literals, nodes
+from falselight.plan.merge import MOST_LEAVES, leaves, merged
 from falselight.source import Source
 
 NANOSECONDS_PER_MILLISECOND = 1_000_000
@@ -21,7 +23,7 @@ def lower(query: typed.Query, options: Options | None = None) -> nodes.Plan:
     options = options or Options()
     lowering = Lowering(query.source)
     if isinstance(query, typed.EventQuery):
-        return nodes.EventPlan(lowering.predicate(query.condition), query.order, query.limits)
+        return nodes.EventPlan(lowering.filter(query.condition), query.order, query.limits)
     stages = tuple(lowering.stage(stage) for stage in query.stages)
     if isinstance(query, typed.SampleQuery):
         texts = _key_texts(stages)
@@ -46,11 +48,22 @@ class Lowering:
     """Conditions of one query."""
 
     def __init__(self, source: Source) -> None:
+        self.source = source
         self.literals = literals.Literals(source)
 
     def stage(self, stage: typed.Stage) -> nodes.Stage:
         keys = tuple(nodes.Key(key.field, key.optional) for key in stage.keys)
-        return nodes.Stage(self.predicate(stage.condition), keys, stage.runs, stage.missing)
+        return nodes.Stage(self.filter(stage.condition), keys, stage.runs, stage.missing)
+
+    def filter(self, condition: typed.Value) -> nodes.Predicate:
+        """The whole condition of one event filter. Raises ``EqlError`` (E0303) where it asks too much of an engine."""
+        predicate = merged(self.predicate(condition))
+        if (count := leaves(predicate)) > MOST_LEAVES:
+            message = f"This condition makes {count} separate tests of fields; at most {MOST_LEAVES} can be run"
+            help = "put the values into one list: field in (…) or field : (…)"
+            label = Label(condition.span)
+            raise EqlError([Diagnostic("E0303", Severity.ERROR, message, (label,), help, self.source)])
+        return predicate
 
     def predicate(self, value: typed.Value) -> nodes.Predicate:
         """A condition, split at ``and``, ``or`` and ``not`` into leaves."""

@@ -119,6 +119,10 @@ def call(name: str, arguments: Sequence[str], types: Sequence[str], insensitive:
     missing = len(signature.parameters) - len(given)
     given += way.defaults[len(way.defaults) - missing :] if missing else ()
     if way.searched:
+        if _is_costly(given[0]):
+            bound = _free_name(given)
+            inner = call(name, [bound, *given[1:]], types, insensitive)
+            return f"list_transform([{given[0]}], lambda {bound}: {inner})[1]"
         given.insert(0, given[0])
     if insensitive:
         given = [f"eql_lower({one})" if position in way.folds else one for position, one in enumerate(given)]
@@ -162,8 +166,18 @@ def _repeated(macro: str) -> tuple[bool, ...]:
 def _evaluated_once(macro: str, position: int, argument: str) -> bool:
     """Whether the argument is to be named: it is costly, and the macro, or one that it hands it to, repeats it."""
     if _repeated(macro)[position]:
-        return len(argument) > LONGEST_REPEATED or argument.startswith("eql_lower(")
-    return len(argument) > LONGEST_REPEATED and len(_uses().get(macro, ())) > 1
+        return _is_costly(argument)
+    return _is_costly(argument) and len(_uses().get(macro, ())) > 1
+
+
+def _is_costly(argument: str) -> bool:
+    """A long text, or a call within: macros within macros would multiply at every level."""
+    return len(argument) > LONGEST_REPEATED or _NAMES.search(argument) is not None
+
+
+def _free_name(arguments: Sequence[str]) -> str:
+    """A variable that no argument uses. A column cannot be meant: columns are always quoted."""
+    return f"bound_{sum(argument.count('bound_') for argument in arguments)}"
 
 
 def _bound(macro: str, arguments: list[str]) -> str:
@@ -171,9 +185,7 @@ def _bound(macro: str, arguments: list[str]) -> str:
     named = [position for position, argument in enumerate(arguments) if _evaluated_once(macro, position, argument)]
     if not named:
         return f"{macro}({', '.join(arguments)})"
-    # Nested names differ, so that none hides another. A column cannot be meant: columns are always quoted.
-    depth = max(argument.count("lambda eql_bound_") for argument in arguments)
-    bound = f"eql_bound_{depth}"
+    bound = _free_name(arguments)
     packed = ", ".join(f"a{position} := {arguments[position]}" for position in named)
     given = [f"{bound}.a{position}" if position in named else argument for position, argument in enumerate(arguments)]
     return f"list_transform([struct_pack({packed})], lambda {bound}: {macro}({', '.join(given)}))[1]"
