@@ -7,7 +7,10 @@ from typing import NamedTuple
 from falselight.source import Span
 
 KEYWORDS = frozenset(
-    ["and", "any", "by", "false", "in", "join", "like", "maxspan", "not", "null", "of", "or", "regex", "sample", "sequence", "true", "until", "where", "with"]
+    (
+        *("and", "any", "by", "false", "in", "join", "like", "maxspan", "not", "null", "of", "or", "regex"),
+        *("sample", "sequence", "true", "until", "where", "with"),
+    )
 )
 TILDE_KEYWORDS = frozenset(("in~", "like~", "regex~"))
 
