@@ -117,7 +117,7 @@ def _nanoseconds(value: Any) -> int:
     if isinstance(value, int | float) or re.fullmatch(r"-?\d+(\.\d+)?", str(value)):
         whole, _, fraction = str(value).partition(".")
         return int(whole) * 1_000_000 + int((fraction + "000000")[:6])
-    match = re.fullmatch(r"([^.]*)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", str(value))
+    match = re.fullmatch(r"([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", str(value))
     assert match is not None, value
     moment = datetime.fromisoformat(match[1] + (match[3] or "Z").replace("Z", "+00:00") if "T" in match[1] else match[1])
     difference = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH
