@@ -68,8 +68,8 @@ def run(plan: nodes.Plan, table: EventTable) -> Matches:
     if window.count == 0:
         return Matches("events" if isinstance(plan, nodes.EventPlan) else "sequences", [])
     if isinstance(plan, nodes.EventPlan):
-        rows = execute(table, f"SELECT s FROM ({emit.matches(plan, table.name, window)})").fetchall()
-        return Matches("events", [Sequence((), (s,)) for (s,) in window.view(rows)])
+        rows = execute(table, emit.matches(plan, table.name, window)).fetchall()
+        return Matches("events", [Sequence((), (s,)) for *_, s in window.view(rows)])
     return Matches("sequences", sequences(plan, table, matched(plan, table, window)))
 
 
