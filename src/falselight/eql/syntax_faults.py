@@ -1,6 +1,6 @@
 """The register of everything that can be wrong with the text of a query: code, and how the message reads.
 
-Wordings follow Elasticsearch's where it has one. Every code has an example in ``specs/errors-syntax.md``.
+Wordings follow Elasticsearch's where it has one. Every code has an example in ``specs/errors.md``.
 """
 
 from __future__ import annotations
