@@ -72,7 +72,7 @@ class _Parser:
     def _sequence(self) -> syntax.SequenceQuery:
         start = self.cursor.advance()
         keys, maxspan = self.stages.head()
-        stages = self.stages.repeated(start, keys)
+        stages = self.stages.repeated(keys)
         self.stages.check_sequence(start, stages, maxspan)
         until = self.stages.until(keys, stages[0])
         pipes = self._pipes("[[], [![], [until], [|] or the end of the query")
@@ -81,7 +81,7 @@ class _Parser:
     def _sample(self) -> syntax.SampleQuery:
         start = self.cursor.advance()
         keys = self.stages.keys()
-        stages = self.stages.plain(start, keys, "sample")
+        stages = self.stages.plain(keys, "sample")
         self.stages.check_sample(start, keys, stages)
         if self.cursor.token.kind in ("until", "|"):
             token = self.cursor.token
@@ -94,7 +94,7 @@ class _Parser:
         """Reads the whole query, so that its other mistakes come first, and refuses it."""
         start = self.cursor.advance()
         keys = self.stages.keys()
-        stages = self.stages.plain(start, keys, "join")
+        stages = self.stages.plain(keys, "join")
         self.stages.until(keys, stages[0])
         self._pipes("[[], [until], [|] or the end of the query")
         help = "Write [sequence] where the order of the events counts, [sample] where it does not."

@@ -107,14 +107,14 @@ class Stages:
             return self.cursor.advance()
         self.cursor.unexpected(expected)
 
-    def repeated(self, start: Token, parent: tuple[syntax.FieldName, ...]) -> tuple[syntax.Stage, ...]:
+    def repeated(self, parent: tuple[syntax.FieldName, ...]) -> tuple[syntax.Stage, ...]:
         """The stages of a sequence, each perhaps with ``runs``."""
         stages = [self._stage(parent, None, runs=True)]
         while self.cursor.token.kind in ("[", "!["):
             stages.append(self._stage(parent, stages[0], runs=True))
         return tuple(stages)
 
-    def plain(self, start: Token, parent: tuple[syntax.FieldName, ...], query: str) -> tuple[syntax.Stage, ...]:
+    def plain(self, parent: tuple[syntax.FieldName, ...], query: str) -> tuple[syntax.Stage, ...]:
         """The stages of a sample or join: no ``runs``, no missing events."""
         if query == "sample" and self.cursor.token.kind == "with":
             self._refuse_in_sample("maxspan")
@@ -123,7 +123,6 @@ class Stages:
             if self.cursor.token.kind == "![":
                 help = "Write [sequence] with [maxspan]."
                 raise self.cursor.fault("E0146", self.cursor.token.span, where=query, help=help)
-            # Keys of samples are compared after the whole is read, as those of sequences while it is read.
             stages.append(self._stage(parent, stages[0] if stages else None, runs=False))
             if query == "sample" and self.cursor.token.kind == "with":
                 self._refuse_in_sample("runs")
