@@ -8,8 +8,7 @@ may be of any length.
 
 from __future__ import annotations
 
-from falselight.diagnostics import Label
-from falselight.eql import syntax, tokens
+from falselight.eql import names, syntax, tokens
 from falselight.eql.cursor import Cursor
 from falselight.eql.syntax_faults import shortened
 from falselight.eql.tokens import Token
@@ -175,11 +174,11 @@ class Expressions:
                 return self._call(insensitive=False)
             if after.kind == "of":
                 self._refuse_relation(token)
-            return self.field()
+            return names.field(cursor)
         if kind in _LITERALS or kind in _CONSTANTS:
             return self._literal(cursor.advance())
         if kind == tokens.QUOTED or kind == "?":
-            return self.field()
+            return names.field(cursor)
         if kind == tokens.TILDE:
             return self._call(insensitive=True)
         if kind == "(":
@@ -188,7 +187,7 @@ class Expressions:
             cursor.expect(")", "an operator or [)]", opening=opening)
             return inner
         if kind in tokens.KEYWORDS:
-            self._refuse_keyword(token)
+            names.refuse_keyword(cursor, token)
         cursor.unexpected("a field, a value or a function")
 
     def _call(self, *, insensitive: bool) -> syntax.Call:
@@ -212,40 +211,6 @@ class Expressions:
         self.cursor.expect(")", "[,] or [)]", opening=opening)
         self._height = height
         return tuple(items)
-
-    def field(self) -> syntax.FieldName:
-        """A field name; its parts joined by dots."""
-        cursor = self.cursor
-        start = cursor.token
-        optional = cursor.accept("?") is not None
-        parts = [self._part()]
-        while True:
-            if cursor.token.kind == "[" and cursor.ahead().kind == tokens.INTEGER:
-                self._refuse_index(start)
-            if not cursor.accept("."):
-                return syntax.FieldName(".".join(parts), optional, Span(start.start, cursor.previous.end))
-            parts.append(self._part())
-
-    def _part(self) -> str:
-        token = self.cursor.token
-        if token.kind in (tokens.IDENTIFIER, tokens.QUOTED):
-            return str(self.cursor.advance().value)
-        if token.kind in tokens.KEYWORDS:
-            self._refuse_keyword(token)
-        self.cursor.unexpected("a field name")
-
-    def _refuse_keyword(self, token: Token) -> None:
-        help = f"Write [`{token.text}`] if the field is meant; otherwise a value is missing before [{token.text}]."
-        raise self.cursor.fault("E0113", token.span, text=token.text, help=help)
-
-    def _refuse_index(self, start: Token) -> None:
-        bracket = self.cursor.token
-        raise self.cursor.fault(
-            "E0119",
-            Span(bracket.start, self.cursor.ahead().end),
-            second=Label(Span(start.start, bracket.start), "the field"),
-            help="A condition on a field holds if any of its values satisfies it: write the field without an index.",
-        )
 
     def _refuse_relation(self, token: Token) -> None:
         help = "Write a sequence by the process's entity id."
