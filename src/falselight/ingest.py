@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +22,7 @@ from falselight.store import Builder, Counts, EventTable, Input, connect
 Progress = Callable[[int, int, int], None]
 OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
 _WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
+_SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
 _JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 
 
@@ -78,6 +81,8 @@ class _Ingest:
             self.counts[-1].skipped.update(self._documents.skipped)
         elif kind in _WINDOWS:
             yield from self._windows(opened, kind)
+        elif kind in _SENSORS:
+            yield from self._sensors(opened, kind)
         else:
             self.counts[-1].skipped["unknown format"] += 1
             message = f"{opened.label} is of no format that is known here, and was left out"
@@ -96,6 +101,23 @@ class _Ingest:
         numbered = ndjson.raw_lines(opened, kind, self._report, self.counts[-1].skipped)
         for events in windows_json.read_lines(numbered, self._report):
             yield apply(events, self._wanted)
+
+    def _sensors(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:
+        from falselight.readers import suricata, zeek
+
+        skipped, report, path, label = self.counts[-1].skipped, self._report, opened.input.path, opened.label
+        head = opened.head()
+        stream: BinaryIO = opened.stream
+        if kind in {Kind.ZEEK_ARRAY, Kind.EVE_ARRAY}:
+            elements = ndjson.raw_lines(opened, kind, report, skipped)
+            stream = BytesIO(b"\n".join(line for _, line in elements))
+            head = stream.getvalue()[: len(head)]
+        if kind is Kind.ZEEK_TSV:
+            yield from zeek.read_tsv(stream, path, label, report, skipped, self._wanted)
+        elif kind in {Kind.ZEEK_LINES, Kind.ZEEK_ARRAY}:
+            yield from zeek.read_json(stream, path, label, report, skipped, head, self._wanted)
+        else:
+            yield from suricata.read(stream, path, label, report, skipped, self._wanted)
 
     def append(self, batch: pa.RecordBatch | pa.Table) -> None:
         self.builder.adopt(self._collector.schema)

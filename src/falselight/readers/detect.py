@@ -11,6 +11,9 @@ from typing import Any
 
 import orjson
 
+from falselight.readers import suricata_signs as suricata
+from falselight.readers import zeek_signs as zeek
+
 EVTX_MAGIC = b"ElfFile\0"
 BOM = b"\xef\xbb\xbf"
 _LINES_LOOKED_AT = 50
@@ -28,6 +31,11 @@ class Kind(StrEnum):
     RESPONSE = "search-response"
     WINDOWS_LINES = "windows-lines"
     WINDOWS_ARRAY = "windows-array"
+    ZEEK_TSV = "zeek-tsv"
+    ZEEK_LINES = "zeek-lines"
+    ZEEK_ARRAY = "zeek-array"
+    EVE_LINES = "suricata-lines"
+    EVE_ARRAY = "suricata-array"
     UNKNOWN = "unknown"
 
 
@@ -35,6 +43,8 @@ _FRAMED = {
     "ecs": (Kind.ECS_LINES, Kind.ECS_ARRAY),
     "source": (Kind.SOURCE_LINES, Kind.SOURCE_ARRAY),
     "windows": (Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY),
+    "zeek": (Kind.ZEEK_LINES, Kind.ZEEK_ARRAY),
+    "suricata": (Kind.EVE_LINES, Kind.EVE_ARRAY),
 }
 
 
@@ -42,6 +52,8 @@ def detect(head: bytes) -> Kind:
     """The kind of an input that begins with these bytes (some 64 KiB; a document may be cut off by their end)."""
     if head.startswith(EVTX_MAGIC):
         return Kind.EVTX
+    if zeek.is_tsv(head):
+        return Kind.ZEEK_TSV
     data = head.removeprefix(BOM).lstrip()
     array = data.startswith(b"[")
     for number, document in enumerate(_documents(data, array)):
@@ -122,6 +134,10 @@ def _content(document: dict[str, Any]) -> str | None:
         return "source"
     if _is_windows(document):
         return "windows"
+    if suricata.recognise(document):
+        return "suricata"
+    if zeek.log_of(document) is not None:
+        return "zeek"
     if "@timestamp" in document or isinstance(document.get("ecs"), dict) or "ecs.version" in document:
         return "ecs"
     return None

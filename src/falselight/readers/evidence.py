@@ -15,7 +15,9 @@ from falselight.readers.detect import Kind, detect
 from falselight.readers.ndjson import elements, lines
 from falselight.store import Input
 
-_LINES = frozenset({Kind.ECS_LINES, Kind.SOURCE_LINES, Kind.WINDOWS_LINES})
+_LINES = frozenset(
+    {Kind.ECS_LINES, Kind.SOURCE_LINES, Kind.WINDOWS_LINES, Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.EVE_LINES}
+)
 
 
 def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:

@@ -1,0 +1,266 @@
+"""What network sensors' records share: addresses, direction, community id, certificates' names, domains, URLs."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import ipaddress
+import re
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from publicsuffixlist import PublicSuffixList
+
+from falselight.mappings.columnar import distinct, jointly, paired
+from falselight.mappings.records import Frame, Step
+
+# IANA protocol numbers by the names that sensors use, as Beats' community_id processor knows them.
+_PROTOCOLS = {
+    "icmp": 1, "igmp": 2, "tcp": 6, "udp": 17, "gre": 47, "ipv6-icmp": 58, "icmpv6": 58, "eigrp": 88, "ospf": 89,
+    "pim": 103, "sctp": 132,
+}  # fmt: skip
+# Message types that answer each other (https://github.com/corelight/community-id-spec); others go one way.
+_ICMP = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17, 10: 9, 9: 10}
+_ICMP6 = {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144}
+_INTERNAL = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"))
+_NAMES = {
+    "C": "country", "CN": "common_name", "L": "locality", "O": "organization", "OU": "organizational_unit",
+    "ST": "state_or_province",
+}  # fmt: skip
+_SHORT = {**_NAMES, "ST": "state"}
+
+
+@lru_cache(maxsize=65_536)
+def address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address, None for other text."""
+    if text is None:
+        return None
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def is_ip(text: str) -> bool:
+    return address(text) is not None
+
+
+def ip(frame: Frame, step: Step) -> None:
+    """The texts that are addresses, as the record writes them."""
+    values = frame.get(step.sources[0])
+    if values is not None and pa.types.is_string(values.type):
+        frame.put(step.targets[0], distinct(values, lambda text: text if text and is_ip(text) else None, pa.string()))
+
+
+@lru_cache(maxsize=65_536)
+def _is_internal(text: str) -> bool | None:
+    found = address(text)
+    return None if found is None else any(found in network for network in _INTERNAL)
+
+
+def direction(frame: Frame, step: Step) -> None:
+    """internal, outbound, inbound or external, by whether source and destination are private (RFC 1918, fd00::/8)."""
+    source, destination = (frame.get(name) for name in step.sources)
+    if source is None or destination is None:
+        return
+    left, right = (distinct(side, _is_internal, pa.bool_()) for side in (source, destination))
+    _toward(frame, step, left, right)
+
+
+def local_direction(frame: Frame, step: Step) -> None:
+    """The same by the sensor's own flags."""
+    left, right = (frame.get(name) for name in step.sources)
+    if left is not None and right is not None and left.type == right.type == pa.bool_():
+        _toward(frame, step, left, right)
+
+
+def _toward(frame: Frame, step: Step, left: pa.Array, right: pa.Array) -> None:
+    inside = pc.if_else(right, "internal", "outbound")
+    outside = pc.if_else(right, "inbound", "external")
+    found = pc.if_else(left, inside, outside)
+    known = frame.get(step.targets[0]) if step.options.get("absent") else None
+    frame.put(step.targets[0], found if known is None else pc.coalesce(known, found))
+
+
+def related_ip(frame: Frame, step: Step) -> None:
+    source, destination = (frame.get(name) for name in step.sources[:2])
+    frame.put(step.targets[0], paired(source, destination, step.options.get("once", False)))
+
+
+def community_id(frame: Frame, step: Step) -> None:
+    """Community ID version 1, seed 0, of source, destination, ports and transport; for ICMP of type and code."""
+    columns = [frame.get(name) for name in step.sources]
+    if columns[0] is None or columns[1] is None or columns[4] is None:
+        return
+    frame.put(step.targets[0], jointly(columns, frame.rows, _community, pa.string()))
+
+
+def _community(
+    source: str | None, destination: str | None, source_port: str | None, destination_port: str | None,
+    transport: str | None, icmp_type: str | None = None, icmp_code: str | None = None,
+) -> str | None:  # fmt: skip
+    protocol = _PROTOCOLS.get((transport or "").lower())
+    low, high = address(source), address(destination)
+    if protocol is None or low is None or high is None or low.version != high.version:
+        return None
+    ports: tuple[int, int] | None = None
+    one_way = False
+    if protocol in {1, 58}:
+        answers = _ICMP if protocol == 1 else _ICMP6
+        if icmp_type is None or not icmp_type.isdecimal():
+            return None
+        kind = int(icmp_type)
+        one_way = kind not in answers
+        ports = kind, answers.get(kind, int(icmp_code) if icmp_code is not None and icmp_code.isdecimal() else 0)
+    elif protocol in {6, 17, 132}:
+        if source_port is None or destination_port is None:
+            return None
+        ports = int(source_port), int(destination_port)
+    if ports is not None and not all(0 <= port < 65_536 for port in ports):
+        return None
+    first, second = (low.packed, ports[0] if ports else 0), (high.packed, ports[1] if ports else 0)
+    if not one_way and first > second:
+        first, second = second, first
+    tail = b"" if ports is None else first[1].to_bytes(2, "big") + second[1].to_bytes(2, "big")
+    whole = b"\0\0" + first[0] + second[0] + bytes((protocol, 0)) + tail
+    return "1:" + base64.b64encode(hashlib.sha1(whole, usedforsecurity=False).digest()).decode()
+
+
+def name_parts(text: str, separator: str) -> dict[str, Any]:
+    """The parts of a certificate's name, in the order of the text, up to the first that has no equals sign. Escaped
+    commas are left out, as Elastic's pipelines do; a part that comes again makes a list."""
+    found: dict[str, Any] = {}
+    for part in text.replace("\\,", "").split(separator):
+        key, equals, value = part.partition("=")
+        if not equals:
+            break
+        if key in found:
+            known = found[key]
+            found[key] = [*known, value] if isinstance(known, list) else [known, value]
+        else:
+            found[key] = value
+    return found
+
+
+def distinguished_name(frame: Frame, step: Step) -> None:
+    """A certificate's name taken apart, below each target: a target with ``short`` names holds ``state``, the ECS ones
+    ``state_or_province``. The first ``keep`` target, if given, has the text without its escaped commas."""
+    values = frame.get(step.sources[0])
+    if values is None or not pa.types.is_string(values.type):
+        return
+    separator = step.options.get("separator", ",")
+    encoded = values.dictionary_encode()
+    names = [name_parts(text, separator) for text in encoded.dictionary.to_pylist()]
+    targets = list(step.targets)
+    if step.options.get("keep"):
+        texts = [text.replace("\\,", "") for text in encoded.dictionary.to_pylist()]
+        frame.put(targets.pop(0), pa.array(texts, pa.string()).take(encoded.indices))
+    for key in sorted({key for parts in names for key in parts}):
+        found = [parts.get(key) for parts in names]
+        many = any(isinstance(value, list) for value in found)
+        lists = [value if value is None or isinstance(value, list) else [value] for value in found]
+        made = pa.array(lists, pa.list_(pa.string())) if many else pa.array(found, pa.string())
+        column = made.take(encoded.indices)
+        for target in targets:
+            short = target.startswith(("zeek.", "suricata."))
+            name = (_SHORT if short else _NAMES).get(key, key if short and _is_plain(key) else None)
+            if name is not None:
+                frame.put(f"{target}.{name}", column)
+
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
+
+
+def _is_plain(key: str) -> bool:
+    """Whether a certificate's own key may be part of a field's name: anything else is the sender's text."""
+    return _PLAIN.fullmatch(key) is not None
+
+
+@cache
+def _suffixes() -> PublicSuffixList:
+    return PublicSuffixList()
+
+
+@lru_cache(maxsize=262_144)
+def domain_parts(name: str) -> tuple[str | None, str | None, str | None]:
+    """Registered domain, subdomain and top-level domain of a name by the public suffix list."""
+    trimmed = name.rstrip(".")
+    if not trimmed or is_ip(trimmed) or len(trimmed) > 1_024:
+        return None, None, None
+    registered = _suffixes().privatesuffix(trimmed.lower())
+    if registered is None:
+        return None, None, None
+    registered = trimmed[-len(registered) :]
+    below = trimmed[: -len(registered)].rstrip(".") or None
+    top = registered.partition(".")[2] or None
+    return registered, below, top
+
+
+def domain(frame: Frame, step: Step) -> None:
+    """Below the target: registered_domain, subdomain and top_level_domain. With ``when``, rows where that column is true."""
+    values = frame.get(step.sources[0])
+    if values is None or not pa.types.is_string(values.type):
+        return
+    encoded = values.dictionary_encode()
+    parts = [domain_parts(text) for text in encoded.dictionary.to_pylist()]
+    for at, name in enumerate(("registered_domain", "subdomain", "top_level_domain")):
+        column = pa.array([part[at] for part in parts], pa.string()).take(encoded.indices)
+        frame.put(f"{step.targets[0]}.{name}", column)
+
+
+def url(frame: Frame, step: Step) -> None:
+    """The parts of a URL below the target, as Elasticsearch's uri_parts takes it apart; what a column has already stays."""
+    values = frame.get(step.sources[0])
+    if values is None or not pa.types.is_string(values.type):
+        return
+    encoded = values.dictionary_encode()
+    parts = [url_parts(text) for text in encoded.dictionary.to_pylist()]
+    for name, kind in _URL:
+        made = pa.array([part.get(name) for part in parts], kind).take(encoded.indices)
+        target = f"{step.targets[0]}.{name}"
+        known = frame.get(target)
+        frame.put(target, made if known is None or known.type != kind else pc.coalesce(known, made))
+
+
+_URL: tuple[tuple[str, pa.DataType], ...] = (
+    ("domain", pa.string()), ("path", pa.string()), ("extension", pa.string()), ("query", pa.string()),
+    ("fragment", pa.string()), ("scheme", pa.string()), ("port", pa.int64()), ("username", pa.string()),
+    ("password", pa.string()),
+)  # fmt: skip
+_NO_URI = re.compile(r'[\s"<>\\^`{|}\x00-\x1f\x7f]')
+
+
+@lru_cache(maxsize=65_536)
+def url_parts(text: str) -> dict[str, Any]:
+    """What Java's URI finds in a text; nothing in what is no URI."""
+    if _NO_URI.search(text) or not text:
+        return {}
+    try:
+        split = urlsplit(text)
+        port = split.port
+    except ValueError:
+        return {}
+    found: dict[str, Any] = {
+        "domain": split.netloc.rpartition("@")[2].partition(":")[0] or None,
+        "path": split.path,
+        "query": split.query or None,
+        "fragment": split.fragment or None,
+        "scheme": split.scheme or None,
+        "port": port,
+        "username": split.username,
+        "password": split.password,
+    }
+    last = split.path.rpartition("/")[2]
+    if "." in split.path and last:
+        found["extension"] = split.path.rpartition(".")[2]
+    return {name: value for name, value in found.items() if value is not None}
+
+
+CONVERSIONS: dict[str, Callable[[Frame, Step], None]] = {
+    made.__name__: made
+    for made in (ip, direction, local_direction, related_ip, community_id, distinguished_name, domain, url)
+}

@@ -1,0 +1,43 @@
+"""Suricata's EVE JSON as normalised batches (see ``columns``); ``mappings.suricata`` says what fields become.
+
+The time of an event is the record's ``timestamp``, never its flow's start; statistics have their own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from falselight.mappings import steps, suricata
+from falselight.mappings.records import Frame, apply, batch
+from falselight.readers import Report, fault
+from falselight.readers.json_columns import JsonColumns
+from falselight.readers.suricata_signs import TIME
+
+MALFORMED = "W0512"
+
+
+def read(
+    stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str], wanted: frozenset[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The records of an EVE log."""
+    originals = wanted is None or "event.original" in wanted
+    needed = None
+    if wanted is not None:
+        needed = (suricata.table().only(wanted)[1] or frozenset()) | {TIME}
+    reader = JsonColumns(path, label, report, needed, originals, skipped)
+    malformed: Counter[str] = Counter()
+    for block in reader.read(stream):
+        frame = Frame(len(block.records), dict(block.columns), malformed=malformed)
+        time = frame.columns.pop(TIME, None)
+        times = steps.nanoseconds(time, frame, TIME) if time is not None else None
+        result = apply(frame, suricata.table(), wanted)
+        if block.originals is not None:
+            result.put("event.original", block.originals)
+        yield batch(result, block.records, times)
+    for name, count in sorted(malformed.items()):
+        if count:
+            text = f"{label}: {count} values of {name} are not of its type and were left out"
+            report(fault(MALFORMED, text, path))
