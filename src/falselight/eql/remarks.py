@@ -14,10 +14,12 @@ from falselight.eql.layout import EDGE, LINE, Joined, Part, Remark, joined
 from falselight.eql.tokens import END, Comment, Token
 from falselight.source import Source, Span
 
+_AFTER_ROWS = frozenset((")", "]", ",", "and", "or", END))
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A comment. behind: it ends a line that begins with something else."""
+    """A comment. behind: it follows something on its line, and at most what ends a row follows it there."""
 
     text: str
     start: int
@@ -43,8 +45,8 @@ class Notes:
         line = source.position(comment.start)[0]
         follows = after > 0 and source.position(self._stream[after - 1].end)[0] == line
         token = self._stream[after]
-        alone = token.kind == END or source.position(token.start)[0] > source.position(comment.end)[0]
-        return Note(comment.text.rstrip(), comment.start, follows and alone)
+        ends = token.kind in _AFTER_ROWS or source.position(token.start)[0] > source.position(comment.end)[0]
+        return Note(comment.text.rstrip(), comment.start, follows and ends)
 
     def index(self, offset: int) -> int:
         """The first token that begins at or after an offset."""
