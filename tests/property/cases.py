@@ -28,7 +28,28 @@ MAPPING: dict[str, Any] = {
         "never": {"type": "keyword"},
     }
 }
-TEXTS = ["", "a", "A", "b", "ab", "aB", "abc", "x*y", "a?c", "a\\b", "k", "\u212a", "É", "é", "ı", "a\nb", "\x1b[31m", "NULL", "😀a", "12"]
+TEXTS = [
+    "",
+    "a",
+    "A",
+    "b",
+    "ab",
+    "aB",
+    "abc",
+    "x*y",
+    "a?c",
+    "a\\b",
+    "k",
+    "\u212a",
+    "É",
+    "é",
+    "ı",
+    "a\nb",
+    "\x1b[31m",
+    "NULL",
+    "😀a",
+    "12",
+]
 PATTERNS = [*TEXTS, "a*", "*b", "*", "?", "a?", "*a*", "*B", "a*c", "??", "*\\*"]
 REGEXES = ["a.*", "[ab]+", "a|b", "~a", "(a|b){1,2}", ".*&.*b.*", "[^a]", "[A-C]b?", "k", "a?b", "#", "@", "\\*"]
 CATEGORIES = ["e", "f", "g"]
@@ -45,6 +66,7 @@ VALUES: dict[str, list[Any]] = {
 }  # fmt: skip
 STRING_FIELDS, NUMBER_FIELDS = ["user", "short", "wild", "txt", "host.name", "never"], ["n", "m", "d", "f"]
 KEYS = ["host.name", "user", "n", "b", "at", "short"]
+SEQUENCE_KEYS = [*KEYS, "host.name", "?host.name", "?user", "?nowhere"]
 
 
 @dataclass(frozen=True)
@@ -62,15 +84,17 @@ def _several(values: list[Any]) -> st.SearchStrategy[Any]:
 @st.composite
 def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
     made = []
-    for _ in range(draw(st.integers(1, 12))):
+    for _ in range(draw(st.integers(1, 16))):
         document: dict[str, Any] = {"@timestamp": draw(st.sampled_from(TIMES))}
-        category = draw(_several(CATEGORIES))
+        category = draw(st.one_of(st.sampled_from(CATEGORIES), st.sampled_from(CATEGORIES), _several(CATEGORIES)))
         if draw(st.booleans()):
             document["event.category"] = category
         else:
             document["event"] = {"category": category}
-        if draw(st.booleans()):
-            document["host"] = draw(st.sampled_from([{"name": "h1"}, {"name": ["h1", "h2"]}, {"name": "h2"}, [{"name": "h1"}]]))
+        if draw(st.integers(0, 3)):
+            document["host"] = draw(
+                st.sampled_from([{"name": "h1"}, {"name": ["h1", "h2"]}, {"name": "h2"}, [{"name": "h1"}]])
+            )
         if draw(st.booleans()):
             document["tie"] = draw(st.integers(0, 3))
         for name in draw(st.lists(st.sampled_from(sorted(VALUES)), max_size=6, unique=True)):
@@ -161,7 +185,8 @@ def leaves(draw: st.DrawFn) -> str:
             blocks = draw(st.sampled_from(['"10.0.0.0/8"', '"10.0.0.0/8", "::1/128"', '"0.0.0.0/0"', '"fe80::/10"']))
             return f"cidrMatch(ip, {blocks}){draw(st.sampled_from(['', ' == true']))}"
         case 8:
-            return f"{draw(st.sampled_from([field, draw(texts(1)), draw(numbers(1))]))} {draw(st.sampled_from(['==', '!=']))} null"
+            checked = draw(st.sampled_from([field, draw(texts(1)), draw(numbers(1))]))
+            return f"{checked} {draw(st.sampled_from(['==', '!=']))} null"
         case 9:
             return f"{draw(numbers())} {compare} {draw(_one_of([*NUMBERS[:6], 0.5, 2.0]))}"
         case 10:
@@ -169,7 +194,8 @@ def leaves(draw: st.DrawFn) -> str:
         case 11:
             return draw(st.sampled_from(["b", "true", "false", "1 == 1", "2 > 3", "null == null", 'length("ab") == 2']))
         case 12:
-            return f"?{draw(st.sampled_from(['nowhere', 'user', 'n']))} {draw(st.sampled_from(['== null', '!= null', '== 1', '!= 1']))}"
+            test = draw(st.sampled_from(["== null", "!= null", "== 1", "!= 1"]))
+            return f"?{draw(st.sampled_from(['nowhere', 'user', 'n']))} {test}"
         case _:
             return f"?{draw(st.sampled_from(['gone', 'nowhere']))} == ?gone"
 
@@ -181,14 +207,16 @@ def conditions(depth: int = 2) -> st.SearchStrategy[str]:
     return st.one_of(
         leaves(),
         leaves(),
-        st.tuples(below, st.sampled_from(["and", "or"]), below).map(lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"),
+        st.tuples(below, st.sampled_from(["and", "or"]), below).map(
+            lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
+        ),
         below.map(lambda inner: f"not ({inner})"),
     )
 
 
 def filters(depth: int) -> st.SearchStrategy[str]:
-    where = st.one_of(st.just("true"), st.just("true"), conditions(depth))
-    category = st.sampled_from([*CATEGORIES, *CATEGORIES, "any"])
+    where = st.integers(0, 9).flatmap(lambda roll: st.just("true") if roll > depth * 4 else conditions(depth))
+    category = st.sampled_from([*CATEGORIES, "any", "any", "any"])
     return st.tuples(category, where).map(lambda parts: f"{parts[0]} where {parts[1]}")
 
 
@@ -198,8 +226,8 @@ def _keys(names: list[str]) -> str:
 
 @st.composite
 def sequences(draw: st.DrawFn) -> str:
-    common = draw(st.lists(st.sampled_from([*KEYS, "?host.name", "?user", "?nowhere"]), max_size=2, unique=True))
-    own = draw(st.lists(st.sampled_from(["host.name", "?host.name", "user", "?user"]), max_size=1))
+    common = draw(st.one_of(st.just(["host.name"]), st.lists(st.sampled_from(SEQUENCE_KEYS), max_size=2, unique=True)))
+    own = draw(st.one_of(st.just([]), st.lists(st.sampled_from(["host.name", "?host.name", "?user"]), max_size=1)))
     count = draw(st.integers(1, 3))
     span = draw(st.sampled_from(["", "1ms", "1s", "2s", "1m"]))
     stages = []

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
-import falselight
 import pytest
+from hypothesis import HealthCheck, given, settings
+from reference.interpreter import Request, search
+
+import falselight
 from falselight.eql.parser import parse
 from falselight.source import Source
-from hypothesis import HealthCheck, given, settings
 from property.cases import MAPPING, Case, cases
-from reference.interpreter import Request, search
 
 
 def agree(case: Case) -> None:

@@ -83,7 +83,9 @@ def _intersection(pattern: str, at: int, fold: bool) -> tuple[Node, int]:
     return lambda text, place: frozenset.intersection(*(node(text, place) for node in nodes)), at
 
 
-def _listed(pattern: str, at: int, fold: bool, mark: str, below: Callable[..., tuple[Node, int]]) -> tuple[list[Node], int]:
+def _listed(
+    pattern: str, at: int, fold: bool, mark: str, below: Callable[..., tuple[Node, int]]
+) -> tuple[list[Node], int]:
     node, at = below(pattern, at, fold)
     nodes = [node]
     while at < len(pattern) and pattern[at] == mark:

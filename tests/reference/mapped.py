@@ -119,7 +119,9 @@ def _nanoseconds(value: Any) -> int:
         return int(whole) * 1_000_000 + int((fraction + "000000")[:6])
     match = re.fullmatch(r"([^.]*?)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", str(value))
     assert match is not None, value
-    moment = datetime.fromisoformat(match[1] + (match[3] or "Z").replace("Z", "+00:00") if "T" in match[1] else match[1])
+    moment = datetime.fromisoformat(
+        match[1] + (match[3] or "Z").replace("Z", "+00:00") if "T" in match[1] else match[1]
+    )
     difference = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - EPOCH
     fraction = int((match[2] or "").ljust(9, "0")[:9])
     return (difference.days * 86_400 + difference.seconds) * 10**9 + fraction

@@ -56,7 +56,9 @@ def keys_of(document: Document, names: list[str | None], optional: list[bool]) -
     return set(product(*parts))
 
 
-def sequences(stages: list[Stage], until: Stage | None, maxspan: int | None, unit: int) -> list[tuple[Key, list[Event | None]]]:
+def sequences(
+    stages: list[Stage], until: Stage | None, maxspan: int | None, unit: int
+) -> list[tuple[Key, list[Event | None]]]:
     """Every sequence with its key, in the order of the last event (then the first event, then the key). maxspan in the
     unit of the timestamps, of which ``unit`` make a millisecond."""
     positive = [stage for stage in stages if not stage.missing]
@@ -128,7 +130,9 @@ def _allowed(stages: list[Stage], sequence: list[Event], maxspan: int | None, ke
     return True
 
 
-def samples(stages: list[Stage], most: int, size: int | None, order: Callable[[Key], Any]) -> list[tuple[Key, list[Event]]]:
+def samples(
+    stages: list[Stage], most: int, size: int | None, order: Callable[[Key], Any]
+) -> list[tuple[Key, list[Event]]]:
     """Samples by key in ascending order: the first choices of distinct documents, one for each stage."""
     common = set.intersection(*({key for _, keys in stage.events for key in keys} for stage in stages))
     made: list[tuple[Key, list[Event]]] = []

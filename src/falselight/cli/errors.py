@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import click
 
 from falselight.diagnostics import Diagnostic, FalselightError, Severity
-from falselight.drawing import draw
+from falselight.drawing import draw, visible
 
 DONE, FOUND, MISUSE, FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -57,7 +58,7 @@ def run(command: Callable[[], int | None]) -> int:
     try:
         return command() or DONE
     except FalselightError as fault:
-        talk = Talk("--diagnostics=json" in sys.argv or "json" in _after("--diagnostics"))
+        talk = Talk("json" in _after("--diagnostics"))
         for diagnostic in fault.diagnostics:
             talk.report(diagnostic)
         return MISUSE if all(d.code.startswith(QUERY_CODES) for d in fault.diagnostics) else FAILED
@@ -77,7 +78,15 @@ def run(command: Callable[[], int | None]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as fault:
-        click.echo(f"error: {fault.strerror or fault}: {fault.filename or ''}".rstrip(": "), err=True)
+        click.echo(f"error: {visible(f'{fault.strerror or fault}: {fault.filename or str()}'.rstrip(': '))}", err=True)
+        return FAILED
+    except Exception as fault:
+        # The last line of defence: whatever went wrong inside is told as one message, not as a traceback.
+        if os.environ.get("FALSELIGHT_DEBUG"):
+            raise
+        told = f"internal fault: {type(fault).__name__}: {fault}"
+        help = "this is a fault of Falselight: please report it; FALSELIGHT_DEBUG=1 shows where it happened"
+        Talk("json" in _after("--diagnostics")).report(Diagnostic("E0799", Severity.ERROR, told, help=help))
         return FAILED
 
 
@@ -86,4 +95,7 @@ QUERY_CODES = ("E01", "E02", "E03", "E0490", "E07")
 
 
 def _after(option: str) -> list[str]:
-    return [following for word, following in zip(sys.argv, sys.argv[1:], strict=False) if word == option]
+    """The values that an option was given on the command line."""
+    words = sys.argv[1:]
+    apart = [following for word, following in pairwise(words) if word == option]
+    return apart + [word.partition("=")[2] for word in words if word.startswith(option + "=")]

@@ -66,7 +66,6 @@ def command(
     chosen = load(rules, talk.report) if rules else bundled(talk.report)
     if not chosen:
         raise click.UsageError("there is no rule to run")
-    missing = [path for path in paths if not Path(path).exists()]
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
     started = time.perf_counter()
     with progress.bar(console) as tell:
@@ -81,22 +80,25 @@ def command(
     seconds = time.perf_counter() - started
     found = result.findings
     documents = [finding.to_document() for finding in found]
-    chosen_format = options.chosen(format)
-    if chosen_format == "table":
-        findings_table.show(sys.stdout, found, colour=errors.colour(sys.stdout))
-    else:
-        write(chosen_format, documents, sys.stdout)
+    _print(found, documents, options.chosen(format))
     if sequences or evidence:
         _details(result, found, sequences, evidence, talk)
     sys.stdout.flush()
     if output is not None:
         save(output, result, documents, sequences)
-    panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, paths, output))
-    if missing and len(missing) == len(paths):
+    panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
+    if not any(Path(path).exists() for path in paths):
         return errors.MISUSE
     if talk.left_out or any(count.skipped for count in result.table.counts):
         return errors.DAMAGED
     return errors.FOUND if _fails(found, fail_on) else errors.DONE
+
+
+def _print(found: list[Finding], documents: list[dict[str, Any]], format: str) -> None:
+    if format == "table":
+        findings_table.show(sys.stdout, found, colour=errors.colour(sys.stdout))
+    else:
+        write(format, documents, sys.stdout)
 
 
 def _fails(found: list[Finding], level: str | None) -> bool:
@@ -135,7 +137,7 @@ def _originals(result: HuntResult, finding: Finding, talk: errors.Talk) -> Itera
             yield f"{record}: {visible(text)}"
 
 
-def _hints(console: Console, result: HuntResult, paths: tuple[str, ...], output: Path | None) -> Iterator[str]:
+def _hints(console: Console, result: HuntResult, output: Path | None) -> Iterator[str]:
     if not result.findings:
         yield from _silence(console, result)
         return
