@@ -183,7 +183,8 @@ class Stages:
             raise cursor.fault("E0140", number.span, text=text, help=help)
         value = int(number.value or 0)
         if value < 1:
-            raise cursor.fault("E0138", number.span, text=text, help="Leave the stage out, or begin it with [![] if it must not occur.")
+            help = "Leave the stage out, or begin it with [![] if it must not occur."
+            raise cursor.fault("E0138", number.span, text=text, help=help)
         if value > RUNS_LIMIT:
             raise cursor.fault("E0139", number.span, text=text)
         return value
