@@ -74,3 +74,14 @@ def test_deepest_nesting(query: str) -> None:
 
 def test_long_chains() -> None:
     assert check("any where " + " and ".join(["a == 1"] * 5000)).count("\n") == 5000
+
+
+def test_line_breaks_of_windows() -> None:
+    assert check("any where a and // b\r\n  c\r\n| head 1\r\n") == "any where\n  a and // b\n  c\n| head 1"
+
+
+def test_unneeded_spelling_goes_and_constants_stay() -> None:
+    query = '"process" where ((+(`a`.`by`) == 1.50)) and f ("""x\\y""") with'
+    with pytest.raises(EqlError):
+        format(query)
+    assert check(query.removesuffix(" with")) == 'process where a.`by` == 1.50 and f("""x\\y""")'

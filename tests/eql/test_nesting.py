@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -77,7 +78,7 @@ def refusal(act: Callable[[], object]) -> str | None:
 def deepest(kind: str) -> str:
     """The last query of a kind that is read."""
     queries = [nested(kind, depth) for depth in range(1, NESTING_LIMIT + 1)]
-    read = [query for query in queries if refusal(lambda query=query: parse(Source(query))) is None]
+    read = [query for query in queries if refusal(partial(parse, Source(query))) is None]
     assert len(read) < len(queries)
     return read[-1]
 
