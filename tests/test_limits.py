@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import falselight
 import pytest
+
+import falselight
 
 MAPPING = {
     "properties": {
