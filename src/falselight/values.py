@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import re
+import socket
 import struct
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -36,16 +37,22 @@ class Malformed(ValueError):
 def ip(text: str) -> tuple[str, bytes]:
     """Canonical text as Elasticsearch prints it, and the 16 bytes (IPv4 mapped into IPv6). Raises ``Malformed``."""
     try:
-        address = ipaddress.ip_address(text)
+        # Most addresses of a log: a dotted quad that the system's parser takes is canonical already.
+        return text, _MAPPED + socket.inet_pton(socket.AF_INET, text)
+    except (OSError, ValueError):
+        pass
+    try:
+        address = ipaddress.IPv6Address(text)
     except ValueError as error:
         raise Malformed(text) from error
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.scope_id is not None:
-            raise Malformed(text)
-        if address.ipv4_mapped is None:
-            return ":".join(_compressed(address.packed)), address.packed
-        address = address.ipv4_mapped
-    return str(address), b"\0" * 10 + b"\xff\xff" + address.packed
+    if address.scope_id is not None:
+        raise Malformed(text)
+    if address.ipv4_mapped is None:
+        return ":".join(_compressed(address.packed)), address.packed
+    return str(address.ipv4_mapped), address.packed
+
+
+_MAPPED = b"\0" * 10 + b"\xff\xff"
 
 
 def _compressed(packed: bytes) -> list[str]:
