@@ -1,0 +1,170 @@
+"""Event table in, one relation of connection starts out: who opened what, to which server, when.
+
+One row is one connection (Zeek uid, Suricata flow id) or one record of a source without such ids, for each name that was
+asked for in it: a proxy connection that carries three hosts gives three rows with one ``session``. Columns:
+
+| column | meaning |
+|---|---|
+| host | host.name, else the source's address |
+| source, address | addresses as text; null where the source does not know |
+| domain | server name without port and final dot, lower case: SNI, HTTP Host or CONNECT, destination.domain |
+| name | the same as the record has it |
+| process, port, transport, protocol | as in ECS, port BIGINT |
+| sent, received | bytes from the source and to it, BIGINT |
+| duration | nanoseconds, BIGINT |
+| time | start, epoch nanoseconds, BIGINT |
+| session | the sensor's id of the connection |
+| proxied | the request was CONNECT: ``address`` is the proxy's |
+| inward, outward | source is internal; the server is external (for a proxied request: always) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from falselight.analytics.networks import INTERNAL, NEVER, Network, inside, parse
+from falselight.ecs.schema import DATE_TYPES, STRING_TYPES, Field, column, ip_column
+from falselight.store import EventTable, quoted
+
+NAME = "connections"
+# The sensor's id of a connection. community_id is none: it repeats when a port is used again.
+_SESSIONS = ("zeek.session_id", "suricata.eve.flow_id")
+_NAMES = ("tls.client.server_name", "zeek.ssl.server.name", "suricata.eve.tls.sni", "url.domain", "destination.domain")
+_TEXT = STRING_TYPES | {"ip"}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Which networks are ours. ``external`` overrides ``internal``; ``never`` are left out as either end."""
+
+    internal: tuple[Network, ...] = field(default_factory=lambda: parse(INTERNAL))
+    external: tuple[Network, ...] = ()
+    never: tuple[Network, ...] = field(default_factory=lambda: parse(NEVER))
+
+    def is_internal(self, expression: str) -> str:
+        """SQL condition over the 16 bytes of an address: not null unless they are."""
+        own = inside(expression, self.internal)
+        return f"({own} AND NOT {inside(expression, self.external)})" if self.external else own
+
+
+def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> int:
+    """Makes the temporary table ``name`` of connections in the event table's database; gives its number of rows.
+
+    A table without source or destination fields gives an empty relation."""
+    reader = _Columns(events)
+    scope = scope or Scope()
+    records = _records(reader, scope)
+    sql = f"""
+    CREATE OR REPLACE TEMP TABLE {quoted(name)} AS
+    WITH records AS MATERIALIZED ({records}),
+    sessions AS (
+      SELECT session, min(host) AS host, min(source) AS source, min(address) AS address, min(process) AS process,
+        min(port) AS port, min(transport) AS transport, min(protocol) AS protocol, max(sent) AS sent,
+        max(received) AS received, max(duration) AS duration, coalesce(min(time) FILTER (NOT named), min(time)) AS time,
+        bool_or(proxied) AS proxied, bool_or(inward) AS inward, bool_or(outward) AS outward
+      FROM records WHERE session IS NOT NULL GROUP BY session),
+    names AS (SELECT DISTINCT session, name, domain FROM records WHERE session IS NOT NULL AND domain IS NOT NULL)
+    SELECT host, source, address, domain, name, process, port, transport, protocol, sent, received, duration, time,
+      s.session AS session, proxied, inward, coalesce(outward, FALSE) OR (proxied AND domain IS NOT NULL) AS outward
+    FROM sessions s LEFT JOIN names n ON s.session = n.session
+    UNION ALL
+    SELECT host, source, address, domain, name, process, port, transport, protocol, sent, received, duration, time,
+      session, proxied, inward, coalesce(outward, FALSE) OR (proxied AND domain IS NOT NULL)
+    FROM records WHERE session IS NULL
+    """
+    events.connection.execute(sql)
+    found = events.connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
+    return int(found[0]) if found else 0
+
+
+def _records(read: _Columns, scope: Scope) -> str:
+    """One row per record that tells of a connection: not DNS answers, not mere ends of connections."""
+    raw = read.text(*_NAMES)
+    source, destination = read.bytes("source.ip"), read.bytes("destination.ip")
+    never = f"coalesce({inside(source, scope.never)}, FALSE) OR coalesce({inside(destination, scope.never)}, FALSE)"
+    return f"""
+    SELECT *, coalesce(name IS NOT NULL OR request, FALSE) AS named,
+      nullif(lower(rtrim(regexp_replace(name, ':[0-9]{{1,5}}$', ''), '.')), '') AS domain
+    FROM (SELECT coalesce({read.text("host.name")}, {read.text("source.ip")}) AS host, {read.text("source.ip")} AS source,
+      {read.text("destination.ip")} AS address, {raw} AS name,
+      coalesce({read.text("process.executable", "process.name")}) AS process,
+      CAST({read.number("destination.port")} AS BIGINT) AS port, {read.text("network.transport")} AS transport,
+      {read.text("network.protocol")} AS protocol, CAST({read.number("source.bytes")} AS BIGINT) AS sent,
+      CAST({read.number("destination.bytes")} AS BIGINT) AS received,
+      CAST({read.number("event.duration")} AS BIGINT) AS duration, {read.start()} AS time,
+      {read.text(*_SESSIONS)} AS session,
+      coalesce(upper({read.text("http.request.method")}) = 'CONNECT', FALSE) AS proxied,
+      {read.text("http.request.method")} IS NOT NULL AS request,
+      {scope.is_internal(source)} AS inward, NOT {scope.is_internal(destination)} AS outward
+    FROM {quoted(read.table)}
+    WHERE ({read.text("destination.ip")} IS NOT NULL OR {raw} IS NOT NULL)
+      AND {read.text("dns.question.name")} IS NULL AND NOT ({read.only_ends()}) AND NOT ({never}))
+    WHERE host IS NOT NULL AND time IS NOT NULL
+    """
+
+
+class _Columns:
+    """Expressions over the event table's columns; what is not filled is a typed null, of a list the first value."""
+
+    def __init__(self, events: EventTable) -> None:
+        self.table = events.name
+        self._schema = events.schema
+
+    def _filled(self, name: str, kinds: frozenset[str] | None = None) -> Field | None:
+        entry = self._schema.find(name)
+        return entry if entry is not None and entry.filled and (kinds is None or entry.type in kinds) else None
+
+    def _first(self, physical: str, many: bool) -> str:
+        return f"{quoted(physical)}[1]" if many else quoted(physical)
+
+    def text(self, *names: str) -> str:
+        """The first of these fields that has a value, as text."""
+        found = [self._as_text(entry) for name in names if (entry := self._filled(name)) is not None]
+        return f"coalesce({', '.join(found)})" if found else "CAST(NULL AS VARCHAR)"
+
+    def _as_text(self, entry: Field) -> str:
+        value = self._first(column(entry.name), entry.many)
+        return value if entry.type in _TEXT else f"CAST({value} AS VARCHAR)"
+
+    def number(self, name: str) -> str:
+        entry = self._filled(name)
+        if entry is None:
+            return "NULL"
+        return f"TRY_CAST({self._first(column(entry.name), entry.many)} AS BIGINT)"
+
+    def bytes(self, name: str) -> str:
+        entry = self._filled(name, frozenset({"ip"}))
+        return "CAST(NULL AS BLOB)" if entry is None else self._first(ip_column(entry.name), entry.many)
+
+    def start(self) -> str:
+        """Epoch nanoseconds: a flow record is written at its end and has event.start."""
+        entry = self._filled("event.start", DATE_TYPES)
+        if entry is None:
+            return "_time"
+        factor = 1 if entry.type == "date_nanos" else 1_000_000
+        return f"coalesce({self._first(column(entry.name), entry.many)} * {factor}, _time)"
+
+    def only_ends(self) -> str:
+        """Endpoint sensors tell of the end of a connection apart from its start; flow sensors write one record."""
+        entry = self._filled("event.type")
+        action = self._filled("event.action")
+        parts: list[str] = []
+        if entry is not None:
+            values = quoted(column(entry.name))
+            listed = values if entry.many else f"[{values}]"
+            parts.append(f"coalesce(list_contains({listed}, 'end') AND NOT list_contains({listed}, 'start'), FALSE)")
+            own = [self.text(name) + " IS NULL" for name in (*_SESSIONS, "event.start")]
+            parts[0] = f"({parts[0]} AND {' AND '.join(own)})"
+        if action is not None:
+            parts.append(f"coalesce({self._as_text(action)} = 'disconnect_received', FALSE)")
+        return " OR ".join(parts) if parts else "FALSE"
+
+
+def rows(events: EventTable, columns: Sequence[str], name: str = NAME) -> list[tuple[object, ...]]:
+    """The relation's rows with these columns, in the order of time, host, server."""
+    chosen = ", ".join(quoted(each) for each in columns)
+    found = events.connection.execute(
+        f"SELECT {chosen} FROM {quoted(name)} ORDER BY time, host, address, domain, session"
+    )
+    return [tuple(row) for row in found.fetchall()]

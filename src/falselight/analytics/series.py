@@ -1,0 +1,109 @@
+"""Ragged arrays: many series of different length in one flat array, and their statistics without a loop over them.
+
+``starts`` has one more element than there are series: series k is ``values[starts[k]:starts[k + 1]]``. Sums are over
+integers or in the flat array's own order, so no result depends on the number of threads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Series:
+    """Flat values and where each series begins; the last start is the end."""
+
+    values: NDArray[Any]
+    starts: Ints
+
+    @property
+    def count(self) -> int:
+        return len(self.starts) - 1
+
+    @property
+    def lengths(self) -> Ints:
+        return np.diff(self.starts)
+
+    @property
+    def owners(self) -> Ints:
+        """For each value the number of its series."""
+        return np.repeat(np.arange(self.count, dtype=np.int64), self.lengths)
+
+    def where(self, mask: Mask) -> Series:
+        """Only the values under the mask."""
+        kept = np.concatenate([[0], np.cumsum(mask, dtype=np.int64)])
+        return Series(self.values[mask], kept[self.starts])
+
+    def gaps(self) -> Series:
+        """Differences of neighbours within each series."""
+        if not len(self.values):
+            return self
+        differences = np.diff(self.values)
+        owners = self.owners
+        inner = owners[1:] == owners[:-1]
+        starts = np.concatenate([[0], np.cumsum(np.maximum(self.lengths - 1, 0))]).astype(np.int64)
+        return Series(differences[inner], starts)
+
+    def ordered(self) -> Series:
+        """Each series in ascending order."""
+        order = np.lexsort((self.values, self.owners))
+        return Series(self.values[order], self.starts)
+
+    def total(self) -> NDArray[Any]:
+        """Sum of each series, 0 for an empty one."""
+        return per_series(np.add, self.values, self.starts)
+
+
+def group(owners: Ints, values: NDArray[Any], count: int) -> Series:
+    """Series from values that stand in the order of their owners (0 … count − 1)."""
+    return Series(values, np.searchsorted(owners, np.arange(count + 1)).astype(np.int64))
+
+
+def per_series(function: np.ufunc, values: NDArray[Any], starts: Ints) -> NDArray[Any]:
+    """``function.reduceat`` that gives 0 for an empty series."""
+    count = len(starts) - 1
+    kind = np.int64 if values.dtype == np.bool_ else values.dtype
+    result = np.zeros(count, dtype=kind)
+    filled = np.flatnonzero(starts[1:] > starts[:-1])
+    if len(filled):
+        result[filled] = function.reduceat(values.astype(kind, copy=False), starts[filled])
+    return result
+
+
+def middle(values: NDArray[Any], first: Ints, length: Ints) -> Floats:
+    """Median of ``values[first : first + length]``, which is sorted; nan where the length is 0."""
+    safe = np.maximum(length, 1)
+    low, high = first + (safe - 1) // 2, first + safe // 2
+    top = max(len(values) - 1, 0)
+    if not len(values):
+        return np.full(len(first), np.nan)
+    found = (values[np.minimum(low, top)].astype(np.float64) + values[np.minimum(high, top)]) / 2
+    return np.where(length > 0, found, np.nan)
+
+
+def median(ordered: Series) -> Floats:
+    """Median of each series, which is in ascending order."""
+    return middle(ordered.values, ordered.starts[:-1], ordered.lengths)
+
+
+def quantile(ordered: Series, share: float) -> Floats:
+    """The value at that share of each ascending series (nearest rank); nan for an empty one."""
+    if not len(ordered.values):
+        return np.full(ordered.count, np.nan)
+    lengths = ordered.lengths
+    at = ordered.starts[:-1] + np.minimum((share * lengths).astype(np.int64), np.maximum(lengths - 1, 0))
+    found = ordered.values[np.minimum(at, len(ordered.values) - 1)].astype(np.float64)
+    return np.where(lengths > 0, found, np.nan)
+
+
+def deviation(ordered: Series, centre: Floats) -> Floats:
+    """Median absolute deviation of each series from its centre."""
+    apart = np.abs(ordered.values - np.repeat(centre, ordered.lengths))
+    return median(Series(apart, ordered.starts).ordered())

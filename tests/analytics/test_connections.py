@@ -1,0 +1,73 @@
+"""Connection starts from records of several shapes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from falselight.analytics import connections, networks
+
+sys.path.insert(0, str(Path(__file__).parent))
+import zeek_rows
+
+FLOW = {"source.ip": "10.0.0.5", "destination.ip": "203.0.113.7", "destination.port": 443, "network.transport": "tcp"}
+
+
+def build(rows: list[dict[str, object]], scope: connections.Scope | None = None) -> list[dict[str, object]]:
+    events = zeek_rows.table(rows)
+    connections.build(events, scope)
+    columns = ["host", "address", "domain", "sent", "time", "session", "proxied", "inward", "outward", "process"]
+    return [dict(zip(columns, row, strict=True)) for row in connections.rows(events, columns)]
+
+
+def test_records_of_one_connection_are_one_row() -> None:
+    conn = {**FLOW, "time": 5, "zeek.session_id": "C1", "source.bytes": 100}
+    tls = {**FLOW, "time": 9, "zeek.session_id": "C1", "tls.client.server_name": "Evil.Example."}
+    again = {**conn, "time": 11, "zeek.session_id": "C2"}
+    first, second = build([conn, tls, again])
+    assert (first["domain"], first["time"], first["sent"], first["host"]) == ("evil.example", 5, 100, "10.0.0.5")
+    assert (second["domain"], second["time"]) == (None, 11)
+    assert first["inward"] is True and first["outward"] is True
+
+
+def test_a_proxy_connection_has_a_row_for_each_name() -> None:
+    proxy = {**FLOW, "destination.ip": "10.0.0.1", "zeek.session_id": "C1", "http.request.method": "CONNECT"}
+    rows = [
+        {**proxy, "time": 1, "url.domain": "a.example:443"},
+        {**proxy, "time": 2, "url.domain": "a.example:443"},
+        {**proxy, "time": 3, "url.domain": "b.example"},
+    ]
+    found = build(rows)
+    assert sorted(str(row["domain"]) for row in found) == ["a.example", "b.example"]
+    assert all(row["proxied"] and row["outward"] for row in found)
+
+
+def test_endpoint_records_have_host_and_process_and_no_ends() -> None:
+    event = {**FLOW, "host.name": "ws1", "process.executable": "C:\\x.exe"}
+    rows = [
+        {**event, "time": 1, "event.type": ["start", "connection"]},
+        {**event, "time": 2, "event.type": ["end"], "event.action": "disconnect_received"},
+        {**event, "time": 3, "dns.question.name": "x.example"},
+    ]
+    (found,) = build(rows)
+    assert (found["host"], found["process"], found["time"]) == ("ws1", "C:\\x.exe", 1)
+
+
+def test_networks_that_never_count_and_external_over_internal() -> None:
+    rows = [
+        {**FLOW, "time": 1, "destination.ip": "224.0.0.251"},
+        {**FLOW, "time": 2, "destination.ip": "10.9.9.9"},
+        {**FLOW, "time": 3, "destination.ip": "10.8.8.8"},
+    ]
+    scope = connections.Scope(external=networks.parse(["10.9.9.0/24"]))
+    assert [row["outward"] for row in build(rows, scope)] == [True, False]
+
+
+def test_hostile_names_stay_values() -> None:
+    name = "x'); DROP TABLE events; --\x1b[2J"
+    (found,) = build([{**FLOW, "time": 1, "tls.client.server_name": name}])
+    assert found["domain"] == name.lower()
+
+
+def test_table_without_network_fields_is_empty() -> None:
+    assert build([{"time": 1, "host.name": "ws1"}]) == []
