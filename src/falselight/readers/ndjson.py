@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from falselight.documents import METADATA, Collector
 from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault
+from falselight.readers.ahead import ahead
 from falselight.readers.containers import Opened
 from falselight.readers.detect import BOM, Kind
 from falselight.readers.projected import Projection, blocks
@@ -144,8 +145,8 @@ class Reader:
     def _projected(self, projection: Projection, stream: BinaryIO, path: str, label: str) -> Iterator[pa.Table]:
         """Block by block, fast where the block allows it, else exact; the numbers of lines run on."""
         first = 0
-        for block in blocks(stream):
-            table = projection.table(block, self._collector.schema)
+        parsed = ((block, projection.table(block, self._collector.schema)) for block in blocks(stream))
+        for block, table in ahead(parsed):
             if table is not None:
                 records = pa.array(range(first, first + table.num_rows), pa.int64())
                 yield table.append_column("_record", records)

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -66,13 +67,12 @@ class Projection:
         return result
 
     def _attempt(self, block: bytes, schema: Schema) -> pa.Table | None:
-        if b"\r\n" in block:
+        if b"\r" in block:
             block = block.replace(b"\r\n", b"\n")
         if not block.endswith(b"\n"):
             block += b"\n"
-        lines = block.count(b"\n")
-        # Between "}" and "{" on the next line only a top-level boundary is valid JSON, so each line holds whole objects.
-        if not block.startswith(b"{") or not block.endswith(b"}\n") or block.count(b"}\n{") != lines - 1:
+        lines = _whole_lines(block)
+        if lines is None:
             return None
         if not block.isascii() and not _is_utf8(block):
             return None
@@ -149,6 +149,16 @@ class Projection:
         if shape is None or shape[0] not in _TAKES[entry.type]:
             return None
         return pa.list_(_ARROW[shape[0]]) if shape[1] else _ARROW[shape[0]]
+
+
+def _whole_lines(block: bytes) -> int | None:
+    """How many lines there are, if each holds whole objects: between "}" and "{" on the next line only a top-level
+    boundary is valid JSON."""
+    characters = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(characters == ord("\n"))
+    if characters[0] != ord("{") or not (characters[ends - 1] == ord("}")).all():
+        return None
+    return len(ends) if (characters[ends[:-1] + 1] == ord("{")).all() else None
 
 
 def _is_utf8(block: bytes) -> bool:
