@@ -66,6 +66,7 @@ class _Ingest:
         self.builder = Builder(connection, schema)
         self.counts: list[Counts] = []
         self._inputs: list[Input] = []
+        self._opened: list[containers.Opened] = []
         self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
         self._report = report
         self._collector = Collector(schema, strings="keyword", malformed=self.builder.malformed, wanted=self._wanted)
@@ -75,6 +76,7 @@ class _Ingest:
         """The normalised batches of one input."""
         kind = detect(opened.head())
         self._inputs.append(replace(opened.input, kind=str(kind)))
+        self._opened.append(opened)
         self.counts.append(Counts())
         if kind in _JSON:
             yield from self._documents.read(opened.stream, kind, opened.input.path, opened.label)
@@ -125,7 +127,9 @@ class _Ingest:
 
     def finish(self) -> EventTable:
         table = self.builder.finish()
-        table.inputs, table.counts = self._inputs, self.counts
+        digests = [opened.described().sha256 for opened in self._opened]
+        table.inputs = [replace(source, sha256=sha256) for source, sha256 in zip(self._inputs, digests, strict=True)]
+        table.counts = self.counts
         return table
 
 

@@ -59,7 +59,7 @@ def test_input_carries_hash_and_size_of_the_outer_file(tmp_path: Path) -> None:
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(DATA))
     (opened,) = containers.open_all([path], pytest.fail)
-    assert opened.input.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert opened.described().sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert opened.input.size == path.stat().st_size
 
 

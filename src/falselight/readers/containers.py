@@ -19,8 +19,9 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Protocol, cast
 
@@ -67,6 +68,12 @@ class Opened:
     path: Path | None
     outer: BinaryIO
     label: str
+    digest: Future[str]
+
+    def described(self) -> Input:
+        """The input with the SHA-256 of its file, which is computed beside the reading: asking waits for it. Without it
+        where the file could not be read to its end."""
+        return self.input if self.digest.exception() is not None else replace(self.input, sha256=self.digest.result())
 
     def position(self) -> int:
         """How many bytes of the outer file have been read, for progress."""
@@ -91,16 +98,21 @@ class Opened:
 def open_all(paths: Iterable[str | Path], report: Report) -> Iterator[Opened]:
     """Every plain input under the paths, in their order, a folder's files by the bytes of their paths. What cannot be
     read is reported once and left out; of a damaged file what comes before the damage is given."""
-    for path, size in files(paths, report):
-        try:
-            with open(path, "rb", HEAD_BYTES) as raw:
-                digest = hashlib.file_digest(cast(io.BufferedReader, raw), "sha256").hexdigest()
-                raw.seek(0)
-                source = Input(str(path), None, digest, size)
-                budget = _Budget(size)
-                yield from _open(raw, raw, source, path, (), budget, report)
-        except OSError as error:
-            report(fault(UNREADABLE, f"{path} cannot be read: {error.strerror or error}", str(path)))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="falselight-sha256") as pool:
+        for path, size in files(paths, report):
+            try:
+                with open(path, "rb", HEAD_BYTES) as raw:
+                    digest = pool.submit(_sha256, path)
+                    for opened in _open(raw, raw, Input(str(path), None, None, size), path, (), _Budget(size), report):
+                        opened.digest = digest
+                        yield opened
+            except OSError as error:
+                report(fault(UNREADABLE, f"{path} cannot be read: {error.strerror or error}", str(path)))
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb", HEAD_BYTES) as raw:
+        return hashlib.file_digest(cast(io.BufferedReader, raw), "sha256").hexdigest()
 
 
 def files(paths: Iterable[str | Path], report: Report) -> list[tuple[Path, int]]:
@@ -258,7 +270,7 @@ def _open(
     kind = container(cast(io.BufferedReader, stream).peek(HEAD_BYTES))
     if kind is None:
         member = "!".join(members) or None
-        yield Opened(Input(source.path, member, source.sha256, source.size), stream, path, outer, label)
+        yield Opened(Input(source.path, member, None, source.size), stream, path, outer, label, Future())
         return
     if depth >= MAX_DEPTH:
         report(fault(TOO_LARGE, f"{label} is nested more than {MAX_DEPTH} containers deep; it is left out", source.path))

@@ -28,8 +28,9 @@ def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:
     (E0509), or it holds no such record (E0510)."""
     diagnostics: list[Diagnostic] = []
     for opened in containers.open_all([Path(input.path)], diagnostics.append):
-        if input.sha256 is not None and opened.input.sha256 != input.sha256:
-            message = f"{input.path} changed since it was read: its SHA-256 is {opened.input.sha256}, not {input.sha256}"
+        found_sha256 = opened.described().sha256
+        if input.sha256 is not None and found_sha256 != input.sha256:
+            message = f"{input.path} changed since it was read: its SHA-256 is {found_sha256}, not {input.sha256}"
             raise FalselightError([fault(CHANGED, message, input.path)])
         if opened.input.member == input.member:
             found = _collect(_records(opened), records)
