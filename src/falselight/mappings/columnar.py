@@ -97,10 +97,10 @@ def _as_float(value: Any) -> float | None:
 
 def paired(left: pa.Array | None, right: pa.Array | None, once: bool = False) -> pa.Array | None:
     """One list a row of the two values, nulls left in place; ``once`` leaves out a right that equals the left."""
-    if left is None and right is None:
-        return None
     if left is None or right is None:
         only = left if left is not None else right
+        if only is None:
+            return None
         offsets = pa.array(range(len(only) + 1), pa.int32())
         return pa.ListArray.from_arrays(offsets, only)
     if once:

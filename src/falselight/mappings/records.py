@@ -113,7 +113,12 @@ def apply(frame: Frame, mapping: Table, wanted: frozenset[str] | None = None) ->
     columns = {f"{mapping.prefix}.{name}": values for name, values in frame.columns.items()}
     result = Frame(frame.rows, columns, dict(mapping.constants), frame.malformed)
     for step in steps:
-        step.convert(result, step)
+        try:
+            step.convert(result, step)
+        except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+            # Columns of shapes that the conversion does not know: they stay where they are, and are told.
+            result.malformed[step.sources[0]] += result.rows
+            continue
         if step.moves:
             for name in step.sources:
                 if name not in step.targets:

@@ -140,8 +140,8 @@ def date(frame: Frame, step: Step) -> None:
 
 
 def values(frame: Frame, step: Step) -> None:
-    """Translates by the table ``values``; ``default`` stands for other values, ``absent`` for none; ``keep`` keeps them. ``extend`` puts the
-    result behind what the target holds for all rows."""
+    """Translates by the table ``values``; ``default`` stands for other values, ``absent`` for none; ``keep`` keeps them.
+    ``extend`` puts the result behind what the target holds for all rows."""
     column = frame.get(step.sources[0])
     table, default, absent = step.options.get("values", {}), step.options.get("default"), step.options.get("absent")
     if column is None:
@@ -223,7 +223,7 @@ def gather(frame: Frame, step: Step) -> None:
     for cells in zip(*(column.to_pylist() for column in columns), strict=True):
         found: list[Any] = []
         for cell in cells:
-            found.extend(cell if isinstance(cell, list) else [] if cell is None else [cell])
+            found.extend(each for each in (cell if isinstance(cell, list) else [cell]) if each is not None)
         if step.options.get("once"):
             found = list(dict.fromkeys(found))
         rows.append(found or None)
@@ -233,15 +233,14 @@ def gather(frame: Frame, step: Step) -> None:
 def flags(frame: Frame, step: Step) -> None:
     """The names of the columns that are true, in the order of ``names``."""
     columns = [frame.get(name) for name in step.sources]
-    if all(column is None or column.type != pa.bool_() for column in columns):
+    if all(column is None for column in columns):
         return
-    plain = [column if column is not None and column.type == pa.bool_() else None for column in columns]
     names = step.options["names"]
 
     def each(*cells: str | None) -> list[str] | None:
         return [name for name, cell in zip(names, cells, strict=True) if cell == "true"] or None
 
-    frame.put(step.targets[0], columnar.jointly(plain, frame.rows, each, pa.list_(pa.string())))
+    frame.put(step.targets[0], columnar.jointly(columns, frame.rows, each, pa.list_(pa.string())))
 
 
 def joined(frame: Frame, step: Step) -> None:
@@ -258,8 +257,10 @@ def default(frame: Frame, step: Step) -> None:
     value = step.options["value"]
     if column is None:
         frame.constants[step.targets[0]] = value
-    elif pa.types.is_integer(column.type) or pa.types.is_string(column.type):
-        frame.put(step.targets[0], pc.fill_null(column, value))
+    elif isinstance(value, int):
+        frame.put(step.targets[0], pc.fill_null(columnar.whole(column, frame.malformed, step.sources[0]), value))
+    else:
+        frame.put(step.targets[0], pc.fill_null(columnar.as_text(column), value))
 
 
 def pattern(frame: Frame, step: Step) -> None:

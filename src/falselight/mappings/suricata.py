@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -47,7 +47,7 @@ def eve_protocol(frame: Frame, step: Step) -> None:
         name = (found or "").lower()
         if name and name not in _NO_PROTOCOL:
             return name
-        return protocols.get(kind)
+        return str(protocols[kind]) if kind in protocols else None
 
     frame.put(step.targets[0], columnar.jointly([frame.get(n) for n in step.sources], frame.rows, each, pa.string()))
 
@@ -67,7 +67,7 @@ def eve_dns(frame: Frame, step: Step) -> None:
     """The dns fields: version 1 has one answer a record, version 2 all answers, and the question always."""
     protocol, kind, version, name, record, data, ttl, *rest = (frame.get(source) for source in step.sources)
     base = step.targets[0]
-    if protocol is None or kind is None and rest[4] is None:
+    if protocol is None or (kind is None and rest[4] is None):
         return
     is_dns = pc.fill_null(pc.equal(protocol, "dns"), False)
 
@@ -117,13 +117,17 @@ def _either(single: pa.Array | None, several: pa.Array | None) -> pa.Array | Non
         return single
     listed = pa.ListArray.from_arrays(pa.array(range(len(single) + 1), pa.int32()), single)
     listed = pc.if_else(pc.is_valid(single), listed, pa.scalar(None, listed.type))
-    if pa.types.is_list(several.type):
-        return (
-            pc.coalesce(several, listed.cast(several.type))
-            if several.type != listed.type
-            else pc.coalesce(several, listed)
+    if not pa.types.is_list(several.type):
+        return pc.coalesce(columnar.as_text(single), columnar.as_text(several))
+    if several.type != listed.type:
+        texts = pa.list_(pa.string())
+        several = (
+            several
+            if several.type == texts
+            else pa.ListArray.from_arrays(several.offsets, columnar.as_text(several.values))
         )
-    return pc.coalesce(single, several)
+        listed = pa.ListArray.from_arrays(listed.offsets, columnar.as_text(listed.values), mask=pc.is_null(single))
+    return pc.coalesce(several, listed)
 
 
 def eve_dns_flags(frame: Frame, step: Step) -> None:
@@ -151,7 +155,7 @@ def eve_tls_version(frame: Frame, step: Step) -> None:
         return None if not version else version if at == 0 else protocol.lower()
 
     for at, target in enumerate(step.targets):
-        frame.put(target, columnar.distinct(column, lambda text, at=at: part(text, at), pa.string()))
+        frame.put(target, columnar.distinct(column, partial(part, at=at), pa.string()))
 
 
 def eve_url_domain(frame: Frame, step: Step) -> None:

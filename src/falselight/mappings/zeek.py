@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any
 
@@ -123,15 +123,15 @@ def tls_version(frame: Frame, step: Step) -> None:
     if column is None or not pa.types.is_string(column.type):
         return
 
-    def parts(text: str | None) -> tuple[str | None, str | None]:
+    def part(text: str | None, at: int) -> str | None:
         protocol, letter, number = (text or "").partition("v")
         if not letter or "v" in number or not number:
-            return None, None
+            return None
         version = f"{number}.0" if protocol == "SSL" else f"{number[0]}.{number[1:]}"
-        return version, protocol.lower()
+        return version if at == 0 else protocol.lower()
 
     for at, target in enumerate(step.targets):
-        frame.put(target, columnar.distinct(column, lambda text, at=at: parts(text)[at], pa.string()))
+        frame.put(target, columnar.distinct(column, partial(part, at=at), pa.string()))
 
 
 def kerberos_days(frame: Frame, step: Step) -> None:
@@ -149,13 +149,12 @@ def user_at_slash(frame: Frame, step: Step) -> None:
     column = frame.get(step.sources[0])
     if column is None or not pa.types.is_string(column.type):
         return
+
+    def part(text: str | None, at: int) -> str | None:
+        return text.partition("/")[at] if text and "/" in text else None
+
     for at, target in zip((0, 2), step.targets, strict=True):
-        frame.put(
-            target,
-            columnar.distinct(
-                column, lambda text, at=at: text.partition("/")[at] if text and "/" in text else None, pa.string()
-            ),
-        )
+        frame.put(target, columnar.distinct(column, partial(part, at=at), pa.string()))
 
 
 def ip_version(frame: Frame, step: Step) -> None:

@@ -68,7 +68,9 @@ class JsonColumns:
                 yield from self._slow(data, first)
             first += data.count(b"\n")
         if self.mended:
-            text = f"{self.label}: {self.mended} lines hold bytes that are no valid UTF-8; these are shown as replacement characters"
+            text = (
+                f"{self.label}: {self.mended} lines hold bytes that are no valid UTF-8, shown as replacement characters"
+            )
             self.report(fault("W0511", text, self.path))
 
     def _fast(self, data: bytes, first: int) -> Block | None:
@@ -91,8 +93,10 @@ class JsonColumns:
         if not block.isascii() and not _is_utf8(block):
             return None
         columns = self._parse(block, count) if self._shapes else None
-        if columns is None and self._learn(block):
-            columns = self._parse(block, count)
+        # A field that the sample did not show makes the parser fail: then every line is looked at, once.
+        for sample in (_SAMPLE_LINES, 16 * _SAMPLE_LINES, count):
+            if columns is None and self._learn(block, sample):
+                columns = self._parse(block, count)
         if columns is None:
             return None
         originals = None
@@ -131,7 +135,7 @@ class JsonColumns:
         for path, kind in self._shapes.items():
             if self.wanted is not None and _name(path) not in self.wanted:
                 continue
-            if kind is None or path.count(None) > 1:
+            if kind is None:
                 return None
             place = tree
             for part in path[:-1]:
@@ -143,11 +147,11 @@ class JsonColumns:
             place[path[-1]] = kind
         return tree
 
-    def _learn(self, block: bytes) -> bool:
-        """Takes in the shapes of lines spread over the block; whether anything is new."""
+    def _learn(self, block: bytes, sample: int) -> bool:
+        """Takes in the shapes of so many lines spread over the block; whether anything is new."""
         before = dict(self._shapes)
         texts = block.splitlines()
-        for line in texts[:: max(1, len(texts) // _SAMPLE_LINES)]:
+        for line in texts[:: max(1, len(texts) // sample)]:
             try:
                 document = orjson.loads(line)
             except orjson.JSONDecodeError:
@@ -219,7 +223,7 @@ class _Rows:
         self.records.append(number)
         for path, value in _walk(document):
             name = _name(path)
-            if value is None and None not in path or wanted is not None and name not in wanted:
+            if (value is None and None not in path) or (wanted is not None and name not in wanted):
                 continue
             column = self._values.get(name)
             if column is None:
@@ -309,9 +313,12 @@ def _leaves(name: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
     elif pa.types.is_list(values.type) and pa.types.is_struct(values.type.value_type):
         for at, part in enumerate(values.type.value_type):
             inner = pc.struct_field(values.values, [at])
-            made = pa.ListArray.from_arrays(values.offsets, inner)
-            for leaf, column in _leaves(f"{name}.{part.name}", made):
-                yield leaf, pc.if_else(pc.is_valid(values), column, pa.scalar(None, column.type))
+            made = pa.ListArray.from_arrays(values.offsets, inner, mask=pc.is_null(values))
+            yield from _leaves(f"{name}.{part.name}", made)
+    elif pa.types.is_list(values.type) and pa.types.is_list(values.type.value_type):
+        inner = values.values
+        offsets = inner.offsets.take(values.offsets)
+        yield from _leaves(name, pa.ListArray.from_arrays(offsets, inner.values, mask=pc.is_null(values)))
     else:
         yield name, values
 

@@ -102,8 +102,17 @@ def _normalised(
 
 
 def _respelled(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """One spelling of each name; records of several shippers may stand in one block."""
     spellings = zeek.shared()["spellings"]
-    return {spellings.get(name, name): values for name, values in columns.items()}
+    found: dict[str, pa.Array] = {}
+    for name, values in columns.items():
+        proper = spellings.get(name, name)
+        known = found.get(proper)
+        if known is not None and known.type == values.type and not pa.types.is_list(values.type):
+            found[proper] = pc.coalesce(known, values)
+        else:
+            found[name if known is not None else proper] = values
+    return found
 
 
 def _log(header: Header) -> str:

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -239,7 +240,7 @@ class TsvReader:
             texts = pa.array([None if row[at] == header.unset else row[at] for row in rows], pa.string())
             kind = _SCALARS.get(header.kind(at))
             if kind is not None:
-                made = distinct(texts, lambda text, kind=kind: _scalar(text, kind), kind)
+                made = distinct(texts, partial(_scalar, kind=kind), kind)
                 self.malformed[name] += made.null_count - texts.null_count
                 texts = made
             columns[name] = texts
@@ -310,4 +311,4 @@ def _unpacked(values: pa.Array, parts: tuple[str, ...]) -> dict[str, pa.Array]:
         found = (text or "").split(None, len(parts) - 1)
         return found[at].strip() if at < len(found) and found[at].strip() not in {"-", "(empty)"} else None
 
-    return {name: distinct(values, lambda text, at=at: part(text, at), pa.string()) for at, name in enumerate(parts)}
+    return {name: distinct(values, partial(part, at=at), pa.string()) for at, name in enumerate(parts)}

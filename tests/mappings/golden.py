@@ -1,0 +1,63 @@
+"""Comparing normalised batches with what Elastic's own pipelines indexed, field by field."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from falselight import timestamps
+
+SHARED = Path(os.environ.get("FALSELIGHT_SHARED", Path(__file__).parents[3] / "shared"))
+GOLDEN = SHARED / "data" / "golden"
+
+# What depends on the shipper or the moment of indexing, and values of databases that are not part of the project.
+LEFT_OUT = (
+    "agent.", "ecs.version", "event.ingested", "event.created", "fileset.", "input.", "service.", "log.offset",
+    "log.file.", "log.flags", "host.", "tags", "message", "rsa.",
+)  # fmt: skip
+DATABASES = (".geo.", ".as.", "user_agent.name", "user_agent.version", "user_agent.os.", "user_agent.device.")
+
+
+def rows(batches: Iterable[pa.RecordBatch | pa.Table]) -> Iterator[dict[str, Any]]:
+    for batch in batches:
+        yield from batch.to_pylist()
+
+
+def expected_fields(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The fields to compare; objects in a list give one list for each of their names, as columns do."""
+    for name, value in document.items():
+        if name.startswith(LEFT_OUT) or any(part in name for part in DATABASES):
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            for key in sorted({key for element in value for key in element}):
+                yield f"{name}.{key}", [element[key] for element in value if key in element]
+        else:
+            yield name, value
+
+
+def differences(made: dict[str, Any], document: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Name, expected and made, for each field that differs. Lists are sets to Elasticsearch, an empty one no value."""
+    wrong = []
+    for name, value in expected_fields(document):
+        own = made.get(name)
+        if name == "@timestamp":
+            nanos = timestamps.parse(value, "strict_date_optional_time_nanos") or 0
+            unit = 1_000 if len(value) > len("2026-01-01T00:00:00.000Z") else 1_000_000
+            if nanos != made["_time"] // unit * unit:
+                wrong.append((name, value, made["_time"]))
+        elif _values(own, value) != _values(value, value):
+            wrong.append((name, value, own))
+    return wrong
+
+
+def _values(value: Any, beside: Any) -> list[str]:
+    found = [each for each in (value if isinstance(value, list) else [value]) if each is not None]
+    is_date = isinstance(beside, str) and isinstance(value, str) and timestamps.detect(value) is not None
+    if is_date:
+        found = [(timestamps.parse(each, "strict_date_optional_time_nanos") or 0) // 1_000_000 for each in found]
+    plain = [float(each) if isinstance(each, int | float) and not isinstance(each, bool) else each for each in found]
+    return sorted(map(repr, plain))
