@@ -7,7 +7,7 @@ READY := $(VENV)/ready
 .PHONY: hunt test nightly check bench clean
 
 hunt: $(READY)  ## hunt the bundled example
-	@$(BIN)/falselight hunt examples/day
+	@$(BIN)/falselight hunt examples/day --format table
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest -q

@@ -9,11 +9,17 @@ from typing import Any
 import click
 
 from falselight.cli import errors, loading, options
+from falselight.eql import walk
 from falselight.eql.checker import Options
+from falselight.eql.parser import parse
 from falselight.rebuild import documents
 from falselight.search import Result, answer, plan
 from falselight.sinks import write
 from falselight.sources import Loaded
+
+
+PLACE = ("_sequence", "missing")
+TELLING = ("process.name", "destination.ip")
 
 
 @click.command("search")
@@ -69,7 +75,12 @@ def command(
         json.dump(result.to_dict(), sys.stdout, ensure_ascii=False, default=str)
         sys.stdout.write("\n")
     else:
-        write(chosen, rows(result), sys.stdout)
+        columns = [*PLACE, "@timestamp", "host.name", *walk.field_names(parse(source)), *TELLING]
+        write(chosen, rows(result), sys.stdout, columns)
+        if chosen == "table" and result.hits:
+            click.echo(
+                "hint: --format ndjson shows whole events, --format es the answer as Elasticsearch gives it", err=True
+            )
     if not result.hits:
         click.echo("No match. falselight explain tells why, with the same query and paths.", err=True)
     return errors.DAMAGED if talk.left_out else errors.DONE

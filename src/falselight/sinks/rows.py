@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from rich import box
@@ -24,8 +24,10 @@ def write(
     format: str,
     documents: Iterable[Mapping[str, Any]],
     stream: TextIO,
+    columns: Sequence[str] = (),
 ) -> None:
-    """Write documents in one of ``FORMATS``. A table has a column for every field that some document has."""
+    """Write documents in one of ``FORMATS``. A table shows ``columns``, as far as some document has them; without any it
+    shows every field."""
     if format == "ndjson":
         for document in documents:
             stream.write(json.dumps(document, ensure_ascii=False, default=str) + "\n")
@@ -34,7 +36,7 @@ def write(
     elif format == "csv":
         _csv(documents, stream)
     else:
-        _table(list(documents), stream)
+        _table(list(documents), stream, columns)
 
 
 def _array(documents: Iterable[Mapping[str, Any]], stream: TextIO) -> None:
@@ -87,15 +89,18 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _table(documents: list[Mapping[str, Any]], stream: TextIO) -> None:
+def _table(documents: list[Mapping[str, Any]], stream: TextIO, columns: Sequence[str]) -> None:
     rows = [dict(flat(document)) for document in documents]
     if not rows:
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    names = list(dict.fromkeys(name for row in rows for name in row))
+    found = dict.fromkeys(name for row in rows for name in row)
+    names = [name for name in dict.fromkeys(columns) if name in found] or list(found)
     for name in names:
         numeric = all(_is_number(row.get(name)) for row in rows)
-        table.add_column(visible(name), justify="right" if numeric else "left", overflow="fold")
+        table.add_column(
+            visible(name), justify="right" if numeric else "left", overflow="fold", no_wrap=name == "@timestamp"
+        )
     for row in rows:
         table.add_row(*(Text(visible(_short(row.get(name)))) for name in names))
     Console(file=stream, soft_wrap=False, highlight=False).print(table)
