@@ -1,0 +1,57 @@
+"""A lab as the records of sensors: Zeek's JSON (conn and ssl), or Sysmon event 3 as JSON lines.
+
+Zeek's uids are made from the row, so that a lab is written the same each time; Sysmon's records stand in the form that
+``readers.windows_json`` reads (channel, provider and EventData beside the time)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from falselight.lab.generate import Lab
+from falselight.store import connect
+
+_ZEEK = """
+  SELECT time / 1e9 AS ts, 'C' || substr(md5(row || ':' || time), 1, 17) AS uid, source AS "id.orig_h",
+    (49152 + row % 16384)::INTEGER AS "id.orig_p", address AS "id.resp_h", port AS "id.resp_p", domain, transport, sent,
+    received FROM lab"""
+_CONN = f"""SELECT ts, uid, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", transport AS proto,
+    CASE WHEN port_tls THEN 'ssl' END AS service, 0.2 AS duration, sent AS orig_bytes, received AS resp_bytes,
+    'SF' AS conn_state, TRUE AS local_orig, FALSE AS local_resp, 6 AS orig_pkts, sent + 240 AS orig_ip_bytes,
+    6 AS resp_pkts, received + 240 AS resp_ip_bytes
+  FROM (SELECT *, "id.resp_p" = 443 AND transport = 'tcp' AS port_tls FROM ({_ZEEK})) ORDER BY ts, uid"""
+_SSL = f"""SELECT ts + 0.02 AS ts, uid, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", 'TLSv12' AS version,
+    domain AS server_name, FALSE AS resumed, TRUE AS established
+  FROM ({_ZEEK}) WHERE "id.resp_p" = 443 AND transport = 'tcp' ORDER BY ts, uid"""
+_SYSMON = """SELECT '3' AS EventID, 'Microsoft-Windows-Sysmon/Operational' AS Channel,
+    'Microsoft-Windows-Sysmon' AS SourceName, host AS Hostname,
+    strftime(make_timestamp(time // 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS "@timestamp",
+    strftime(make_timestamp(time // 1000), '%Y-%m-%d %H:%M:%S.%g') AS UtcTime, row AS RecordNumber, process AS Image,
+    transport AS Protocol, 'true' AS Initiated, source AS SourceIp, (49152 + row % 16384)::VARCHAR AS SourcePort,
+    address AS DestinationIp, coalesce(domain, '-') AS DestinationHostname, port::VARCHAR AS DestinationPort
+  FROM lab ORDER BY row"""
+
+
+def write_zeek(lab: Lab, folder: Path) -> list[Path]:
+    """conn.log and ssl.log as JSON lines in the folder, which is made. Ports other than 443 have no name on the wire."""
+    return _write(lab, folder, {"conn.log": _CONN, "ssl.log": _SSL})
+
+
+def write_sysmon(lab: Lab, folder: Path) -> list[Path]:
+    """sysmon.json, one event 3 a line."""
+    return _write(lab, folder, {"sysmon.json": _SYSMON})
+
+
+def _write(lab: Lab, folder: Path, queries: dict[str, str]) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    connection: duckdb.DuckDBPyConnection = connect()
+    connection.register("drawn", lab.events)
+    connection.execute("CREATE TEMP VIEW lab AS SELECT *, row_number() OVER () - 1 AS row FROM drawn")
+    found = []
+    for name, query in queries.items():
+        path = folder / name
+        target = str(path).replace("'", "''")
+        connection.execute(f"COPY ({query}) TO '{target}' (FORMAT json)")
+        found.append(path)
+    return found

@@ -1,0 +1,59 @@
+"""Labs are the same for a seed, and implants call as their profile says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from falselight.analytics import connections
+from falselight.ecs.release import schema
+from falselight.ingest import read_events
+from falselight.lab import Implant, generate, timing, writing
+
+IMPLANTS = [Implant("test", 60, 0.2), Implant("test", 300, 0.5, "symmetric", "work", drop=0.2)]
+
+
+def test_a_seed_makes_a_lab() -> None:
+    first, again, other = (generate(seed, 5, 3, IMPLANTS, scored_days=2) for seed in (7, 7, 8))
+    assert first.events.equals(again.events) and first.labels == again.labels
+    assert first.digest == again.digest != other.digest
+    times = first.events.column("time").to_numpy()
+    assert (np.diff(times) >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("law", "low", "high"),
+    [("one_sided", 30, 60), ("symmetric", 30, 90), ("additive", 60, 90), ("whole", 30, 91)],
+)
+def test_gaps_lie_within_the_law(law: str, low: float, high: float) -> None:
+    gaps = timing.gaps(np.random.default_rng(1), law, 60, 0.5, 2000)  # type: ignore[arg-type]
+    assert low <= gaps.min() < low * 1.1 and high * 0.9 < gaps.max() <= high
+
+
+def test_backing_off_goes_from_ten_milliseconds_to_the_cap() -> None:
+    gaps = timing.gaps(np.random.default_rng(1), "backoff", 10, 0, 200)
+    assert gaps[:3].tolist() == [0, 0.01, 0.02] and gaps[10] == 1.0 and gaps[-1] == 10
+
+
+def test_working_hours_are_kept() -> None:
+    lab = generate(3, 4, 8, [Implant("test", 300, 0.1, duty="work")], scored_days=7, pages=1)
+    (label,) = lab.labels
+    rows = lab.events.to_pylist()
+    seconds = [row["time"] // 10**9 for row in rows if row["address"] == label.address]
+    assert len(seconds) == label.events > 100
+    assert all(9 <= at % 86_400 // 3600 < 17 for at in seconds)
+
+
+def test_zeek_and_sysmon_hold_every_connection(tmp_path: Path) -> None:
+    lab = generate(4, 2, 1, [Implant("test", 600)], scored_days=1, pages=5)
+    conn, ssl = writing.write_zeek(lab, tmp_path)
+    records = [json.loads(line) for line in conn.read_text().splitlines()]
+    assert len(records) == lab.events.num_rows == len({record["uid"] for record in records})
+    named = [json.loads(line) for line in ssl.read_text().splitlines()]
+    assert {record["uid"] for record in named} <= {record["uid"] for record in records}
+    (sysmon,) = writing.write_sysmon(lab, tmp_path)
+    events = read_events([sysmon], schema(), report=lambda found: pytest.fail(found.message))
+    assert connections.build(events) == lab.events.num_rows
