@@ -22,7 +22,8 @@ from falselight.readers import NOT_JSON, Report, fault
 from falselight.readers.ndjson import Unparsable, lines, parse
 
 BLOCK_BYTES = 16 << 20
-MAX_FIELDS = 5_000
+# An index of Elasticsearch takes no more fields than this either.
+MAX_FIELDS = 1_000
 _MAX_CELLS = 4_000_000
 _MAX_DEPTH = 20
 _SAMPLE_LINES = 300
@@ -54,6 +55,7 @@ class JsonColumns:
     skipped: Counter[str] = field(default_factory=Counter)
     mended: int = 0
     _shapes: dict[Path, pa.DataType | None] = field(default_factory=dict)
+    _names: set[str] = field(default_factory=set)
     _pause: int = 0
     _failures: int = 0
 
@@ -177,7 +179,7 @@ class JsonColumns:
             self._shapes[path] = pa.float64() if known in numbers and kind in numbers else None
 
     def _slow(self, data: bytes, first: int) -> Iterator[Block]:
-        table = _Rows()
+        table = _Rows(self._names)
         for number, line in lines(io.BytesIO(data), self.path, self.label, self.report, self.skipped, first):
             try:
                 document, was_mended = parse(line)
@@ -190,7 +192,7 @@ class JsonColumns:
                 table.originals.append(line.decode("utf-8", "replace").rstrip("\r\n"))
             if table.cells() > _MAX_CELLS:
                 yield table.block()
-                table = _Rows()
+                table = _Rows(self._names)
         if table.records:
             yield table.block()
 
@@ -208,9 +210,10 @@ class JsonColumns:
 
 
 class _Rows:
-    """Records gathered one by one, sparse."""
+    """Records gathered one by one, sparse. ``names`` are the input's fields so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
         self.records: list[int] = []
         self.originals: list[str] = []
         self._values: dict[str, dict[int, Any]] = {}
@@ -227,9 +230,11 @@ class _Rows:
                 continue
             column = self._values.get(name)
             if column is None:
-                if len(self._values) >= MAX_FIELDS:
-                    skipped[BEYOND] += 1
-                    continue
+                if name not in self._names:
+                    if len(self._names) >= MAX_FIELDS:
+                        skipped[BEYOND] += 1
+                        continue
+                    self._names.add(name)
                 column = self._values[name] = {}
             if None in path:
                 known = column.setdefault(row, [])

@@ -95,6 +95,10 @@ def _normalised(
 ) -> pa.RecordBatch:
     time = next((frame.columns.pop(name) for name in _TIMES if name in frame.columns), None)
     times = steps.nanoseconds(time, frame, "ts") if time is not None else None
+    for name in zeek.shared()["reals"]:
+        values = frame.columns.get(name)
+        if values is not None and pa.types.is_integer(values.type):
+            frame.columns[name] = values.cast(pa.float64(), safe=False)
     result = apply(frame, zeek.table(log), wanted)
     if originals is not None and zeek.keeps_original(log):
         result.put("event.original", originals)
