@@ -101,3 +101,11 @@ def test_mutated_bytes_never_raise() -> None:
             put = bytes(generator.choices(b'\n"{}[],:-\\x00\xff9eT', k=generator.randint(0, 9)))
             data[at : at + generator.randint(0, 9)] = put
         read(bytes(data))
+
+
+def test_years_beyond_the_nanoseconds_keep_their_date(tmp_path: Path) -> None:
+    times = ("9999-12-31T23:59:59Z", "2026-03-01T00:00:00Z", "2026-02-30T00:00:00Z")
+    lines = [json.dumps({"timestamp": time, "event_type": "flow", "flow_id": 1}) for time in times]
+    made, _, _ = read("\n".join(lines).encode())
+    assert [row["@timestamp"] for row in made] == [253402300799000, 1772323200000, None]
+    assert [row["_time"] for row in made] == [None, 1772323200000000000, None]

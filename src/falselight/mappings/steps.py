@@ -102,6 +102,19 @@ def nanoseconds(values: pa.Array, frame: Frame, name: str) -> pa.Array:
     return made
 
 
+def far_dates(values: pa.Array, times: pa.Array) -> pa.Array | None:
+    """Epoch milliseconds of all texts, where some date lies beyond what 64 bits of nanoseconds hold; None if none does."""
+    if not pa.types.is_string(values.type) or times.null_count == values.null_count:
+        return None
+
+    def each(text: str | None) -> int | None:
+        found = None if text is None else timestamps.parse(text, "strict_date_optional_time_nanos")
+        return None if found is None else found // 1_000_000
+
+    made = columnar.distinct(values, each, pa.int64())
+    return made if made.null_count < times.null_count else None
+
+
 def _parsed(values: pa.Array) -> pa.Array:
     zoned = pc.all(
         pc.match_substring_regex(values, r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:?\d\d)\z")

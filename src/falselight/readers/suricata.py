@@ -36,6 +36,8 @@ def read(
         result = apply(frame, suricata.table(), wanted)
         if block.originals is not None:
             result.put("event.original", block.originals)
+        if time is not None and times is not None:
+            result.put("@timestamp", steps.far_dates(time, times))
         yield batch(result, block.records, times)
     for name, count in sorted(malformed.items()):
         if count:

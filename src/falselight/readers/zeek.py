@@ -102,6 +102,8 @@ def _normalised(
     result = apply(frame, zeek.table(log), wanted)
     if originals is not None and zeek.keeps_original(log):
         result.put("event.original", originals)
+    if time is not None and times is not None:
+        result.put("@timestamp", steps.far_dates(time, times))
     return batch(result, records, times)
 
 
