@@ -19,6 +19,7 @@ from falselight.sql import missing
 from falselight.sql.stages import Relation, key_names, ordering, place, stage_relation
 
 STAGE, PREFIX, UNTIL = 0, 1, 2
+LONG_RUN = 5
 
 
 @dataclass
@@ -71,7 +72,7 @@ def relations(plan: nodes.SequencePlan, table: str) -> list[Relation]:
 
 
 def _first(emitter: _Emitter, stage: nodes.Stage) -> str:
-    events = emitter.add("s0", stage_relation(stage, emitter.plan, emitter.table))
+    events = _enough(emitter, stage, stage_relation(stage, emitter.plan, emitter.table))
     if stage.runs == 1:
         return emitter.add("p0", f"SELECT {emitter.head}, t AS t0, s AS e0{emitter.times(0, 't')} FROM {events}")
     run = _run(emitter, 0, stage, events)
@@ -80,6 +81,17 @@ def _first(emitter: _Emitter, stage: nodes.Stage) -> str:
         f"SELECT {emitter.moved('r')}, t AS t0, s AS e0{emitter.times(0, 'rt')} FROM {run} "
         f"WHERE rt IS NOT NULL{emitter.within('rt', 't')}",
     )
+
+
+def _enough(emitter: _Emitter, stage: nodes.Stage, select: str) -> str:
+    """The first stage's events. A long run needs many events of one key: keys that have fewer are dropped before the sort,
+    which is the larger cost where keys are many. Two keys with one hash only let a few events through in vain."""
+    if stage.runs < LONG_RUN or not emitter.keys:
+        return emitter.add("s0", select)
+    hashed = f"SELECT *, hash({', '.join(emitter.keys)}) AS h FROM ({select})"
+    emitter.relations.append(Relation("s0", hashed, materialized=True))
+    emitter.add("h0", f"SELECT h FROM s0 GROUP BY h HAVING count(*) >= {stage.runs}")
+    return emitter.add("d0", f"SELECT {emitter.head} FROM s0 WHERE h IN (SELECT h FROM h0)")
 
 
 def ordered(plan: nodes.SequencePlan, table: str, number: int) -> Relation:

@@ -13,17 +13,21 @@ from falselight.sql.spelling import name
 
 @dataclass(frozen=True)
 class Relation:
-    """A named SELECT; it may use the relations before it."""
+    """A named SELECT; it may use the relations before it. materialized: it is computed once, not at each use."""
 
     name: str
     select: str
+    materialized: bool = False
+
+    def spelled(self) -> str:
+        return f"{self.name} AS {'MATERIALIZED ' if self.materialized else ''}({self.select})"
 
 
 def statement(relations: list[Relation], select: str) -> str:
     """One SQL statement: the relations as common table expressions, and what is asked of them."""
     if not relations:
         return select
-    return "WITH " + ",\n".join(f"{relation.name} AS ({relation.select})" for relation in relations) + "\n" + select
+    return "WITH " + ",\n".join(map(Relation.spelled, relations)) + "\n" + select
 
 
 def place(order: Order) -> list[str]:
