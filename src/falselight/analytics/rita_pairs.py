@@ -43,10 +43,16 @@ class Report:
     pairs: list[Pair]
 
 
-def score(connection: duckdb.DuckDBPyConnection, name: str = NAME, *, use_prevalence: bool = True) -> Report:
-    """RITA's beacons of the newest 24 hours. ``use_prevalence`` applies the shipped configuration's ± 0.15."""
+def score(
+    connection: duckdb.DuckDBPyConnection, name: str = NAME, *, use_prevalence: bool = True, until: int | None = None
+) -> Report:
+    """RITA's beacons of the newest 24 hours (before ``until``, epoch seconds). ``use_prevalence`` applies the shipped
+    configuration's ± 0.15."""
     table = quoted(name)
-    kept = f"(SELECT *, time // {SECOND} AS second FROM {table} WHERE inward AND outward AND source IS NOT NULL)"
+    before = "" if until is None else f" AND time < {int(until) * SECOND}"
+    kept = (
+        f"(SELECT *, time // {SECOND} AS second FROM {table} WHERE inward AND outward AND source IS NOT NULL{before})"
+    )
     bounds = connection.execute(f"SELECT min(second), max(second), count(DISTINCT source) FROM {kept}").fetchone()
     if bounds is None or bounds[0] is None:
         return Report(0, 0, [])

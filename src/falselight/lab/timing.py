@@ -38,7 +38,8 @@ def poll(draw: np.random.Generator, law: Law, sleep: float, jitter: float, begin
 def within(times: Times, intervals: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which moments lie in the intervals (rows of begin, end, ascending and apart)."""
     at = np.searchsorted(intervals[:, 0], times, side="right") - 1
-    return (at >= 0) & (times < intervals[np.maximum(at, 0), 1])
+    inside: NDArray[np.bool_] = (at >= 0) & (times < intervals[np.maximum(at, 0), 1])
+    return inside
 
 
 def implant(draw: np.random.Generator, profile: Implant, begin: float, end: float, on: NDArray[np.float64]) -> Times:

@@ -1,0 +1,211 @@
+"""The beacon score of every (host, server) pair: log-odds fused from factors, each shown with its contribution.
+
+The timing factor is a false-alarm probability against a null model (``regularity``); prevalence, age, history, sizes and
+process are the others. ``parameters.toml`` holds weights, units and sources. Method: naive log-odds fitted by logistic
+regression on lab sets, each factor bounded so that none decides alone."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+import numpy as np
+
+from falselight.analytics import pairs as relation
+from falselight.analytics.connections import NAME
+from falselight.analytics.pairs import DAY, Pairs
+from falselight.analytics.regularity import Timing, measure
+from falselight.analytics.series import Floats
+from falselight.analytics.wording import BEACON_TEXTS
+
+FACTORS = (
+    "regular",
+    "jittered",
+    "prevalence",
+    "fresh",
+    "history",
+    "hours",
+    "sizes",
+    "breadth",
+    "spread",
+    "direct",
+    "known",
+)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one factor adds to the log-odds (nats), against a pair of which nothing is known."""
+
+    factor: str
+    weight: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Beacon:
+    """Estimated behaviour: sleep in seconds, jitter as half the range over the sleep, law of the gaps, duty as the share
+    of the window's hours with activity between first and last, share of missed beats."""
+
+    sleep_s: float
+    jitter: float
+    law: str
+    duty: float
+    missed: float
+    chance_log10: float
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scored pair. Times are epoch nanoseconds; ``detected_at`` is None while the score stays below the alert line;
+    ``false_alarm`` is the expected number of benign pairs per host and day that score as high."""
+
+    host: str
+    server: str
+    address: str | None
+    port: int | None
+    process: str | None
+    risk: float
+    odds: float
+    false_alarm: float
+    first_seen: int
+    last_seen: int
+    detected_at: int | None
+    beacon: Beacon
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Arrays over all pairs; ``row`` makes one of them readable."""
+
+    pairs: Pairs
+    timing: Timing
+    factors: dict[str, Floats]
+    odds: Floats
+    parameters: dict[str, Any]
+
+    def ranking(self) -> list[int]:
+        """Numbers of pairs, highest odds first; ties in the order of host and server."""
+        return [int(k) for k in np.argsort(-self.odds, kind="stable")]
+
+    def row(self, number: int) -> Row:
+        return _row(self, number)
+
+
+@cache
+def parameters() -> dict[str, Any]:
+    """The parameters as shipped."""
+    return tomllib.loads(files("falselight.analytics").joinpath("parameters.toml").read_text("utf-8"))
+
+
+def score(
+    connection: duckdb.DuckDBPyConnection, name: str = NAME, settings: dict[str, Any] | None = None
+) -> Scores | None:
+    """Scores the pairs of a connections relation (see ``connections``); None where no pair has enough connections."""
+    chosen = settings or parameters()
+    timing = chosen["timing"]
+    found = relation.collect(connection, timing["window_days"], timing["least_events"], name)
+    if found is None:
+        return None
+    regular = measure(
+        found.times, timing["merge_seconds"], timing["widths"], timing["least_events"], timing["most_gaps"]
+    )
+    factors = features(found, regular, chosen)
+    odds = np.full(len(found.hosts), float(chosen["weights"]["base"]))
+    for factor in FACTORS:
+        odds = odds + chosen["weights"][factor] * factors[factor]
+    return Scores(found, regular, factors, odds, chosen)
+
+
+def features(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, Floats]:
+    """The factors, each 0 where nothing is known and bounded."""
+    facts = found.facts
+    enough_history = found.low - found.oldest >= DAY
+    sizes = np.minimum(facts["spread"] / np.maximum(facts["middle"], 1.0), 1.0)
+    fresh = np.where(facts["first"] >= found.low, 1.0, -1.0) if enough_history else np.zeros(len(found.hosts))
+    centred = settings["centres"]
+    known = np.array([float(_is_known(str(name), settings["known"]["suffixes"])) for name in found.servers])
+    return {
+        "regular": np.minimum(-regular.chance, settings["timing"]["most_digits"]),
+        "jittered": np.where((-regular.chance >= 3) & (regular.jitter >= 0.08), 1.0, 0.0),
+        "prevalence": np.log2(np.maximum(np.minimum(found.domain_hosts, 64), 1)) - centred["prevalence"],
+        "fresh": fresh,
+        "history": np.minimum(facts["past_days"], 14.0) / 14.0,
+        "hours": np.log2(np.maximum(np.minimum(facts["hours"], 64.0), 1.0)),
+        "sizes": np.where(np.isnan(sizes), 0.0, centred["sizes"] - sizes),
+        "breadth": _known_log(facts["process_servers"], centred["breadth"]),
+        "spread": _known_log(facts["process_hosts"], centred["spread"]),
+        "direct": 1.0 - facts["named"],
+        "known": known,
+    }
+
+
+def _known_log(values: Floats, centre: float) -> Floats:
+    return np.where(np.isnan(values), 0.0, np.log2(np.maximum(np.nan_to_num(values, nan=1.0), 1.0)) - centre)
+
+
+def _is_known(name: str, suffixes: list[str]) -> bool:
+    """On label boundaries: evilapple.com is not under apple.com."""
+    return any(name == suffix or name.endswith("." + suffix) for suffix in suffixes)
+
+
+def _row(scores: Scores, k: int) -> Row:
+    found, timing, settings = scores.pairs, scores.timing, scores.parameters
+    facts = found.facts
+    odds = float(scores.odds[k])
+    reasons = []
+    for factor in FACTORS:
+        weight = float(settings["weights"][factor] * scores.factors[factor][k])
+        if abs(weight) >= 0.05:
+            reasons.append(Reason(factor, round(weight, 3), BEACON_TEXTS[factor](scores, k)))
+    reasons.sort(key=lambda reason: (-abs(reason.weight), reason.factor))
+    hours = max((facts["last"][k] - facts["begin"][k]) / (3600 * 10**9), 1.0)
+    shape = Beacon(
+        round(float(timing.sleep[k]), 3), round(float(timing.jitter[k]), 3), law(timing, k),
+        round(min(float(facts["hours"][k]) / (hours + 1), 1.0), 3), round(float(timing.missed[k]), 3),
+        round(float(timing.chance[k]), 2),
+    )  # fmt: skip
+    port = facts["port"][k]
+    return Row(
+        str(found.hosts[k]), str(found.servers[k]), found.addresses[k], None if np.isnan(port) else int(port),
+        found.processes[k], round(100 / (1 + float(np.exp(-odds))), 1), round(odds, 4), false_alarm(odds, settings),
+        int(facts["first"][k]), int(facts["last"][k]), detected_at(scores, k), shape, tuple(reasons),
+    )  # fmt: skip
+
+
+def law(timing: Timing, k: int) -> str:
+    """``none`` without regularity; ``fixed`` within two per cent; else ``bounded``: a range of gaps alone cannot tell a
+    one-sided from a symmetric or an added draw."""
+    if timing.chance[k] > -2:
+        return "none"
+    return "fixed" if timing.jitter[k] < 0.02 else "bounded"
+
+
+def false_alarm(odds: float, settings: dict[str, Any]) -> float:
+    """Benign pairs per host and day at or above these odds, from the training sets; its ends are not extrapolated."""
+    table = settings["false_alarm"]
+    return float(10 ** np.interp(odds, table["odds"], table["log10_per_host_day"]))
+
+
+def detected_at(scores: Scores, k: int) -> int | None:
+    """The moment of the connection at which the timing evidence sufficed, other factors as they are but the hours: the
+    needed digits over the digits that a gap brings gives the number of gaps."""
+    settings = scores.parameters
+    line, weights = float(settings["alert"]["odds"]), settings["weights"]
+    if scores.odds[k] < line:
+        return None
+    rate = float(scores.timing.rate[k]) / np.log(10)
+    merges, widths = settings["timing"]["merge_seconds"], settings["timing"]["widths"]
+    hours = weights["hours"] * float(scores.factors["hours"][k])
+    rest = float(scores.odds[k]) - weights["regular"] * float(scores.factors["regular"][k]) - max(hours, 0.0)
+    digits = max((line - rest) / weights["regular"], 0.0)
+    search = np.log10(2 * len(merges) * len(widths))
+    gaps = max(int(np.ceil((digits + search) / max(rate, 1e-9))), settings["timing"]["least_events"] - 1)
+    moments = scores.pairs.times.values[scores.pairs.times.starts[k] : scores.pairs.times.starts[k + 1]]
+    visits = moments[np.concatenate([[True], np.diff(moments) > scores.timing.scale[k] * 1e6])]
+    return scores.pairs.low + int(visits[min(gaps, len(visits) - 1)]) * 1000

@@ -1,0 +1,73 @@
+"""The factors of the beacon score in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from falselight.analytics.beacons import Scores
+
+
+def _regular(scores: Scores, k: int) -> str:
+    timing = scores.timing
+    if timing.chance[k] > -1:
+        return "its connections come no more regularly than chance allows"
+    every = f"every {duration(float(timing.sleep[k]))} ± {100 * timing.jitter[k]:.0f} %"
+    return f"it calls {every}; visits at random are so regular with a probability of 10^{timing.chance[k]:.1f}"
+
+
+def _prevalence(scores: Scores, k: int) -> str:
+    hosts, network = int(scores.pairs.domain_hosts[k]), scores.pairs.network
+    return f"{hosts} of {network} hosts contact the server's registered domain or address"
+
+
+def _fresh(scores: Scores, k: int) -> str:
+    new = scores.factors["fresh"][k] > 0
+    return "first contacted within the scored days" if new else "contacted before the scored days"
+
+
+def _history(scores: Scores, k: int) -> str:
+    return f"this host contacted it on {int(scores.pairs.facts['past_days'][k])} earlier days"
+
+
+def _hours(scores: Scores, k: int) -> str:
+    return f"active in {int(scores.pairs.facts['hours'][k])} different hours"
+
+
+def _sizes(scores: Scores, k: int) -> str:
+    facts = scores.pairs.facts
+    return f"it sends {facts['middle'][k]:.0f} bytes, with a median deviation of {facts['spread'][k]:.0f}"
+
+
+def _breadth(scores: Scores, k: int) -> str:
+    return f"its process contacts {int(scores.pairs.facts['process_servers'][k])} servers on all hosts"
+
+
+def _spread(scores: Scores, k: int) -> str:
+    return f"its process runs on {int(scores.pairs.facts['process_hosts'][k])} hosts"
+
+
+BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
+    "regular": _regular,
+    "jittered": lambda scores, k: (
+        f"the gaps fill a band of ± {100 * scores.timing.jitter[k]:.0f} %, as drawn jitter does"
+    ),
+    "prevalence": _prevalence,
+    "fresh": _fresh,
+    "history": _history,
+    "hours": _hours,
+    "sizes": _sizes,
+    "breadth": _breadth,
+    "spread": _spread,
+    "direct": lambda scores, k: "called by address, without a name",
+    "known": lambda scores, k: "its name lies under a provider that the published rule leaves out",
+}
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them."""
+    for unit, size in (("d", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds:.3g} s"
