@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from falselight import sources
 from falselight.ecs.schema import column
 from falselight.engines import duckdb as engine
 from falselight.eql import syntax, typed, walk
@@ -102,8 +103,11 @@ class Explanation:
         return asdict(self)
 
 
-def explain(query: str | Source, table: EventTable, options: Options | None = None) -> Explanation:
-    """Explain one query over an event table. Raises ``EqlError``."""
+def explain(
+    query: str | Source, data: Any, options: Options | None = None, *, mapping: Mapping[str, Any] | None = None
+) -> Explanation:
+    """Explain one query over data of any form that ``search`` takes. Raises ``EqlError``."""
+    table = sources.load(data, mapping).table
     source = query if isinstance(query, Source) else Source(query)
     options = options or Options(size=None)
     tree = parse(source)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from falselight import findings, ingest
-from falselight.diagnostics import Diagnostic, EqlError
+from falselight.diagnostics import Diagnostic, EqlError, Severity
 from falselight.ecs import release
 from falselight.engines import duckdb as engine
 from falselight.eql import syntax, walk
@@ -97,16 +98,17 @@ def referenced(table: EventTable, positions: list[int]) -> list[dict[str, Any]]:
 
 
 def hunt(
-    paths: Sequence[Path],
+    paths: Sequence[str | Path],
     rules: Sequence[Rule],
     *,
     since: int | None = None,
     until: int | None = None,
-    report: Callable[[Diagnostic], None],
+    report: Callable[[Diagnostic], None] | None = None,
     progress: Callable[[int, int, int], None] | None = None,
 ) -> HuntResult:
-    """Read the paths once and run every rule. since, until: epoch nanoseconds, both inclusive. Damage of inputs and faults
-    of rules go to ``report``; the rest runs."""
+    """Read the paths once and run every rule. since (inclusive), until (exclusive): epoch nanoseconds. Damage of inputs
+    and faults of rules go to ``report``, or become Python warnings without it; the rest runs."""
+    report = report or _warn
     parsed = [_parsed(rule) for rule in rules]
     wanted = ALWAYS_READ | {name for _, tree in parsed if tree is not None for name in walk.field_names(tree)}
     table = ingest.read_events(
@@ -127,7 +129,14 @@ def hunt(
     return result
 
 
+def _warn(diagnostic: Diagnostic) -> None:
+    warnings.warn(diagnostic.message, stacklevel=3)
+
+
 def _parsed(rule: Rule) -> tuple[RuleRun, syntax.Query | None]:
+    if not rule.is_eql:
+        message = f"Rule [{rule.name}] is of type [{rule.type}], language [{rule.language}]; only EQL rules are run"
+        return RuleRun(rule, diagnostics=(Diagnostic("W0605", Severity.WARNING, message, path=rule.path),)), None
     try:
         return RuleRun(rule), parse(Source(rule.query, rule.name))
     except EqlError as fault:

@@ -1,0 +1,89 @@
+"""Rules from files: the bundled pack, other people's folders, and what is wrong with some of them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from falselight.diagnostics import Diagnostic
+from falselight.hunting import hunt
+from falselight.rules import PAGE, Rule, bundled, load
+
+ROOT = Path(__file__).parents[2]
+
+
+def written(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_the_pages_rule_is_verbatim(shared: Path) -> None:
+    page = (shared / "mission" / "detect-server-in-elastic-security.txt").read_text(encoding="utf-8")
+    query = re.search(r"sequence by .*?with runs=10", page, re.DOTALL)
+    (rule,) = load([PAGE], pytest.fail)
+    assert query is not None
+    assert rule.query.strip() == query[0]
+    assert rule.threat[0].technique[0].subtechnique[0].id == "T1583.004"
+
+
+def test_the_pack_loads_and_every_rule_says_what_it_cannot_see() -> None:
+    rules = bundled(pytest.fail)
+    assert rules
+    for rule in rules:
+        assert rule.blind_spots and rule.false_positives and rule.data_needed
+
+
+def test_detection_rules_toml(tmp_path: Path) -> None:
+    text = """
+    [metadata]
+    maturity = "production"
+    [rule]
+    rule_id = "1"
+    name = "n"
+    type = "eql"
+    language = "eql"
+    query = "process where true"
+    severity = "high"
+    risk_score = 73
+    from = "now-9m"
+    author = ["Elastic"]
+    """
+    (rule,) = load([str(written(tmp_path, "a.toml", text))], pytest.fail)
+    assert (rule.id, rule.severity, rule.from_, rule.extra) == ("1", "high", "now-9m", {"author": ["Elastic"]})
+
+
+def test_broken_files_are_told_and_the_rest_loads(tmp_path: Path) -> None:
+    written(tmp_path, "a.toml", '[rule]\nid = "a"\nname = "a"\n')
+    written(tmp_path, "b.toml", "[rule\n")
+    written(tmp_path, "c.toml", "x = 1\n")
+    written(tmp_path, "d.toml", '[rule]\nid = "d"\nname = "d"\nrisk_score = 101\n')
+    written(tmp_path, "e.toml", '[rule]\nid = "a"\nname = "again"\n')
+    told: list[Diagnostic] = []
+    rules = load([str(tmp_path), str(tmp_path / "absent.toml")], told.append)
+    assert [rule.name for rule in rules] == ["a"]
+    assert [(d.code, Path(d.path or "").name) for d in told] == [
+        ("E0602", "b.toml"),
+        ("E0602", "c.toml"),
+        ("E0602", "d.toml"),
+        ("E0604", "e.toml"),
+        ("E0601", "absent.toml"),
+    ]
+    assert "risk_score" in told[2].message
+
+
+def test_an_empty_folder_is_told(tmp_path: Path) -> None:
+    told: list[Diagnostic] = []
+    assert load([str(tmp_path)], told.append) == []
+    assert [d.code for d in told] == ["E0603"]
+
+
+def test_rules_of_other_languages_are_listed_as_not_run(tmp_path: Path) -> None:
+    data = written(tmp_path, "e.ndjson", '{"@timestamp":"2026-01-01T00:00:00Z","event":{"category":"process"}}\n')
+    told: list[Diagnostic] = []
+    kuery = Rule(id="k", name="k", query="process.name : *", language="kuery", type="query")
+    result = hunt([data], [kuery, Rule(id="e", name="e", query="process where true")], report=told.append)
+    assert [d.code for d in told] == ["W0605"]
+    assert [len(run.findings) for run in result.rules] == [0, 1]
