@@ -22,14 +22,24 @@ def test_ip_is_canonical(text: str, canonical: str) -> None:
     assert values.ip(text)[0] == canonical
 
 
-@given(st.ip_addresses(v=6))
+SPARSE = st.lists(st.sampled_from([0, 0, 1, 0xFFFF]), min_size=8, max_size=8).map(
+    lambda groups: ipaddress.IPv6Address(b"".join(group.to_bytes(2, "big") for group in groups))
+)
+
+
+@given(st.one_of(st.ip_addresses(v=6), SPARSE))
 def test_ip_text_and_bytes_agree(address: ipaddress.IPv6Address) -> None:
-    canonical, packed = values.ip(str(address))
+    canonical, packed = values.ip(address.exploded)
+    assert canonical == str(address.ipv4_mapped or address)
+    assert canonical == values.ip(str(address))[0]
     assert packed == address.packed
     assert values.ip(canonical) == (canonical, packed)
 
 
-@pytest.mark.parametrize("text", ["", "1.2.3", "01.2.3.4", "fe80::1%eth0", "1.2.3.4/8", "x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "1.2.3", "01.2.3.4", "fe80::1%eth0", "::1\0", "::\u0661", "::1.2.3", "::01.2.3.4", "12345::", ":::", "1.2.3.4/8", "x"],
+)
 def test_ip_refuses(text: str) -> None:
     with pytest.raises(values.Malformed):
         values.ip(text)

@@ -131,8 +131,8 @@ class Collector:
     def add(self, document: Mapping[str, Any]) -> None:
         """One document is one row."""
         for name in METADATA:
-            if name in document:
-                self._metadata.setdefault(name, [None] * self.rows).append(str(document[name]))
+            if isinstance(document.get(name), str | int):
+                self._metadata.setdefault(name, [None] * self.rows).append(conversions.text(document[name]))
         self._times.append(None)
         self._walk("", document)
         self.rows += 1

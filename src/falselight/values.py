@@ -5,7 +5,6 @@ Each conversion gives the stored value, or raises ``Malformed`` where the mapper
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
 import socket
@@ -42,16 +41,18 @@ def ip(text: str) -> tuple[str, bytes]:
     except (OSError, ValueError):
         pass
     try:
-        address = ipaddress.IPv6Address(text)
-    except ValueError as error:
+        packed = socket.inet_pton(socket.AF_INET6, text)
+    except (OSError, ValueError) as error:
         raise Malformed(text) from error
-    if address.scope_id is not None:
-        raise Malformed(text)
-    if address.ipv4_mapped is None:
-        return ":".join(_compressed(address.packed)), address.packed
-    return str(address.ipv4_mapped), address.packed
+    if packed.startswith(_MAPPED):
+        return socket.inet_ntop(socket.AF_INET, packed[12:]), packed
+    if packed.startswith(_COMPATIBLE):
+        # Here the system would embed a dotted quad, Elasticsearch does not.
+        return ":".join(_compressed(packed)), packed
+    return socket.inet_ntop(socket.AF_INET6, packed), packed
 
 
+_COMPATIBLE = b"\0" * 12
 _MAPPED = b"\0" * 10 + b"\xff\xff"
 
 

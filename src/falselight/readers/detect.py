@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from collections.abc import Iterator
@@ -144,9 +143,7 @@ def _content(document: dict[str, Any]) -> str | None:
 
 
 def _is_windows(document: dict[str, Any]) -> bool:
-    # TEMPORARY
-    if importlib.util.find_spec("falselight.readers.windows_json") is None:
-        return False
+    # That reader stands on ``ndjson``, which stands on this module: it can only be imported on use.
     from falselight.readers import windows_json
 
     return windows_json.recognise(document) is not None
