@@ -129,11 +129,13 @@ def features(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[st
     sizes = np.minimum(facts["spread"] / np.maximum(facts["middle"], 1.0), 1.0)
     fresh = np.where(facts["first"] >= found.low, 1.0, -1.0) if enough_history else np.zeros(len(found.hosts))
     centred = settings["centres"]
+    # One host of two is not rare: in a small network a low count says little, in a network of one nothing.
+    usual = min(float(centred["prevalence"]), float(np.log2(max(found.network, 1))))
     known = np.array([float(_is_known(str(name), settings["known"]["suffixes"])) for name in found.servers])
     return {
         "regular": np.minimum(-regular.chance, settings["timing"]["most_digits"]),
         "jittered": np.where((-regular.chance >= 3) & (regular.jitter >= 0.08), 1.0, 0.0),
-        "prevalence": np.log2(np.maximum(np.minimum(found.domain_hosts, 64), 1)) - centred["prevalence"],
+        "prevalence": np.log2(np.maximum(np.minimum(found.domain_hosts, 64), 1)) - usual,
         "fresh": fresh,
         "history": np.minimum(facts["past_days"], 14.0) / 14.0,
         "hours": np.log2(np.maximum(np.minimum(facts["hours"], 64.0), 1.0)),

@@ -49,14 +49,17 @@ def collect(connection: duckdb.DuckDBPyConnection, window_days: float, least: in
     """The pairs with at least ``least`` connections in the newest ``window_days``; None if there is none. Only outward
     connections count, and a server is its name, or its address where it has none."""
     table = quoted(name)
-    bounds = connection.execute(
-        f"SELECT min(time), max(time), count(DISTINCT host) FROM {table} WHERE outward"
-    ).fetchone()
+    bounds = connection.execute(f"SELECT min(time), max(time) FROM {table} WHERE outward").fetchone()
     if bounds is None or bounds[0] is None:
         return None
-    oldest, high, network = int(bounds[0]), int(bounds[1]), int(bounds[2])
+    oldest, high = int(bounds[0]), int(bounds[1])
     low = max(oldest, high - int(window_days * DAY))
     _tables(connection, table, low, least)
+    # A source that calls one server only (a scanner of ours, say) does not make the network larger.
+    members = connection.execute(
+        "SELECT count(*) FROM (SELECT host FROM beacon_ends GROUP BY host HAVING count(DISTINCT server) > 1)"
+    ).fetchone()
+    network = max(int(members[0]) if members else 0, 1)
     found = connection.execute("SELECT * FROM beacon_pairs ORDER BY pair").fetchnumpy()
     count = len(found["pair"])
     if not count:
