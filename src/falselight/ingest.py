@@ -95,13 +95,13 @@ class _Ingest:
         from falselight.mappings.apply import apply
         from falselight.readers import evtx, windows_json
 
+        skipped = self.counts[-1].skipped
         if kind is Kind.EVTX:
-            with opened.local() as path:
-                for events in evtx.read(path, self._report):
-                    yield apply(events, self._wanted)
-            return
-        numbered = ndjson.raw_lines(opened, kind, self._report, self.counts[-1].skipped)
-        for events in windows_json.read_lines(numbered, self._report):
+            found = evtx.read_stream(opened.stream, opened.label, self._report, skipped)
+        else:
+            numbered = ndjson.raw_lines(opened, kind, self._report, skipped)
+            found = windows_json.read_lines(numbered, self._report, opened.label, skipped)
+        for events in found:
             yield apply(events, self._wanted)
 
     def _sensors(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:

@@ -7,10 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import evtx
-
 from falselight.diagnostics import Diagnostic, FalselightError
-from falselight.readers import CHANGED, NO_RECORD, containers, fault
+from falselight.readers import CHANGED, NO_RECORD, containers, evtx, fault
 from falselight.readers.detect import Kind, detect
 from falselight.readers.ndjson import elements, lines
 from falselight.store import Input
@@ -22,7 +20,7 @@ _LINES = frozenset(
 
 def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:
     """The records of these numbers, in the order asked for: a line as its raw bytes without the line break, an element
-    of an array or answer as its document, an EVTX record as the bytes of its XML.
+    of an array or answer as its document, an EVTX record as the bytes of its JSON.
 
     Raises ``FalselightError``: the file is gone or unreadable (E0501, E0502), its SHA-256 is not the recorded one
     (E0509), or it holds no such record (E0510)."""
@@ -61,17 +59,12 @@ def _records(opened: containers.Opened) -> Iterator[tuple[int, Any]]:
     path = opened.input.path
     if kind is Kind.EVTX:
         with opened.local() as file:
-            yield from _evtx(file)
+            yield from evtx.raw_records(file)
     elif kind in _LINES:
         for number, line in lines(opened.stream, path, opened.label, _silent, ignored):
             yield number, line.rstrip(b"\r\n")
     elif kind is not Kind.UNKNOWN:
         yield from elements(opened.stream, kind, path, opened.label, _silent, ignored)
-
-
-def _evtx(path: Path) -> Iterator[tuple[int, bytes]]:
-    for number, record in enumerate(evtx.PyEvtxParser(str(path), number_of_threads=1).records()):
-        yield number, record["data"].encode()
 
 
 def _silent(diagnostic: Diagnostic) -> None:

@@ -7,9 +7,10 @@ in ticks of 100 ns, which are looked up there.
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 from evtx import PyEvtxParser
@@ -26,24 +27,37 @@ _TICKS_TO_1970 = 116_444_736_000_000_000
 _REPORTED = 20
 
 
-def read(path: Path, report: Report) -> Iterator[list[tuple[int, WindowsEvent]]]:
-    """Chunks of numbered events of a file. What is damaged is reported (E0504) and skipped."""
+def read(
+    path: Path, report: Report, skipped: Counter[str] | None = None
+) -> Iterator[list[tuple[int, WindowsEvent]]]:
+    """Chunks of numbered events of a file. What is damaged is reported (E0504), counted in ``skipped`` and left out."""
     try:
         stream = path.open("rb")
     except OSError as error:
         report(fault(UNREADABLE, f"{path.name} cannot be read: {error.strerror}", str(path)))
         return
     with stream:
-        yield from read_stream(stream, str(path), report)
+        yield from read_stream(stream, str(path), report, skipped)
 
 
-def read_stream(stream: BinaryIO, path: str, report: Report) -> Iterator[list[tuple[int, WindowsEvent]]]:
+def raw_records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Every readable record as JSON text, under the number that ``read`` gives it."""
+    with path.open("rb") as stream:
+        reading = _Reading(stream.read(HEADER_BYTES), str(path), lambda diagnostic: None, Counter())
+        while group := stream.read(CHUNK_BYTES * _GROUP_CHUNKS):
+            for number, record in reading.records(reading.whole_chunks(group)):
+                yield number, record["data"].encode()
+
+
+def read_stream(
+    stream: BinaryIO, path: str, report: Report, skipped: Counter[str] | None = None
+) -> Iterator[list[tuple[int, WindowsEvent]]]:
     """``read`` for bytes that are open already (a member of an archive); ``path`` is for the reports."""
     header = stream.read(HEADER_BYTES)
     if not header.startswith(MAGIC) or len(header) < HEADER_BYTES:
         report(fault(DAMAGED, f"{path} is no EVTX file: its header is not one", path))
         return
-    reading = _Reading(header, path, report)
+    reading = _Reading(header, path, report, Counter() if skipped is None else skipped)
     pending: list[tuple[int, WindowsEvent]] = []
     while group := stream.read(CHUNK_BYTES * _GROUP_CHUNKS):
         pending.extend(reading.group(group))
@@ -57,7 +71,8 @@ def read_stream(stream: BinaryIO, path: str, report: Report) -> Iterator[list[tu
 class _Reading:
     """One file being read: the number of the next record, of the next chunk, and what was reported."""
 
-    def __init__(self, header: bytes, path: str, report: Report) -> None:
+    def __init__(self, header: bytes, path: str, report: Report, skipped: Counter[str]) -> None:
+        self._skipped = skipped
         self._header = header
         self._path = path
         self._report = report
@@ -66,6 +81,12 @@ class _Reading:
         self._faults = 0
 
     def group(self, data: bytes) -> Iterator[tuple[int, WindowsEvent]]:
+        """The events of some chunks."""
+        chunks = self.whole_chunks(data)
+        return self._parsed(chunks, _raw_records(chunks))
+
+    def whole_chunks(self, data: bytes) -> bytes:
+        """The chunks that are some, joined; of the others it is told."""
         if len(data) % CHUNK_BYTES:
             self._fault(f"the file ends inside chunk {self._chunk + len(data) // CHUNK_BYTES}")
             data += bytes(-len(data) % CHUNK_BYTES)
@@ -77,13 +98,12 @@ class _Reading:
             elif chunk.count(0) != CHUNK_BYTES:
                 self._fault(f"chunk {self._chunk} has no chunk header")
             self._chunk += 1
-        if not whole:
-            return
-        joined = b"".join(whole)
-        raw = _raw_records(joined)
-        yield from self._parsed(joined, raw)
+        return b"".join(whole)
 
-    def _parsed(self, chunks: bytes, raw: dict[int, tuple[int, int]]) -> Iterator[tuple[int, WindowsEvent]]:
+    def records(self, chunks: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The readable records with their numbers; a damaged one has a number as well."""
+        if not chunks:
+            return
         records = PyEvtxParser(io.BytesIO(self._header + chunks), number_of_threads=1).records_json()
         while True:
             try:
@@ -94,10 +114,12 @@ class _Reading:
                 self._fault(f"record {self._record} is damaged: {error}", self._record)
                 self._record += 1
                 continue
-            number = self._record
             self._record += 1
-            if record is None:
-                continue
+            if record is not None:
+                yield self._record - 1, record
+
+    def _parsed(self, chunks: bytes, raw: dict[int, tuple[int, int]]) -> Iterator[tuple[int, WindowsEvent]]:
+        for number, record in self.records(chunks):
             try:
                 event = event_of_tree(orjson.loads(record["data"])["Event"])
             except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
@@ -113,6 +135,7 @@ class _Reading:
 
     def _fault(self, message: str, record: int | None = None, code: str = DAMAGED) -> None:
         self._faults += 1
+        self._skipped["damaged chunk" if record is None else "damaged record"] += 1
         if self._faults > _REPORTED:
             return
         more = "; further damage is only counted" if self._faults == _REPORTED else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,22 +53,27 @@ def _is_beat(document: dict[str, Any]) -> bool:
     return not made & {"category", "module", "dataset", "ingested"} and "data_stream" not in document
 
 
-def read_lines(lines: Iterator[tuple[int, bytes]], report: Report) -> Iterator[list[tuple[int, WindowsEvent]]]:
-    """Chunks of numbered events. A line that is no JSON object or no Windows event is reported (E0508) and skipped."""
+def read_lines(
+    lines: Iterator[tuple[int, bytes]], report: Report, label: str = "input", skipped: Counter[str] | None = None
+) -> Iterator[list[tuple[int, WindowsEvent]]]:
+    """Chunks of numbered events. A line that is no JSON object or no Windows event is reported (E0508) by its number from
+    1, counted in ``skipped`` and left out. label: the input's name for messages."""
     chunk: list[tuple[int, WindowsEvent]] = []
-    skipped = 0
+    counts: Counter[str] = Counter() if skipped is None else skipped
+    faults = 0
     for number, line in lines:
         try:
             document, _ = parse(line)
         except Unparsable as error:
-            event, reason = None, f"is not a JSON object: {error}"
+            event, reason, kind = None, f"is not a JSON object: {error}", "not JSON"
         else:
-            event, reason = event_of(document), "is not a Windows event"
+            event, reason, kind = event_of(document), "is not a Windows event", "not a Windows event"
         if event is None:
-            skipped += 1
-            if skipped <= _REPORTED:
-                more = "; further lines like it are only counted" if skipped == _REPORTED else ""
-                report(fault(NOT_JSON, f"record {number} {reason}{more}", record=number))
+            counts[kind] += 1
+            faults += 1
+            if faults <= _REPORTED:
+                more = "; further lines like it are only counted" if faults == _REPORTED else ""
+                report(fault(NOT_JSON, f"{label}, line {number + 1} {reason}{more}", label, record=number))
             continue
         chunk.append((number, event))
         if len(chunk) >= CHUNK_EVENTS:
