@@ -14,6 +14,7 @@ import pytest
 from falselight import ingest
 from falselight.diagnostics import FalselightError
 from falselight.ecs.schema import Schema
+from falselight.readers import evtx
 from falselight.readers.evidence import original
 from falselight.store import Input
 
@@ -59,3 +60,21 @@ def test_changed_file_missing_record_and_missing_file_are_errors(tmp_path: Path)
     with pytest.raises(FalselightError) as caught:
         original(source, [0])
     assert caught.value.diagnostics[0].code == "E0501"
+
+
+def test_a_damaged_evtx_gives_the_records_that_were_read(shared: Path, tmp_path: Path) -> None:
+    """Records keep their numbers in reading and in looking them up, whatever lies between them."""
+    source = shared / "data/evtx/Command_and_Control/bits_openvpn.evtx"
+    data = bytearray(source.read_bytes())
+    data[4096 + 65536 : 4096 + 65536 + 8] = b"\xff" * 8
+    data[4096 + 2 * 65536 + 600 : 4096 + 2 * 65536 + 900] = b"\xff" * 300
+    path = tmp_path / "damaged.evtx"
+    path.write_bytes(bytes(data))
+    events = {number: event for chunk in evtx.read(path, lambda diagnostic: None) for number, event in chunk}
+    asked = sorted(events)[:: max(1, len(events) // 7)]
+    found = original(Input(str(path)), asked)
+    assert 0 < len(events) < 1537
+    for number, record in zip(asked, found, strict=True):
+        assert isinstance(record, bytes)
+        system = json.loads(record)["Event"]["System"]
+        assert system["EventRecordID"] == events[number].record_id
