@@ -76,7 +76,9 @@ def test_dynamic_fields_take_the_type_of_their_first_value() -> None:
 
 
 def test_a_scalar_where_an_object_is_mapped_is_rejected_and_the_reverse() -> None:
-    _, _, bad = read({"process": "x"}, {"a": 1}, {"a": {"b": 1}}, {"c.d": 1}, {"c": 2}, {"a.x": 1}, {"inner": [{"a": "x"}]})
+    _, _, bad = read(
+        {"process": "x"}, {"a": 1}, {"a": {"b": 1}}, {"c.d": 1}, {"c": 2}, {"a.x": 1}, {"inner": [{"a": "x"}]}
+    )
     assert bad == {"process": 1, "a": 1, "c": 1, "a.x": 1}
 
 

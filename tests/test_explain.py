@@ -61,9 +61,7 @@ def test_losses_to_order_until_and_maxspan() -> None:
         + beat("good", [2], "b")
     )
     documents.sort(key=lambda document: document["@timestamp"])
-    found = explained(
-        "sequence by host with maxspan=1h [a where true] [b where true] until [u where true]", documents
-    )
+    found = explained("sequence by host with maxspan=1h [a where true] [b where true] until [u where true]", documents)
     second = found.stages[1]
     assert found.matches == 1
     assert (second.events, second.prefixes) == (4, 1)

@@ -119,7 +119,7 @@ def test_truncated_array_gives_what_comes_before(tmp_path: Path) -> None:
 def test_hostile_depth_and_values_do_no_harm(tmp_path: Path) -> None:
     deep = b'{"@timestamp": 1, "d": ' + b'{"a":' * 900 + b"1" + b"}" * 901 + b"\n"
     deeper = b'{"@timestamp": 1, "d": ' + b"[" * 100_000 + b"\n"
-    sql = event(1, **{'x"); DROP TABLE events; --': "'; DROP TABLE events; --", "_seq": 5, "": 1, "a\0\"b": 2})
+    sql = event(1, **{'x"); DROP TABLE events; --': "'; DROP TABLE events; --", "_seq": 5, "": 1, 'a\0"b': 2})
     (tmp_path / "e").write_bytes(deep + deeper + sql)
     table, diagnostics = read(tmp_path / "e")
     assert table.rows == 2 and rows(table, 'x"); ^d^r^o^p ^t^a^b^l^e events; --')[1] == ("'; DROP TABLE events; --",)

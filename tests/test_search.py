@@ -26,7 +26,9 @@ MAPPING = {
 
 
 def documents(*parts: dict[str, Any]) -> list[dict[str, Any]]:
-    return [{"@timestamp": number, "event": {"category": "e"}, "id": number, **part} for number, part in enumerate(parts)]
+    return [
+        {"@timestamp": number, "event": {"category": "e"}, "id": number, **part} for number, part in enumerate(parts)
+    ]
 
 
 def ids(query: str, docs: list[dict[str, Any]], **options: Any) -> list[int]:
@@ -86,7 +88,9 @@ def test_field_names_differ_by_case() -> None:
 
 def test_sequence_answer_shape() -> None:
     docs = documents({"key": "k"}, {"key": "k"})
-    answer = falselight.search("sequence by key with maxspan=1s [e where true] ![x where true] [e where true]", docs).to_dict()
+    answer = falselight.search(
+        "sequence by key with maxspan=1s [e where true] ![x where true] [e where true]", docs
+    ).to_dict()
     (hit,) = answer["hits"]["sequences"]
     assert hit["join_keys"] == ["k"]
     assert hit["events"][1] == {"_index": "", "_id": "", "_source": {}, "missing": True}
@@ -136,7 +140,7 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
     [
         ("any where nmae == 1", r"Unknown column \[nmae\], did you mean \[name\]"),
         ("any where leng(name) == 1", "Unknown function"),
-        ("any where n : \"1\"", "must be .string., found value .n. type .long.; consider using .==. instead"),
+        ('any where n : "1"', "must be .string., found value .n. type .long.; consider using .==. instead"),
         ("any where n == id", "Comparisons against fields"),
         ("any where name", "needs to be boolean"),
         ("any where name and true", "must be .boolean."),

@@ -79,7 +79,9 @@ def test_timestamp_comes_from_time_and_floors(builder: store.Builder) -> None:
 
 
 def test_ignore_above_counts_utf16_and_fills_only_the_exact_subfield(builder: store.Builder) -> None:
-    builder.append(pa.table({"_time": [1, 2], "process.name": ["é" * 10, "\U0001f600" * 6], "note": ["short", "longer"]}), 0)
+    builder.append(
+        pa.table({"_time": [1, 2], "process.name": ["é" * 10, "\U0001f600" * 6], "note": ["short", "longer"]}), 0
+    )
     assert rows(builder.finish(), "process.name", "note", "note.keyword") == [
         ("é" * 10, "short", "short"),
         (None, "longer", None),

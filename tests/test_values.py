@@ -38,7 +38,20 @@ def test_ip_text_and_bytes_agree(address: ipaddress.IPv6Address) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "1.2.3", "01.2.3.4", "fe80::1%eth0", "::1\0", "::\u0661", "::1.2.3", "::01.2.3.4", "12345::", ":::", "1.2.3.4/8", "x"],
+    [
+        "",
+        "1.2.3",
+        "01.2.3.4",
+        "fe80::1%eth0",
+        "::1\0",
+        "::\u0661",
+        "::1.2.3",
+        "::01.2.3.4",
+        "12345::",
+        ":::",
+        "1.2.3.4/8",
+        "x",
+    ],
 )
 def test_ip_refuses(text: str) -> None:
     with pytest.raises(values.Malformed):
@@ -46,7 +59,17 @@ def test_ip_refuses(text: str) -> None:
 
 
 def test_versions_sort_by_precedence() -> None:
-    order = ["1", "1.0", "1.2.4-1", "1.2.4-alpha", "1.2.4-alpha.9", "1.2.4-alpha.10", "1.2.4-SNAPSHOT", "1.2.4", "1.5.0"]
+    order = [
+        "1",
+        "1.0",
+        "1.2.4-1",
+        "1.2.4-alpha",
+        "1.2.4-alpha.9",
+        "1.2.4-alpha.10",
+        "1.2.4-SNAPSHOT",
+        "1.2.4",
+        "1.5.0",
+    ]
     order = sorted(order, key=values.version_order)
     assert order == [
         "1", "1.0", "1.2.4-1", "1.2.4-SNAPSHOT", "1.2.4-alpha", "1.2.4-alpha.9", "1.2.4-alpha.10", "1.2.4", "1.5.0",

@@ -40,12 +40,20 @@ def _larger(inner: st.SearchStrategy[Words]) -> st.SearchStrategy[Words]:
         bracketed.map(lambda words: ["not", *words]),
         bracketed.map(lambda words: ["-", *words]),
         bracketed.map(lambda words: ["+", *words]),
-        st.tuples(st.lists(bracketed, min_size=2, max_size=4), st.sampled_from(["and", "or"])).map(lambda p: _separated(*p)),
+        st.tuples(st.lists(bracketed, min_size=2, max_size=4), st.sampled_from(["and", "or"])).map(
+            lambda p: _separated(*p)
+        ),
         st.tuples(bracketed, st.sampled_from(["and", "or"]), inner).map(lambda p: [*p[0], p[1], *p[2]]),
         st.tuples(bracketed, binary, bracketed).map(lambda p: [*p[0], p[1], *p[2]]),
-        st.tuples(NAMES, st.sampled_from(["in", "in~", "not in"]), listed(inner)).map(lambda p: [*p[0], *p[1].split(), *p[2]]),
-        st.tuples(bracketed, st.sampled_from(["in", "not in~"]), listed(inner)).map(lambda p: [*p[0], *p[1].split(), *p[2]]),
-        st.tuples(NAMES | bracketed, st.sampled_from([":", "like", "regex~"]), lists).map(lambda p: [*p[0], p[1], *p[2]]),
+        st.tuples(NAMES, st.sampled_from(["in", "in~", "not in"]), listed(inner)).map(
+            lambda p: [*p[0], *p[1].split(), *p[2]]
+        ),
+        st.tuples(bracketed, st.sampled_from(["in", "not in~"]), listed(inner)).map(
+            lambda p: [*p[0], *p[1].split(), *p[2]]
+        ),
+        st.tuples(NAMES | bracketed, st.sampled_from([":", "like", "regex~"]), lists).map(
+            lambda p: [*p[0], p[1], *p[2]]
+        ),
         st.tuples(NAMES, st.sampled_from([":", "like~"]), PATTERNS).map(lambda p: [*p[0], p[1], p[2]]),
         st.tuples(st.sampled_from(["length", "endsWith~", "concat"]), listed(inner, 0)).map(lambda p: [p[0], *p[1]]),
     )

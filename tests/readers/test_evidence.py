@@ -77,4 +77,4 @@ def test_a_damaged_evtx_gives_the_records_that_were_read(shared: Path, tmp_path:
     for number, record in zip(asked, found, strict=True):
         assert isinstance(record, bytes)
         system = json.loads(record)["Event"]["System"]
-        assert system["EventRecordID"] == events[number].record_id
+        assert str(system["EventRecordID"]) == events[number].record_id

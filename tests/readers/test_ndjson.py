@@ -22,7 +22,9 @@ TYPES = {
     "process.parent.pid": "long", "flag": "boolean", "score": "float", "source.ip": "ip", "package.version": "version",
     "seen": "date",
 }  # fmt: skip
-SCHEMA = Schema({name: Field(name, kind, ignore_above=8 if kind == "keyword" else None) for name, kind in TYPES.items()})
+SCHEMA = Schema(
+    {name: Field(name, kind, ignore_above=8 if kind == "keyword" else None) for name, kind in TYPES.items()}
+)
 WANTED = frozenset({*TYPES, "unmapped", "new.field"})
 
 scalars = st.one_of(
@@ -116,7 +118,9 @@ def test_fast_and_exact_path_agree_on_tame_lines(documents: list[dict[str, Any]]
 
 
 def test_tame_lines_do_go_the_fast_path() -> None:
-    documents = [{"@timestamp": "2024-05-01T10:00:00Z", "process": {"pid": n}, "event": {"type": ["a"]}} for n in range(9)]
+    documents = [
+        {"@timestamp": "2024-05-01T10:00:00Z", "process": {"pid": n}, "event": {"type": ["a"]}} for n in range(9)
+    ]
     block = b"".join(json.dumps(document).encode() + b"\n" for document in documents)
     parsed = projected.Projection(WANTED).table(block, SCHEMA)
     assert parsed is not None and parsed.num_rows == 9

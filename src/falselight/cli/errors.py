@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -12,7 +11,13 @@ from itertools import pairwise
 import click
 
 from falselight.diagnostics import Diagnostic, FalselightError, Severity
-from falselight.drawing import draw, visible
+from falselight.drawing import draw
+from falselight.sinks import json_text
+
+
+class ReaderGone(Exception):
+    """The reader of our output has gone. Not an ``OSError``: click would end with 1, which means findings."""
+
 
 DONE, FOUND, MISUSE, FAILED, DAMAGED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -34,7 +39,7 @@ class Talk:
         elif diagnostic.severity is Severity.WARNING:
             self.warnings += 1
         if self.as_json:
-            click.echo(json.dumps(diagnostic.to_dict(), ensure_ascii=False), err=True)
+            click.echo(json_text(diagnostic.to_dict()), err=True)
         else:
             click.echo(draw(diagnostic, colour=colour(sys.stderr)), err=True)
 
@@ -73,12 +78,13 @@ def run(command: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone; what was left in the buffer must not raise again at exit.
+    except ReaderGone:
+        # What was left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except OSError as fault:
-        click.echo(f"error: {visible(f'{fault.strerror or fault}: {fault.filename or str()}'.rstrip(': '))}", err=True)
+        told = f"{fault.strerror or fault}: {fault.filename or ''}".rstrip(": ")
+        Talk("json" in _after("--diagnostics")).report(Diagnostic("E0798", Severity.ERROR, told))
         return FAILED
     except Exception as fault:
         # The last line of defence: whatever went wrong inside is told as one message, not as a traceback.

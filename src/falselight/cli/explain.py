@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 
@@ -15,6 +14,7 @@ from falselight.drawing import visible
 from falselight.eql.checker import Options
 from falselight.explain import Explanation, Funnel, StageReport, explain
 from falselight.report import words
+from falselight.sinks import json_text
 
 
 @click.command("explain")
@@ -35,7 +35,7 @@ def command(query: str, paths: tuple[str, ...], format: str, tiebreaker_field: s
     table = loading.events(source, paths, settings, talk, whole=False)
     explanation = explain(source, table, settings)
     if format == "json":
-        click.echo(json.dumps(explanation.to_dict(), ensure_ascii=False, default=str))
+        click.echo(json_text(explanation.to_dict()))
     else:
         console = Console(no_color=not errors.colour(sys.stdout), highlight=False)
         for line in lines(explanation):

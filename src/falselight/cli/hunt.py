@@ -20,11 +20,12 @@ from falselight.drawing import visible
 from falselight.explain import explain
 from falselight.findings import Finding
 from falselight.hunting import HuntResult
+from falselight.ingest import OUTSIDE
 from falselight.readers import evidence as originals
 from falselight.report import findings as findings_table
 from falselight.report import panel, words
 from falselight.rules import LEVELS, bundled, load
-from falselight.sinks import write
+from falselight.sinks import json_text, write
 from falselight.source import Source
 
 # More silent rules than these are counted, not explained one by one.
@@ -89,7 +90,7 @@ def command(
     panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
     if not any(Path(path).exists() for path in paths):
         return errors.MISUSE
-    if talk.left_out or any(count.skipped for count in result.table.counts):
+    if talk.left_out or any(count.skipped.keys() - {OUTSIDE} for count in result.table.counts):
         return errors.DAMAGED
     return errors.FOUND if _fails(found, fail_on) else errors.DONE
 
@@ -114,7 +115,7 @@ def _details(result: HuntResult, found: Iterable[Finding], sequences: bool, evid
             for number, window in enumerate(result.sequences(finding), start=1):
                 click.echo(f"## window {number} of {finding.windows}")
                 for event in window:
-                    click.echo(visible(json.dumps(event, ensure_ascii=False, default=str)))
+                    click.echo(json_text(event))
         if evidence:
             for line in _originals(result, finding, talk):
                 click.echo(line)
@@ -133,7 +134,7 @@ def _originals(result: HuntResult, finding: Finding, talk: errors.Talk) -> Itera
             continue
         yield f"## {visible(label)} (sha256 {source.sha256}, verified)"
         for record, line in zip(records, lines, strict=True):
-            text = line.decode("utf-8", "replace") if isinstance(line, bytes) else json.dumps(line, ensure_ascii=False)
+            text = line.decode("utf-8", "replace") if isinstance(line, bytes) else json_text(line)
             yield f"{record}: {visible(text)}"
 
 
@@ -151,7 +152,11 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
     """Zero findings, in words: what each rule could not see in this data."""
     console.print(Text("No findings.", style="bold"))
     if result.table.rows == 0:
-        yield "nothing was read: check the paths, and the messages above"
+        outside = sum(count.skipped[OUTSIDE] for count in result.table.counts)
+        if outside:
+            yield f"all {words.plural(outside, 'event')} lie outside --from and --to"
+        else:
+            yield "nothing was read: check the paths, and the messages above"
         return
     silent = [run for run in result.rules if run.plan is not None]
     for run in silent[:MOST_EXPLAINED]:
@@ -161,6 +166,9 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
             console.print(Text(visible(f"  {sentence}")), soft_wrap=True)
     if len(silent) > MOST_EXPLAINED:
         console.print(Text(f"… and {words.plural(len(silent) - MOST_EXPLAINED, 'more rule')} that matched nothing."))
+    if not silent:
+        yield "no rule was run: see the messages above"
+        return
     yield "falselight explain QUERY PATH… tells for any query why it matched or did not"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import click
@@ -11,7 +12,20 @@ from falselight.cli import compile as compile_verb
 from falselight.cli import errors, explain, fmt, hunt, search
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Verbs(click.Group):
+    """Commands whose output is complete, or whose reader is known to be gone, when they return."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the verb and flush what it wrote."""
+        try:
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError as gone:
+            raise errors.ReaderGone from gone
+        return code
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(falselight.__version__, prog_name="falselight")
 def cli() -> None:
     """Find adversary-run servers (ATT&CK T1583.004) in telemetry that you have, with Elastic's EQL rules and no cluster.
@@ -27,6 +41,8 @@ for verb in (hunt.command, search.command, explain.command, compile_verb.command
 
 def main() -> None:
     """The console script."""
-    code = errors.run(lambda: cli.main(standalone_mode=False))
-    sys.stdout.flush()
-    sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows less than Unicode shows escapes; it is no reason to stop.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(errors.run(lambda: cli.main(standalone_mode=False)))

@@ -9,14 +9,14 @@ from typing import Any
 import click
 
 from falselight.cli import errors, loading, options
+from falselight.drawing import visible
 from falselight.eql import walk
 from falselight.eql.checker import Options
 from falselight.eql.parser import parse
 from falselight.rebuild import documents
 from falselight.search import Result, answer, plan
-from falselight.sinks import write
+from falselight.sinks import json_text, write
 from falselight.sources import Loaded
-
 
 PLACE = ("_sequence", "missing")
 TELLING = ("process.name", "destination.ip")
@@ -72,15 +72,14 @@ def command(
     result = answer(made, Loaded(table, lambda positions: documents(table, positions), table.malformed))
     chosen = options.chosen(format)
     if chosen == "es":
-        json.dump(result.to_dict(), sys.stdout, ensure_ascii=False, default=str)
-        sys.stdout.write("\n")
+        click.echo(json_text(result.to_dict()))
     else:
         columns = [*PLACE, "@timestamp", "host.name", *walk.field_names(parse(source)), *TELLING]
-        write(chosen, rows(result), sys.stdout, columns)
+        hidden = write(chosen, rows(result), sys.stdout, columns)
+        if hidden:
+            click.echo(f"hint: too narrow for {visible(', '.join(hidden))}", err=True)
         if chosen == "table" and result.hits:
-            click.echo(
-                "hint: --format ndjson shows whole events, --format es the answer as Elasticsearch gives it", err=True
-            )
+            click.echo("hint: --format ndjson gives whole events, --format es Elasticsearch's answer", err=True)
     if not result.hits:
         click.echo("No match. falselight explain tells why, with the same query and paths.", err=True)
     return errors.DAMAGED if talk.left_out else errors.DONE

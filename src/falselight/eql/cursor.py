@@ -68,7 +68,9 @@ class Cursor:
             return self.advance()
         self.unexpected(expected or f"[{kind}]", opening=opening)
 
-    def fault(self, code: str, span: Span, *, help: str | None = None, second: Label | None = None, **values: object) -> EqlError:
+    def fault(
+        self, code: str, span: Span, *, help: str | None = None, second: Label | None = None, **values: object
+    ) -> EqlError:
         return fault(self.source, code, span, help=help, second=second, **values)
 
     def unexpected(self, expected: str, *, opening: Token | None = None) -> NoReturn:

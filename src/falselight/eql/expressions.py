@@ -88,7 +88,9 @@ class Expressions:
         if token.kind == "not":
             if level > _NOT:
                 operator = self.cursor.previous.text
-                raise self.cursor.fault("E0115", token.span, operator=operator, help="Put the condition with [not] in brackets.")
+                raise self.cursor.fault(
+                    "E0115", token.span, operator=operator, help="Put the condition with [not] in brackets."
+                )
             return self._negation()
         if token.kind == "+" or token.kind == "-":
             self.cursor.advance()
@@ -127,11 +129,16 @@ class Expressions:
             if after.kind in tokens.MATCHES:
                 name = shortened(cursor.source.text[operand.span.start : operand.span.end])
                 raise cursor.fault(
-                    "E0122", operator.span.to(after.span), operator=after.kind, help=f"Write [not {name} {after.kind} …]."
+                    "E0122",
+                    operator.span.to(after.span),
+                    operator=after.kind,
+                    help=f"Write [not {name} {after.kind} …].",
                 )
         return operand
 
-    def _membership(self, operand: syntax.Expression, start: int, *, insensitive: bool, negated: bool) -> syntax.Membership:
+    def _membership(
+        self, operand: syntax.Expression, start: int, *, insensitive: bool, negated: bool
+    ) -> syntax.Membership:
         operator = self.cursor.previous
         height = self._height
         opening = self.cursor.expect("(", "[(] and a list of values")

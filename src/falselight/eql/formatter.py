@@ -107,7 +107,9 @@ class _Layout:
         head = self.stream[:end]
         place = next((i for i, token in enumerate(head) if token.kind == "maxspan"), None)
         # Behind [maxspan] come [=], a number and a unit.
-        maxspan = "" if place is None else " with maxspan=" + "".join(token.text for token in head[place + 2 : place + 4])
+        maxspan = (
+            "" if place is None else " with maxspan=" + "".join(token.text for token in head[place + 2 : place + 4])
+        )
         return words + _keys(query.keys) + maxspan
 
     def _stage(self, stage: syntax.Stage) -> Part:

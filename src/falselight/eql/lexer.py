@@ -110,7 +110,9 @@ def _constant(source: Source, group: str, part: str, start: int, end: int) -> To
         return Token(tokens.INTEGER, part, int(digits or "0"), start, end)
     number = float(part)
     if math.isinf(number):
-        raise fault(source, "E0109", Span(start, end), text=shortened(part), help="The largest number is about 1.8e308.")
+        raise fault(
+            source, "E0109", Span(start, end), text=shortened(part), help="The largest number is about 1.8e308."
+        )
     return Token(tokens.DECIMAL, part, number, start, end)
 
 
@@ -176,8 +178,9 @@ def _refuse(source: Source, position: int) -> NoReturn:
         help = 'A raw string ends with ["""].' if raw else r'Close it with ["]. A line break within is written [\n].'
         raise fault(source, "E0102", Span(position, line_end), help=help)
     if character == "`":
-        raise fault(source, "E0107", Span(position, position + 1), help="Close it with [`]; a backquote within is doubled.")
+        raise fault(
+            source, "E0107", Span(position, position + 1), help="Close it with [`]; a backquote within is doubled."
+        )
     doubled = text[position : position + 2] == "&&"
     end = position + (2 if doubled else 1)
     raise fault(source, "E0101", Span(position, end), text=text[position:end], help=_OTHER_SPELLINGS.get(character))
-

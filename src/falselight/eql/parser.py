@@ -64,7 +64,9 @@ class _Parser:
 
     def _refuse_nothing(self) -> None:
         if self.cursor.token.kind == tokens.END:
-            raise self.cursor.fault("E0123", Span(0, 0), help='Write, for example, [process where process.name == "cmd.exe"].')
+            raise self.cursor.fault(
+                "E0123", Span(0, 0), help='Write, for example, [process where process.name == "cmd.exe"].'
+            )
 
     def _since(self, start: int) -> Span:
         return Span(start, self.cursor.previous.end)

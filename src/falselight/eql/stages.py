@@ -93,7 +93,9 @@ class Stages:
         span = number.span.to(unit.span) if unit else number.span
         text = shortened(cursor.source.text[span.start : span.end])
         if number.kind == tokens.DECIMAL:
-            raise cursor.fault("E0133", span, text=shortened(number.text), help="Write a whole number of a smaller unit.")
+            raise cursor.fault(
+                "E0133", span, text=shortened(number.text), help="Write a whole number of a smaller unit."
+            )
         if unit is None:
             raise cursor.fault("E0134", span, text=number.text, help="Units are ms, s, m, h and d.")
         if unit.text not in MILLISECONDS:
@@ -141,7 +143,9 @@ class Stages:
             raise self.cursor.fault("E0146", self.cursor.token.span, where="until", help=help)
         stage = self._stage(parent, first, runs=False)
         if self.cursor.token.kind == "with":
-            raise self.cursor.fault("E0141", self.cursor.token.span, help="Leave out [with runs]: the first event ends it.")
+            raise self.cursor.fault(
+                "E0141", self.cursor.token.span, help="Leave out [with runs]: the first event ends it."
+            )
         return stage
 
     def _stage(self, parent: tuple[syntax.FieldName, ...], first: syntax.Stage | None, *, runs: bool) -> syntax.Stage:

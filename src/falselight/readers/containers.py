@@ -273,7 +273,9 @@ def _open(
         yield Opened(Input(source.path, member, None, source.size), stream, path, outer, label, Future())
         return
     if depth >= MAX_DEPTH:
-        report(fault(TOO_LARGE, f"{label} is nested more than {MAX_DEPTH} containers deep; it is left out", source.path))
+        report(
+            fault(TOO_LARGE, f"{label} is nested more than {MAX_DEPTH} containers deep; it is left out", source.path)
+        )
         return
     try:
         if kind in {"zip", "tar"}:

@@ -27,9 +27,7 @@ _TICKS_TO_1970 = 116_444_736_000_000_000
 _REPORTED = 20
 
 
-def read(
-    path: Path, report: Report, skipped: Counter[str] | None = None
-) -> Iterator[list[tuple[int, WindowsEvent]]]:
+def read(path: Path, report: Report, skipped: Counter[str] | None = None) -> Iterator[list[tuple[int, WindowsEvent]]]:
     """Chunks of numbered events of a file. What is damaged is reported (E0504), counted in ``skipped`` and left out."""
     try:
         stream = path.open("rb")

@@ -69,7 +69,9 @@ def lines(
             while (rest := stream.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
                 pass
             skipped["line too long"] += 1
-            report(fault(TOO_LARGE, f"{label}, line {number + 1}: longer than {MAX_LINE_BYTES} bytes", path, record=number))
+            report(
+                fault(TOO_LARGE, f"{label}, line {number + 1}: longer than {MAX_LINE_BYTES} bytes", path, record=number)
+            )
         elif not line.isspace() and line:
             yield number, line
 
@@ -184,10 +186,14 @@ class Reader:
             mended += was_mended
             yield number, document
         if mended:
-            message = f"{label}: {mended} lines hold bytes that are no valid UTF-8; these are shown as replacement characters"
+            message = (
+                f"{label}: {mended} lines hold bytes that are no valid UTF-8; these are shown as replacement characters"
+            )
             self._report(fault("W0511", message, path))
 
-    def _objects(self, numbered: Iterator[tuple[int, Any]], path: str, label: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _objects(
+        self, numbered: Iterator[tuple[int, Any]], path: str, label: str
+    ) -> Iterator[tuple[int, dict[str, Any]]]:
         for number, element in numbered:
             if isinstance(element, dict):
                 yield number, element

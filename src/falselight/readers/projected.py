@@ -215,9 +215,7 @@ def _place(tree: dict[str, Any], parts: list[str], kind: pa.DataType) -> bool:
 
 
 def _fields(tree: Mapping[str, Any]) -> list[pa.Field]:
-    return [
-        pa.field(name, pa.struct(_fields(kind)) if isinstance(kind, dict) else kind) for name, kind in tree.items()
-    ]
+    return [pa.field(name, pa.struct(_fields(kind)) if isinstance(kind, dict) else kind) for name, kind in tree.items()]
 
 
 def _leaves(parsed: pa.Table, tree: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

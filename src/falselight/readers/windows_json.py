@@ -25,7 +25,47 @@ _NXLOG_LEVELS = {1: 5, 2: 4, 3: 3, 4: 2, 5: 1}
 _LEVEL_NUMBERS = {"critical": 1, "error": 2, "warning": 3, "information": 4, "verbose": 5}
 _KEYWORD_BITS = {"Audit Success": 1 << 53, "Audit Failure": 1 << 52, "Classic": 1 << 55}
 _FLAT_SYSTEM = frozenset(
-    ["SourceName", "Channel", "EventID", "Hostname", "RecordNumber", "EventTime", "EventReceivedTime", "TimeCreated", "@timestamp", "@version", "Severity", "SeverityValue", "Level", "Task", "Category", "Opcode", "OpcodeValue", "Keywords", "ExecutionProcessID", "ExecutionThreadID", "ThreadID", "UserID", "Version", "ProviderGuid", "ActivityID", "RelatedActivityID", "Message", "EventType", "EventTypeOrignal", "SourceModuleName", "SourceModuleType", "host", "port", "tags", "type", "ERROR_EVT_UNRESOLVED", "RecordID", "EventRecordID", "Computer"]
+    [
+        "SourceName",
+        "Channel",
+        "EventID",
+        "Hostname",
+        "RecordNumber",
+        "EventTime",
+        "EventReceivedTime",
+        "TimeCreated",
+        "@timestamp",
+        "@version",
+        "Severity",
+        "SeverityValue",
+        "Level",
+        "Task",
+        "Category",
+        "Opcode",
+        "OpcodeValue",
+        "Keywords",
+        "ExecutionProcessID",
+        "ExecutionThreadID",
+        "ThreadID",
+        "UserID",
+        "Version",
+        "ProviderGuid",
+        "ActivityID",
+        "RelatedActivityID",
+        "Message",
+        "EventType",
+        "EventTypeOrignal",
+        "SourceModuleName",
+        "SourceModuleType",
+        "host",
+        "port",
+        "tags",
+        "type",
+        "ERROR_EVT_UNRESOLVED",
+        "RecordID",
+        "EventRecordID",
+        "Computer",
+    ]
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
@@ -20,6 +21,8 @@ NUMERIC = (4, 5)
 MOST_VALUES = 3
 WIDEST = 40
 MILLISECOND = 1_000_000
+LAST_SEEN = HEADINGS.index("last seen")
+INDENT = " " * 10
 
 
 def show(stream: TextIO, findings: Sequence[Finding], *, colour: bool) -> None:
@@ -36,8 +39,9 @@ def show(stream: TextIO, findings: Sequence[Finding], *, colour: bool) -> None:
         line = _line([row[at] for at in columns], widths, columns)
         line.stylize(STYLES[finding.severity], 0, len(row[0]))
         console.print(line)
-        for told in details(finding):
-            console.print(Text(f"          {visible(told)}"), style="dim")
+        for told in details(finding, timed=LAST_SEEN not in columns):
+            for part in _wrapped(visible(told), console.width - len(INDENT)) if stream.isatty() else [visible(told)]:
+                console.print(Text(INDENT + part), style="dim")
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
@@ -66,11 +70,11 @@ def _values(values: Sequence[object]) -> str:
 def _fitting(rows: Sequence[Sequence[str]], width: int) -> list[int]:
     """The columns that fit the width: times give way first, then processes."""
     columns = list(range(len(HEADINGS)))
-    for leaving in (7, 6, 3):
+    for leaving in ((7, 6), (3,)):
         needed = sum(min(WIDEST, max(cell_len(row[at]) for row in (HEADINGS, *rows))) + 2 for at in columns)
         if needed - 2 <= width:
             break
-        columns.remove(leaving)
+        columns = [at for at in columns if at not in leaving]
     return columns
 
 
@@ -82,9 +86,16 @@ def _line(cells: Sequence[str], widths: Sequence[int], columns: Sequence[int]) -
     return Text("  ".join(parts).rstrip())
 
 
-def details(finding: Finding) -> Iterator[str]:
-    """What else is known of a finding, and why the rule found it."""
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines broken at spaces; what is longer than a line stays whole, so that it can be copied."""
+    return textwrap.wrap(text, max(width, 20), break_long_words=False, break_on_hyphens=False)
+
+
+def details(finding: Finding, *, timed: bool = False) -> Iterator[str]:
+    """What else is known of a finding, and why the rule found it; with the times, where the line has no room for them."""
     known = list(_labelled(finding))
+    if timed:
+        known += [f"first {_time(finding.first_seen)}", f"last {_time(finding.last_seen)}"]
     if known:
         yield " · ".join(known)
     yield why(finding)

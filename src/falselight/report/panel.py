@@ -37,7 +37,7 @@ def show(console: Console, result: HuntResult, seconds: float, faults: int, hint
         grid.add_row(label, text)
     console.print(Panel(grid, title="hunt", title_align="left", box=box.ROUNDED, expand=False))
     for hint in hints:
-        console.print(Text("hint: ", style="bold") + Text(visible(hint)), soft_wrap=True)
+        console.print(Text.assemble(("hint: ", "bold"), visible(hint)), soft_wrap=not console.is_terminal)
 
 
 def _lines(result: HuntResult, seconds: float, faults: int) -> Iterable[tuple[str, Text]]:
