@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import Any
 
 import click
 
@@ -14,6 +15,13 @@ from falselight.cli import errors, explain, fmt, hunt, search
 
 class Verbs(click.Group):
     """Commands whose output is complete, or whose reader is known to be gone, when they return."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        """Read the command line; ``--help`` and ``--version`` write here."""
+        try:
+            return super().make_context(*arguments, **more)
+        except BrokenPipeError as gone:
+            raise errors.ReaderGone from gone
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb and flush what it wrote."""

@@ -94,10 +94,10 @@ def _wrapped(text: str, width: int) -> list[str]:
 def details(finding: Finding, *, timed: bool = False) -> Iterator[str]:
     """What else is known of a finding, and why the rule found it; with the times, where the line has no room for them."""
     known = list(_labelled(finding))
-    if timed:
-        known += [f"first {_time(finding.first_seen)}", f"last {_time(finding.last_seen)}"]
     if known:
         yield " · ".join(known)
+    if timed:
+        yield f"first {_time(finding.first_seen)} · last {_time(finding.last_seen)}"
     yield why(finding)
 
 
