@@ -100,6 +100,31 @@ def test_truncated_file_gives_what_is_readable_and_one_diagnostic(
     assert len(diagnostics) == 1 and diagnostics[0].code == "E0504" and "cut is damaged" in diagnostics[0].message
 
 
+@pytest.mark.parametrize("after", [b"\n", b"\r\n", b"\n" + gzip.compress(b"more"), bytes(600) + b" "])
+def test_white_space_after_gzip_is_told_and_is_no_damage(tmp_path: Path, after: bytes) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(DATA) + after)
+    ((_, _, data),), diagnostics = read(tmp_path / "a.gz")
+    assert data == DATA + (b"more" if b"\x1f" in after else b"")
+    assert [diagnostic.code for diagnostic in diagnostics] == ["W0513"]
+
+
+@pytest.mark.parametrize(
+    ("after", "codes"),
+    [(bytes(512), []), (gzip.compress(b""), []), (b"\njunk", ["W0513", "E0504"]), (b"junk", ["E0504"])],
+)
+def test_what_follows_a_gzip_member(tmp_path: Path, after: bytes, codes: list[str]) -> None:
+    (tmp_path / "a.gz").write_bytes(gzip.compress(DATA) + after)
+    ((_, _, data),), diagnostics = read(tmp_path / "a.gz")
+    assert data == DATA and [diagnostic.code for diagnostic in diagnostics] == codes
+
+
+def test_damage_inside_gzip_is_found_by_its_checksum(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(DATA * 100))
+    packed[-6] ^= 0xFF
+    (tmp_path / "a.gz").write_bytes(bytes(packed))
+    assert [diagnostic.code for diagnostic in read(tmp_path / "a.gz")[1]] == ["E0504"]
+
+
 def test_damaged_member_names_file_and_member_and_others_are_read(tmp_path: Path) -> None:
     data = bytearray(zipped(bad=os.urandom(5000), good=b"fine"))
     data[200] ^= 0xFF

@@ -6,8 +6,6 @@ expand to is bounded, so that a crafted file cannot fill the disk or run for eve
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import hashlib
 import io
 import lzma
@@ -23,12 +21,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, Protocol, cast
+from typing import BinaryIO, Literal, cast
 
 import zstandard
 
 from falselight.diagnostics import Diagnostic
-from falselight.readers import ABSENT, DAMAGED, EMPTY, TOO_LARGE, UNREADABLE, UNSAFE, Report, fault
+from falselight.readers import ABSENT, DAMAGED, EMPTY, TOO_LARGE, TRAILING, UNREADABLE, UNSAFE, Report, fault
+from falselight.readers.decompress import Reads, decompressed
 from falselight.store import Input
 
 MAX_DEPTH = 4
@@ -182,14 +181,10 @@ class _Budget:
             raise TooLarge
 
 
-class _Reads(Protocol):
-    def read1(self, size: int = -1, /) -> bytes: ...
-
-
 class _Tolerant(io.RawIOBase):
     """A decompressed stream that ends where the damage begins, and says so once."""
 
-    def __init__(self, inner: _Reads, label: str, path: str, budget: _Budget, report: Report) -> None:
+    def __init__(self, inner: Reads, label: str, path: str, budget: _Budget, report: Report) -> None:
         self._inner, self._label, self._path, self._budget, self._report = inner, label, path, budget, report
         self._ended = False
 
@@ -217,40 +212,13 @@ class _Tolerant(io.RawIOBase):
         self._report(diagnostic)
 
 
-class _Zstd:
-    """Zstandard frames, one after another. A stream that ends inside a frame is an error, as it is for gzip. Input goes in
-    by small pieces, because one block of 4 bytes may give 128 KiB."""
-
-    PIECE = 2048
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._pending = b""
-        self._decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
-        self._frame: Any = None
-        self._output = b""
-
-    def read1(self, size: int = -1) -> bytes:
-        while not self._output:
-            if self._frame is not None and self._frame.eof:
-                self._pending, self._frame = self._frame.unused_data, None
-            piece = self._pending or self._stream.read(self.PIECE)
-            self._pending = b""
-            if not piece:
-                if self._frame is not None:
-                    raise EOFError("it ends inside a frame")
-                return b""
-            if self._frame is None:
-                self._frame = self._decompressor.decompressobj()
-            self._output = self._frame.decompress(piece)
-        size = len(self._output) if size < 0 else size
-        data, self._output = self._output[:size], self._output[size:]
-        return data
-
-
 def _damaged(label: str, path: str, error: BaseException) -> Diagnostic:
     reason = str(error) or type(error).__name__
     return fault(DAMAGED, f"{label} is damaged ({reason}); what could be read before the damage is used", path)
+
+
+def _stray(label: str, path: str) -> Diagnostic:
+    return fault(TRAILING, f"{label} has white space after its compressed data; nothing is lost by it", path)
 
 
 def _too_large(label: str, path: str) -> Diagnostic:
@@ -281,7 +249,7 @@ def _open(
         if kind in {"zip", "tar"}:
             inside = _zip(stream, budget) if kind == "zip" else _tar(stream, budget)
         else:
-            inside = iter([("", _decompressed(kind, stream), None)])
+            inside = iter([("", decompressed(kind, stream, lambda: report(_stray(label, source.path))), None)])
         for name, reads, problem in inside:
             full = f"{label}!{name}" if name else label
             if problem is not None or reads is None:
@@ -304,17 +272,7 @@ def container(head: bytes) -> str | None:
     return "tar" if head[257:262] == b"ustar" else None
 
 
-def _decompressed(kind: str, stream: BinaryIO) -> _Reads:
-    if kind == "gzip":
-        return gzip.GzipFile(fileobj=stream)
-    if kind == "bzip2":
-        return bz2.BZ2File(stream)
-    if kind == "xz":
-        return lzma.LZMAFile(stream)
-    return _Zstd(stream)
-
-
-Member = tuple[str, _Reads | None, str | None]
+Member = tuple[str, Reads | None, str | None]
 
 
 def _zip(stream: BinaryIO, budget: _Budget) -> Iterator[Member]:
@@ -339,7 +297,7 @@ def _zip(stream: BinaryIO, budget: _Budget) -> Iterator[Member]:
                     yield info.filename, None, f"is damaged ({error})"
                     continue
                 with inner:
-                    yield info.filename, cast(_Reads, inner), None
+                    yield info.filename, cast(Reads, inner), None
 
 
 def _tar(stream: BinaryIO, budget: _Budget) -> Iterator[Member]:
@@ -353,7 +311,7 @@ def _tar(stream: BinaryIO, budget: _Budget) -> Iterator[Member]:
             if inner is None:
                 yield info.name, None, UNSAFE_REASON
             else:
-                yield info.name, cast(_Reads, inner), None
+                yield info.name, cast(Reads, inner), None
 
 
 def _escapes(name: str) -> bool:
