@@ -110,7 +110,10 @@ def hunt(
     and faults of rules go to ``report``, or become Python warnings without it; the rest runs."""
     report = report or _warn
     parsed = [_parsed(rule) for rule in rules]
-    wanted = ALWAYS_READ | {name for _, tree in parsed if tree is not None for name in walk.field_names(tree)}
+    wanted = set(ALWAYS_READ)
+    for run, tree in parsed:
+        if tree is not None:
+            wanted.update(walk.field_names(tree), _named_fields(run.rule))
     table = ingest.read_events(
         list(paths),
         release.schema(),
@@ -133,6 +136,16 @@ def _warn(diagnostic: Diagnostic) -> None:
     warnings.warn(diagnostic.message, stacklevel=3)
 
 
+def options(rule: Rule) -> Options:
+    """What a rule is run with: the fields that it names, and no limit of results."""
+    return Options(rule.timestamp_field, rule.event_category_override, rule.tiebreaker_field, size=None)
+
+
+def _named_fields(rule: Rule) -> list[str]:
+    named = (rule.timestamp_field, rule.event_category_override, rule.tiebreaker_field)
+    return [name for name in named if name is not None]
+
+
 def _parsed(rule: Rule) -> tuple[RuleRun, syntax.Query | None]:
     if not rule.is_eql:
         message = f"Rule [{rule.name}] is of type [{rule.type}], language [{rule.language}]; only EQL rules are run"
@@ -145,7 +158,7 @@ def _parsed(rule: Rule) -> tuple[RuleRun, syntax.Query | None]:
 
 def _run(run: RuleRun, tree: syntax.Query, table: EventTable) -> None:
     try:
-        run.plan = plan(Source(run.rule.query, run.rule.name), table.schema, Options(size=None))
+        run.plan = plan(Source(run.rule.query, run.rule.name), table.schema, options(run.rule))
         run.findings = list(findings.build(run.rule, run.plan, walk.key_names(tree), table))
     except EqlError as fault:
         run.diagnostics = fault.diagnostics

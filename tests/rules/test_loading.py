@@ -87,3 +87,34 @@ def test_rules_of_other_languages_are_listed_as_not_run(tmp_path: Path) -> None:
     result = hunt([data], [kuery, Rule(id="e", name="e", query="process where true")], report=told.append)
     assert [d.code for d in told] == ["W0605"]
     assert [len(run.findings) for run in result.rules] == [0, 1]
+
+
+def test_a_key_that_nobody_knows_is_told_once_and_kept(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        written(tmp_path, f"{name}.toml", f'[rule]\nid = "{name}"\nname = "{name}"\nseverty = "high"\nlicense = "x"\n')
+    told: list[Diagnostic] = []
+    rules = load([str(tmp_path)], told.append)
+    assert [rule.extra["severty"] for rule in rules] == ["high", "high"]
+    (warning,) = told
+    assert warning.code == "W0606" and "[severty]" in warning.message and "1 more" in warning.message
+    assert warning.help == "did you mean severity?"
+
+
+def test_elastics_rules_have_no_unknown_key(shared: Path) -> None:
+    rules = load([str(shared / "rules" / "elastic-eql")], pytest.fail)
+    assert len(rules) > 600 and all(rule.is_eql for rule in rules)
+
+
+def test_a_rule_is_run_with_the_fields_it_names(tmp_path: Path) -> None:
+    event = '{"@timestamp":"2026-01-01T00:00:00Z","event":{"category":"process","type":"start","created":"2026-01-02T00:00:00Z"}}'
+    data = written(tmp_path, "e.ndjson", event + "\n")
+    common = '[rule]\nname = "r"\nquery = "start where true"\n'
+    written(tmp_path, "a.toml", common + 'id = "plain"\n')
+    written(tmp_path, "b.toml", common + 'id = "type"\nevent_category_override = "event.type"\n')
+    written(
+        tmp_path,
+        "c.toml",
+        common + 'id = "created"\nevent_category_override = "event.type"\ntimestamp_field = "event.created"\n',
+    )
+    result = hunt([data], load([str(tmp_path)], pytest.fail), report=pytest.fail)
+    assert [(run.rule.id, len(run.findings)) for run in result.rules] == [("plain", 0), ("type", 1), ("created", 1)]

@@ -28,7 +28,8 @@ class Verbs(click.Group):
         try:
             code = super().invoke(ctx)
             sys.stdout.flush()
-        except BrokenPipeError as gone:
+        except (BrokenPipeError, SystemExit) as gone:
+            # rich ends the process when its stream is closed.
             raise errors.ReaderGone from gone
         return code
 

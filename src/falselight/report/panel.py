@@ -53,7 +53,7 @@ def _lines(result: HuntResult, seconds: float, faults: int) -> Iterable[tuple[st
         fields = ", ".join(f"{field} {number(count)}" for field, count in table.malformed.most_common(MOST_NAMES))
         yield "odd values", Text(visible(f"{fields} (not of the field's type, ignored)"), style="yellow")
     if faults:
-        yield "faults", Text(f"{plural(faults, 'message')} above", style="yellow")
+        yield "messages", Text(f"{number(faults)} above", style="yellow")
     run = sum(1 for each in result.rules if each.plan is not None)
     yield "rules", Text(plural(run, "rule") + " run" + _not_run(result))
     yield "findings", _levels(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
@@ -18,6 +19,18 @@ PAGE = "@page"
 # Detection-rules' names for what Falselight's model calls otherwise.
 RENAMED = {"rule_id": "id", "from": "from_"}
 MODELLED = frozenset(Rule.model_fields) - {"path", "extra"}
+# Keys of Elastic's rule schema that are kept in ``Rule.extra`` and change nothing here.
+KEPT = frozenset(
+    {
+        "actions", "alert_suppression", "anomaly_threshold", "author", "building_block_type", "bypass_bbr_timing",
+        "data_view_id", "enabled", "exceptions_list", "filters", "history_window_start", "investigation_fields",
+        "license", "machine_learning_job_id", "meta", "namespace", "new_terms", "outcome", "output_index",
+        "related_integrations", "required_fields", "response_actions", "risk_score_mapping", "rule_name_override",
+        "saved_id", "setup", "severity_mapping", "threat_filters", "threat_index", "threat_indicator_path",
+        "threat_language", "threat_mapping", "threat_query", "threshold", "throttle", "timeline_id", "timeline_title",
+        "timestamp_override", "timestamp_override_fallback_disabled", "to", "version",
+    }
+)  # fmt: skip
 Report = Callable[[Diagnostic], None]
 
 
@@ -41,13 +54,28 @@ def load(names: Iterable[str], report: Report) -> list[Rule]:
     """The rules that were asked for: files, folders (all ``.toml`` below, by name), or ``@page``. Two rules with one id
     are told, and the first is kept."""
     rules: dict[str, Rule] = {}
+    strange: dict[str, list[Rule]] = {}
     for name in names:
         for rule in _named(name, report):
             other = rules.setdefault(rule.id, rule)
             if other is not rule:
                 message = f"Rule id [{rule.id}] stands in {other.path} and in {rule.path}; the first is run"
                 report(Diagnostic("E0604", Severity.ERROR, message, path=rule.path))
+            for key in rule.extra.keys() - KEPT:
+                strange.setdefault(key, []).append(rule)
+    for key, having in sorted(strange.items()):
+        report(_strange(key, having))
     return list(rules.values())
+
+
+def _strange(key: str, rules: list[Rule]) -> Diagnostic:
+    """One warning for a key that no rule of Falselight or Elastic has, however many rules have it."""
+    more = f" and {len(rules) - 1} more" if len(rules) > 1 else ""
+    message = f"Key [{key}] of {rules[0].path}{more} is unknown and changes nothing"
+    near = difflib.get_close_matches(key, MODELLED | KEPT, 1)
+    return Diagnostic(
+        "W0606", Severity.WARNING, message, path=rules[0].path, help=f"did you mean {near[0]}?" if near else None
+    )
 
 
 def _named(name: str, report: Report) -> Iterator[Rule]:

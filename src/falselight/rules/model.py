@@ -36,6 +36,7 @@ class Threat(BaseModel):
 
 class Rule(BaseModel):
     """One rule. ``id`` never changes. Schedule and limits are kept as written; ``extra`` holds what is not read here.
+    ``timestamp_field``, ``event_category_override`` and ``tiebreaker_field`` name the fields that the query is run with.
 
     ``path`` is the file it came from. Only rules whose ``language`` is eql are run."""
 
@@ -60,6 +61,9 @@ class Rule(BaseModel):
     interval: str = "5m"
     from_: str = "now-6m"
     max_signals: int = Field(default=100, ge=1)
+    timestamp_field: str = "@timestamp"
+    event_category_override: str = "event.category"
+    tiebreaker_field: str | None = None
     path: str | None = None
     extra: dict[str, Any] = {}
 
