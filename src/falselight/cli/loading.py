@@ -29,7 +29,8 @@ def query(text: str) -> Source:
 
 
 def events(source: Source, paths: tuple[str, ...], options: Options, talk: errors.Talk, *, whole: bool) -> EventTable:
-    """The events under the paths; only the columns that the query needs, unless their whole documents are shown."""
+    """The events under the paths; only the columns that the query needs, unless their whole documents are shown.
+    Where no path exists, the command ends."""
     needed = {options.timestamp_field, options.event_category_field, *walk.field_names(parse(source))}
     if options.tiebreaker_field:
         needed.add(options.tiebreaker_field)
@@ -42,4 +43,6 @@ def events(source: Source, paths: tuple[str, ...], options: Options, talk: error
             report=talk.report,
             progress=tell,
         )
+    if not any(Path(path).exists() for path in paths):
+        raise click.exceptions.Exit(errors.MISUSE)
     return table
