@@ -141,10 +141,10 @@ def test_values_of_logs_are_harmless(tmp_path: Path) -> None:
     documents = [{**each, "host": {"name": nasty}, "process": {"name": formula}} for each in BEAT]
     path = lines(tmp_path / "nasty.ndjson", documents)
     for format in ("table", "csv", "ndjson", "json"):
-        done = run("hunt", path, "--format", format, "--sequences", "--evidence")
+        more = ["--sequences", "--evidence"] if format in ("table", "ndjson") else []
+        done = run("hunt", path, "--format", format, *more)
         assert done.returncode == 0
-        if format != "csv":
-            assert "\x1b[31m" not in done.stdout + done.stderr
+        assert "\x1b" not in done.stdout + done.stderr and "\u202e" not in done.stdout + done.stderr
     rows = list(csv.DictReader(io.StringIO(run("hunt", path, "--format", "csv").stdout)))
     assert rows[0]["process.name"].startswith("'=")
     assert "\x1b" not in run("hunt", path, "--format", "table").stdout
@@ -184,3 +184,21 @@ def test_an_interrupted_pipe_is_no_fault(beat: Path) -> None:
 
 def test_no_colour() -> None:
     assert "\x1b[" not in run("hunt", "examples/day", "--format", "table", NO_COLOR="1").stdout
+
+
+def test_ndjson_stays_ndjson_with_windows_and_evidence(beat: Path) -> None:
+    done = run("hunt", beat, "--sequences", "--evidence", "--format", "ndjson")
+    finding, *more = map(json.loads, done.stdout.splitlines())
+    assert len(more) == 3 + 12
+    assert [each["window"] for each in more[:3]] == [0, 1, 2]
+    assert [json.loads(each["original"]) for each in more[3:]] == BEAT
+    assert {each["sha256"] for each in more[3:]} == {finding["falselight"]["evidence"][0]["sha256"]}
+
+
+@pytest.mark.parametrize("format", ["json", "csv"])
+def test_windows_do_not_fit_into_json_and_csv_but_into_a_folder(beat: Path, tmp_path: Path, format: str) -> None:
+    refused = run("hunt", beat, "--evidence", "--format", format)
+    assert refused.returncode == 2 and "-o FOLDER" in refused.stderr and refused.stdout == ""
+    done = run("hunt", beat, "--evidence", "--format", format, "-o", tmp_path / "out")
+    assert done.returncode == 0 and "verified" not in done.stdout
+    assert len((tmp_path / "out" / "evidence.ndjson").read_text().splitlines()) == 12

@@ -14,18 +14,16 @@ from rich.console import Console
 from rich.text import Text
 
 from falselight import hunting
-from falselight.cli import errors, options, progress
-from falselight.diagnostics import FalselightError
+from falselight.cli import details, errors, options, progress
 from falselight.drawing import visible
 from falselight.explain import explain
 from falselight.findings import Finding
 from falselight.hunting import HuntResult
 from falselight.ingest import OUTSIDE
-from falselight.readers import evidence as originals
 from falselight.report import findings as findings_table
 from falselight.report import panel, words
 from falselight.rules import LEVELS, bundled, load
-from falselight.sinks import json_text, write
+from falselight.sinks import write
 from falselight.source import Source
 
 # More silent rules than these are counted, not explained one by one.
@@ -64,6 +62,9 @@ def command(
     Windows event logs (EVTX, or as JSON), ECS NDJSON, plain or in gz, zst, zip and tar.gz archives.
     """
     talk = errors.Talk(diagnostics == "json")
+    chosen_format = options.chosen(format)
+    if (sequences or evidence) and output is None and chosen_format not in ("table", "ndjson"):
+        raise click.UsageError(f"--sequences and --evidence do not fit into {chosen_format}; add -o FOLDER")
     chosen = load(rules, talk.report) if rules else bundled(talk.report)
     if not chosen:
         raise click.UsageError("there is no rule to run")
@@ -81,12 +82,12 @@ def command(
     seconds = time.perf_counter() - started
     found = result.findings
     documents = [finding.to_document() for finding in found]
-    _print(found, documents, options.chosen(format))
-    if sequences or evidence:
-        _details(result, found, sequences, evidence, talk)
-    sys.stdout.flush()
+    _print(found, documents, chosen_format)
     if output is not None:
-        save(output, result, documents, sequences)
+        save(output, result, documents, sequences, evidence, talk)
+    elif sequences or evidence:
+        _details(result, found, chosen_format, sequences, evidence, talk)
+    sys.stdout.flush()
     panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
     if not any(Path(path).exists() for path in paths):
         return errors.MISUSE
@@ -106,36 +107,19 @@ def _fails(found: list[Finding], level: str | None) -> bool:
     return level is not None and any(LEVELS.index(f.severity) >= LEVELS.index(level) for f in found)
 
 
-def _details(result: HuntResult, found: Iterable[Finding], sequences: bool, evidence: bool, talk: errors.Talk) -> None:
-    """Windows and original records, under a heading for each finding, as lines of JSON that are safe on a terminal."""
-    for finding in found:
-        keys = ", ".join(f"{name} {words.shown(value)}" for name, value in finding.keys.items())
-        click.echo(f"# {visible(finding.rule.name)}: {visible(keys)}")
-        if sequences:
-            for number, window in enumerate(result.sequences(finding), start=1):
-                click.echo(f"## window {number} of {finding.windows}")
-                for event in window:
-                    click.echo(json_text(event))
-        if evidence:
-            for line in _originals(result, finding, talk):
+def _details(
+    result: HuntResult, found: list[Finding], format: str, sequences: bool, evidence: bool, talk: errors.Talk
+) -> None:
+    """Windows and original records on stdout: as text below a table, as more lines of NDJSON."""
+    if format == "table":
+        for finding in found:
+            for line in details.text(result, finding, sequences, evidence, talk.report):
                 click.echo(line)
-
-
-def _originals(result: HuntResult, finding: Finding, talk: errors.Talk) -> Iterator[str]:
-    for number in dict.fromkeys(reference.input for reference in finding.evidence):
-        source = result.table.inputs[number]
-        records = [reference.record for reference in finding.evidence if reference.input == number]
-        label = source.path + (f"!{source.member}" if source.member else "")
-        try:
-            lines = originals.original(source, records)
-        except FalselightError as fault:
-            for diagnostic in fault.diagnostics:
-                talk.report(diagnostic)
-            continue
-        yield f"## {visible(label)} (sha256 {source.sha256}, verified)"
-        for record, line in zip(records, lines, strict=True):
-            text = line.decode("utf-8", "replace") if isinstance(line, bytes) else json_text(line)
-            yield f"{record}: {visible(text)}"
+        return
+    if sequences:
+        write(format, details.windows(result, found), sys.stdout)
+    if evidence:
+        write(format, details.originals(result, found, talk.report), sys.stdout)
 
 
 def _hints(console: Console, result: HuntResult, output: Path | None) -> Iterator[str]:
@@ -172,22 +156,29 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
     yield "falselight explain QUERY PATH… tells for any query why it matched or did not"
 
 
-def save(folder: Path, result: HuntResult, documents: list[dict[str, Any]], sequences: bool) -> None:
-    """All results as files: findings.ndjson, findings.csv, summary.json, and sequences.ndjson where asked for."""
+def save(
+    folder: Path,
+    result: HuntResult,
+    documents: list[dict[str, Any]],
+    sequences: bool,
+    evidence: bool,
+    talk: errors.Talk,
+) -> None:
+    """All results as files: findings.ndjson, findings.csv, summary.json, and sequences.ndjson and evidence.ndjson where
+    asked for."""
     folder.mkdir(parents=True, exist_ok=True)
-    for format in ("ndjson", "csv"):
-        with (folder / f"findings.{format}").open("w", encoding="utf-8", newline="") as stream:
-            write(format, documents, stream)
+    _file(folder / "findings.ndjson", "ndjson", documents)
+    _file(folder / "findings.csv", "csv", documents)
     if sequences:
-        with (folder / "sequences.ndjson").open("w", encoding="utf-8") as stream:
-            write("ndjson", _windows(result), stream)
+        _file(folder / "sequences.ndjson", "ndjson", details.windows(result, result.findings))
+    if evidence:
+        _file(folder / "evidence.ndjson", "ndjson", details.originals(result, result.findings, talk.report))
     (folder / "summary.json").write_text(json.dumps(summary(result), indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def _windows(result: HuntResult) -> Iterator[dict[str, Any]]:
-    for finding in result.findings:
-        for number, window in enumerate(result.sequences(finding)):
-            yield {"rule": {"id": finding.rule.id}, "keys": finding.keys, "window": number, "events": window}
+def _file(path: Path, format: str, documents: Iterable[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        write(format, documents, stream)
 
 
 def summary(result: HuntResult) -> dict[str, Any]:
