@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from falselight.hunting import hunt
+from falselight.rules import load
 from scripts.command_line import reference
 
 ROOT = Path(__file__).parents[1]
@@ -49,3 +52,41 @@ def test_commands_run(command: str) -> None:
 def test_the_command_line_reference_is_fresh() -> None:
     written = (ROOT / "specs" / "command-line.md").read_text(encoding="utf-8")
     assert written == reference(), "run scripts/command_line.py"
+
+
+HUNT = (ROOT / "specs" / "hunt.md").read_text(encoding="utf-8")
+SHOWN = [
+    (command, shown.rstrip("\n"))
+    for block in re.findall(r"```console\n(.*?)```", HUNT, re.DOTALL)
+    for command, shown in re.findall(r"^\$ ([^\n]*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+]
+
+
+def test_the_manual_of_hunt_has_examples() -> None:
+    assert len(SHOWN) >= 7
+
+
+@pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[command for command, _ in SHOWN])
+def test_the_manual_of_hunt_shows_what_happens(
+    command: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OUT", str(tmp_path / "out"))
+    assert run(command).rstrip("\n") == shown
+
+
+def test_the_rule_that_the_manual_shows_loads(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", HUNT, re.DOTALL)
+    (tmp_path / "rule.toml").write_text(text, encoding="utf-8")
+    (rule,) = load([str(tmp_path)], pytest.fail)
+    result = hunt([ROOT / "examples" / "day"], [rule], report=pytest.fail)
+    assert rule.severity == "high" and result.rules[0].plan is not None
+
+
+def test_the_summary_has_the_fields_that_the_manual_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUT", str(tmp_path / "out"))
+    run('falselight hunt examples/day -o "$OUT"')
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
+    section = HUNT[HUNT.index("`summary.json` is one object") : HUNT.index("## Rules")]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(summary)
+    for part in (summary["inputs"][0], summary["rules"][0]):
+        assert not [name for name in part if f"`{name}`" not in section]

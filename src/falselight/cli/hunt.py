@@ -42,8 +42,8 @@ MOST_EXPLAINED = 3
 @click.option("--from", "since", type=options.Instant(), help="Leave out events before this time.")
 @click.option("--to", "until", type=options.Instant(last=True), help="Leave out events after this time.")
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 1 if a finding is at this level or above.")
-@click.option("--sequences", is_flag=True, help="List each window of a finding with its events.")
-@click.option("--evidence", is_flag=True, help="Show the original records, verified against their file's SHA-256.")
+@click.option("--sequences", is_flag=True, help="List each window of a finding with its events (table, ndjson, or -o).")
+@click.option("--evidence", is_flag=True, help="Show the original records, verified by SHA-256 (table, ndjson, or -o).")
 @options.diagnostics
 def command(
     paths: tuple[str, ...],
