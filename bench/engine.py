@@ -62,12 +62,14 @@ def by_falselight(
 ) -> dict[str, Any]:
     """Text to answer: the query is compiled and run; one row for every key with its number of sequences."""
     connection = opened(database, memory_limit, spill)
-    table = EventTable(connection, Schema(FIELDS))
+    ((rows,),) = connection.execute("SELECT count(*) FROM events").fetchall()
+    table = EventTable(connection, Schema(FIELDS), rows=rows)
     started = time.perf_counter()
     made = plan(query, table.schema, Options(size=None))
     if not isinstance(made, nodes.SequencePlan):
         raise TypeError("the benchmark's query is a sequence")
-    sql = f"SELECT count(*), coalesce(sum(sequences), 0) FROM ({emit.per_key(made, table.name)})"
+    keys = emit.per_key(made, table.name, sparse=engine.is_sparse(made, table))
+    sql = f"SELECT count(*), coalesce(sum(sequences), 0) FROM ({keys})"
     compiled = time.perf_counter() - started
     if warm:
         engine.execute(table, sql).fetchall()

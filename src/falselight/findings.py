@@ -156,7 +156,7 @@ def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> 
 
     Sequences are grouped by key inside the engine; only what a finding shows leaves it."""
     if isinstance(plan, nodes.SequencePlan):
-        keys = engine.arrow(table, emit.per_key(plan, table.name))
+        keys = engine.arrow(table, emit.per_key(plan, table.name, sparse=engine.is_sparse(plan, table)))
         members = emit.stage_events(plan, table.name)
     else:
         keys, members = _singly(plan, table)

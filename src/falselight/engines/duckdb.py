@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,10 +15,13 @@ from falselight.diagnostics import Diagnostic, EqlError, Severity
 from falselight.plan import nodes
 from falselight.plan.limits import Window, combine
 from falselight.sql import emit, functions, samples
+from falselight.sql.sequences import SAMPLE_PERCENT, sample
 from falselight.sql.stages import key_names
 from falselight.store import EventTable
 
 MISSING = None
+# Smaller tables are sorted in a moment: no sample is taken.
+LARGE_TABLE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,19 @@ def run(plan: nodes.Plan, table: EventTable) -> Matches:
 
 def matched(plan: nodes.SequencePlan, table: EventTable, window: Window) -> pa.Table:
     """The rows of the sequences in a window of the result, in ascending order."""
-    found = arrow(table, emit.matches(plan, table.name, window))
+    found = arrow(table, emit.matches(plan, table.name, window, sparse=is_sparse(plan, table)))
     return found.take(pa.array(window.view(range(found.num_rows)), pa.int64()))
+
+
+def is_sparse(plan: nodes.SequencePlan, table: EventTable) -> bool:
+    """Whether most keys have fewer events than the first run needs, by a sample of a large table. With m events a key, a
+    sample of the share r holds about mr / (1 - exp(-mr)) events of each key that it meets."""
+    runs = plan.positive[0].runs
+    if runs == 1 or not plan.stages[0].keys or table.rows < LARGE_TABLE:
+        return False
+    ((events, keys),) = execute(table, sample(plan, table.name)).fetchall()
+    expected = runs * SAMPLE_PERCENT / 100
+    return bool(keys) and events / keys < expected / -math.expm1(-expected)
 
 
 def sequences(plan: nodes.SequencePlan, table: EventTable, found: pa.Table) -> list[Sequence]:

@@ -21,12 +21,14 @@ def events(plan: nodes.EventPlan, table: str) -> str:
     return stage_relation(stage, ordered, table)
 
 
-def matches(plan: nodes.EventPlan | nodes.SequencePlan, table: str, window: Window | None) -> str:
+def matches(
+    plan: nodes.EventPlan | nodes.SequencePlan, table: str, window: Window | None, *, sparse: bool = False
+) -> str:
     """The matches that a window of the result keeps, in order of their ends; all of them, unordered, without one."""
     if isinstance(plan, nodes.EventPlan):
         relations, select = [], f"SELECT * FROM ({events(plan, table)})"
     else:
-        relations = sequences.relations(plan, table)
+        relations = sequences.relations(plan, table, sparse=sparse)
         select = f"SELECT {', '.join(_columns(plan))} FROM {relations[-1].name}"
     if window is None:
         return statement(relations, select)
@@ -50,9 +52,9 @@ def _columns(plan: nodes.SequencePlan) -> list[str]:
     return [*key_names(plan.stages[0]), *firsts, "t0", *place(plan.order)]
 
 
-def per_key(plan: nodes.SequencePlan, table: str) -> str:
+def per_key(plan: nodes.SequencePlan, table: str, *, sparse: bool = False) -> str:
     """One row for every key that has a sequence: its keys, how many sequences, first start and last end."""
-    relations = sequences.relations(plan, table)
+    relations = sequences.relations(plan, table, sparse=sparse)
     keys = key_names(plan.stages[0])
     grouping = f" GROUP BY {', '.join(keys)}" if keys else " HAVING count(*) > 0"
     columns = ", ".join([*keys, "count(*) AS sequences", "min(t0) AS first", "max(t) AS last"])

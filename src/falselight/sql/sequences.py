@@ -19,7 +19,7 @@ from falselight.sql import missing
 from falselight.sql.stages import Relation, key_names, ordering, place, stage_relation
 
 STAGE, PREFIX, UNTIL = 0, 1, 2
-LONG_RUN = 5
+SAMPLE_PERCENT = 2
 
 
 @dataclass
@@ -27,6 +27,7 @@ class _Emitter:
     plan: nodes.SequencePlan
     table: str
     relations: list[Relation]
+    sparse: bool = False
 
     def __post_init__(self) -> None:
         self.keys = key_names(self.plan.stages[0])
@@ -58,9 +59,10 @@ class _Emitter:
         return "" if self.plan.maxspan is None else f" AND {last} - {first} <= {self.plan.maxspan}"
 
 
-def relations(plan: nodes.SequencePlan, table: str) -> list[Relation]:
-    """The relations of a sequence, each built on those before it; the last holds one row for every sequence."""
-    emitter = _Emitter(plan, table, [])
+def relations(plan: nodes.SequencePlan, table: str, *, sparse: bool = False) -> list[Relation]:
+    """The relations of a sequence, each built on those before it; the last holds one row for every sequence. sparse: most
+    keys have fewer events than the first run needs (the answer is the same, the way to it another)."""
+    emitter = _Emitter(plan, table, [], sparse)
     if plan.until is not None:
         emitter.add("u", stage_relation(plan.until, plan, table, mandatory=False))
     current = _first(emitter, plan.positive[0])
@@ -84,14 +86,22 @@ def _first(emitter: _Emitter, stage: nodes.Stage) -> str:
 
 
 def _enough(emitter: _Emitter, stage: nodes.Stage, select: str) -> str:
-    """The first stage's events. A long run needs many events of one key: keys that have fewer are dropped before the sort,
-    which is the larger cost where keys are many. Two keys with one hash only let a few events through in vain."""
-    if stage.runs < LONG_RUN or not emitter.keys:
+    """The first stage's events. Where most keys have fewer than a run needs, those are dropped before the sort, which is the
+    larger cost. Two keys with one hash only let a few events through in vain."""
+    if not emitter.sparse or stage.runs == 1 or not emitter.keys:
         return emitter.add("s0", select)
     hashed = f"SELECT *, hash({', '.join(emitter.keys)}) AS h FROM ({select})"
-    emitter.relations.append(Relation("s0", hashed, materialized=True))
+    emitter.relations.append(Relation("s0", hashed, kept=True))
     emitter.add("h0", f"SELECT h FROM s0 GROUP BY h HAVING count(*) >= {stage.runs}")
     return emitter.add("d0", f"SELECT {emitter.head} FROM s0 WHERE h IN (SELECT h FROM h0)")
+
+
+def sample(plan: nodes.SequencePlan, table: str) -> str:
+    """SELECT events, keys: how many of a sample of the table fit the first stage, and of how many keys they are."""
+    keys = ", ".join(key_names(plan.stages[0]))
+    part = f"(SELECT * FROM {table} TABLESAMPLE system({SAMPLE_PERCENT}%) REPEATABLE (1))"
+    select = stage_relation(plan.positive[0], plan, part)
+    return f"SELECT count(*), approx_count_distinct(hash({keys})) FROM ({select})"
 
 
 def ordered(plan: nodes.SequencePlan, table: str, number: int) -> Relation:

@@ -13,14 +13,14 @@ from falselight.sql.spelling import name
 
 @dataclass(frozen=True)
 class Relation:
-    """A named SELECT; it may use the relations before it. materialized: it is computed once, not at each use."""
+    """A named SELECT; it may use the relations before it. kept: it is computed once and kept, not at each use."""
 
     name: str
     select: str
-    materialized: bool = False
+    kept: bool = False
 
     def spelled(self) -> str:
-        return f"{self.name} AS {'MATERIALIZED ' if self.materialized else ''}({self.select})"
+        return f"{self.name} AS {'MATERIALIZED ' if self.kept else ''}({self.select})"
 
 
 def statement(relations: list[Relation], select: str) -> str:
