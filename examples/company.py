@@ -46,19 +46,19 @@ class Machine:
     shape: str
 
 
-WEB = tuple(
-    (f"198.51.100.{30 + index}", f"{name}.example")
-    for index, name in enumerate(
-        (
-            "www.tidewater-news",
-            "shop.ropeandtackle",
-            "maps.harbourside",
-            "www.lamp-oil",
-            "mail.freeport",
-            "cdn.signalbox",
-        )
-    )
-) + (("2001:db8:51::8a", "video.brinehouse.example"), ("2001:db8:51::8b", "www.sextant.example"))
+WEB_NAMES = (
+    "www.tidewater-news",
+    "shop.ropeandtackle",
+    "maps.harbourside",
+    "www.lamp-oil",
+    "mail.freeport",
+    "cdn.signalbox",
+)
+WEB = (
+    *((f"198.51.100.{30 + index}", f"{name}.example") for index, name in enumerate(WEB_NAMES)),
+    ("2001:db8:51::8a", "video.brinehouse.example"),
+    ("2001:db8:51::8b", "www.sextant.example"),
+)
 
 UPDATES = (
     ("198.51.100.130", "fe3.delivery.mp.microsoft.com"),
