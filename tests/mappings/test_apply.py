@@ -70,21 +70,58 @@ def test_sysmon_dns_answers() -> None:
     assert row["related.hosts"] == ["b.example", "a.example"]
 
 
-def test_filtering_platform_has_no_category_in_elastics_pipeline() -> None:
+def test_filtering_platform_as_the_integration_indexes_it() -> None:
     allowed = {
         "EventID": 5156,
         "Channel": "Security",
         "SourceName": "Microsoft-Windows-Security-Auditing",
         "Keywords": "0x8020000000000000",
         "Task": "12810",
+        "SourceAddress": "10.0.0.5",
+        "SourcePort": "50123",
         "DestAddress": "192.0.2.7",
-        "Application": "\\device\\a.exe",
+        "DestPort": "443",
+        "Protocol": "6",
+        "Direction": "%%14593",
+        "LayerName": "%%14611",
+        "Application": "\\device\\harddiskvolume2\\a.exe",
     }
     document = nested(events(allowed)[0][1])
-    assert "category" not in document["event"]
-    assert document["event"]["outcome"] == "success"
-    assert document["event"]["action"] == "Filtering Platform Connection"
-    assert document["winlog"]["event_data"]["DestAddress"] == "192.0.2.7"
+    assert document["event"] == {
+        "action": "windows-firewall-connection",
+        "category": ["network"],
+        "code": "5156",
+        "kind": "event",
+        "module": "security",
+        "outcome": "success",
+        "provider": "Microsoft-Windows-Security-Auditing",
+        "type": ["connection", "info", "allowed"],
+    }
+    assert document["destination"] == {"ip": "192.0.2.7", "port": 443}
+    assert document["source"] == {"ip": "10.0.0.5", "port": 50123}
+    assert document["network"]["direction"] == "outbound"
+    assert (document["network"]["iana_number"], document["network"]["transport"]) == ("6", "tcp")
+    assert document["network"]["community_id"].startswith("1:")
+    assert document["process"] == {"executable": "\\device\\harddiskvolume2\\a.exe", "name": "a.exe"}
+    assert document["related"]["ip"] == ["192.0.2.7", "10.0.0.5"]
+    kept = {"Protocol": "6", "Direction": "%%14593", "LayerName": "%%14611", "LayerNameDescription": "Connect"}
+    assert document["winlog"]["event_data"] == kept
+
+
+def test_port_binding_is_no_connection() -> None:
+    bound = {
+        "EventID": 5158,
+        "Channel": "Security",
+        "SourceName": "Microsoft-Windows-Security-Auditing",
+        "SourceAddress": "::",
+        "SourcePort": "55878",
+        "Protocol": "17",
+        "Application": "-",
+    }
+    document = nested(events(bound)[0][1])
+    assert (document["event"]["category"], document["event"]["type"]) == (["network"], ["info"])
+    assert document["source"] == {"ip": "::", "port": 55878}
+    assert "process" not in document and "destination" not in document
 
 
 @pytest.mark.parametrize(

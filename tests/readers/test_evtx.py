@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def test_damaged_files_are_reported(data: bytes) -> None:
     events, reported = count(data)
     assert events == 0
     assert {fault.code for fault in reported} == {"E0504"}
+
+
+def test_every_damaged_chunk_is_counted_though_only_the_first_are_told_one_by_one() -> None:
+    reported: list[Diagnostic] = []
+    skipped: Counter[str] = Counter()
+    data = HEADER + b"\1" * (30 * 65_536)
+    assert list(evtx.read_stream(io.BytesIO(data), "x.evtx", reported.append, skipped)) == []
+    assert skipped == {"damaged chunk": 30}
+    assert len(reported) == 20
+    assert {fault.path for fault in reported} == {"x.evtx"}
+    assert reported[-1].message == "x.evtx: chunk 19 has no chunk header; further damage is only counted"
 
 
 def test_absent_file(tmp_path: Path) -> None:

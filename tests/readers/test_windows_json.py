@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 from falselight.diagnostics import Diagnostic
@@ -50,3 +51,15 @@ def test_damage_is_reported_and_odd_values_are_kept_as_text() -> None:
     rows = sum(apply(chunk).num_rows for chunk in windows_json.read_lines(iter(enumerate(lines)), reported.append))
     assert rows == len(odd) + 1
     assert [(fault.code, fault.record) for fault in reported] == [("E0508", 0), ("E0508", 1)]
+
+
+def test_every_line_left_out_is_counted_though_only_the_first_are_told_one_by_one() -> None:
+    lines = [b"nope", b"[1]", b"{}"] * 20
+    reported: list[Diagnostic] = []
+    skipped: Counter[str] = Counter()
+    assert list(windows_json.read_lines(iter(enumerate(lines)), reported.append, "a.json", skipped)) == []
+    assert skipped == {"not JSON": 40, "not a Windows event": 20}
+    assert len(reported) == 20
+    assert (reported[4].path, reported[4].record) == ("a.json", 4)
+    assert "a.json, line 5" in reported[4].message
+    assert reported[-1].message.endswith("further lines like it are only counted")
