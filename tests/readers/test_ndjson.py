@@ -85,6 +85,13 @@ line = st.one_of(
 )  # fmt: skip
 
 
+def test_a_line_longer_than_several_blocks_is_one_line() -> None:
+    long = b'{"@timestamp": "2024-05-01T10:00:00Z", "process": {"name": "' + b"x" * 1000 + b'"}}'
+    data = b'{"flag": true}\n' + long + b"\n" + b'{"flag": false}\n'
+    assert table(data, fast=True) == table(data, fast=False)
+    assert len(table(data, fast=True)[0]) == 3
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(line, max_size=12), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_fast_and_exact_path_agree_on_nasty_lines(lines: list[bytes], end: bytes, closed: bool) -> None:

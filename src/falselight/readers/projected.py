@@ -23,6 +23,8 @@ from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, INTEGER_TYPES, STRING
 from falselight.readers.detect import BOM
 
 BLOCK_BYTES = 32 << 20
+# A line may be longer than a block; beyond this it is cut, and its parts are no JSON.
+LONGEST_BYTES = 512 << 20
 _PARSE_BYTES = 4 << 20
 _SAMPLE_LINES = 400
 _MAX_PAUSE = 64
@@ -41,8 +43,8 @@ def blocks(stream: BinaryIO) -> Iterator[bytes]:
     """Whole lines in pieces of about ``BLOCK_BYTES``; without the byte-order mark."""
     first = True
     while data := stream.read(BLOCK_BYTES):
-        if not data.endswith(b"\n"):
-            data += stream.readline(BLOCK_BYTES)
+        while not data.endswith(b"\n") and len(data) < LONGEST_BYTES and (rest := stream.readline(BLOCK_BYTES)):
+            data += rest
         yield data.removeprefix(BOM) if first else data
         first = False
 
