@@ -8,6 +8,7 @@ shape that was learnt from a sample, no wanted field is written with a dotted ke
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -37,6 +38,7 @@ _TAKES: dict[str, frozenset[str]] = {
     "boolean": frozenset({"string", "boolean"}),
 }
 Shape = tuple[str, bool]
+_NO_NUMBER = re.compile(rb"(?:NaN|Inf(?:inity)?)\s*[,}\]]")
 
 
 def blocks(stream: BinaryIO) -> Iterator[bytes]:
@@ -74,7 +76,7 @@ class Projection:
         if not block.endswith(b"\n"):
             block += b"\n"
         lines = _whole_lines(block)
-        if lines is None:
+        if lines is None or _has_no_numbers(block):
             return None
         if not block.isascii() and not _is_utf8(block):
             return None
@@ -161,6 +163,11 @@ def _whole_lines(block: bytes) -> int | None:
     if characters[0] != ord("{") or not (characters[ends - 1] == ord("}")).all():
         return None
     return len(ends) if (characters[ends[:-1] + 1] == ord("{")).all() else None
+
+
+def _has_no_numbers(block: bytes) -> bool:
+    """Whether NaN or an infinity may stand in it as a value: Arrow's parser takes them, JSON does not."""
+    return (b"NaN" in block or b"Inf" in block) and _NO_NUMBER.search(block) is not None
 
 
 def _is_utf8(block: bytes) -> bool:
