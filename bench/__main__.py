@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from bench import compile as compile_times
-from bench import ndjson, page_rule, peer_eql, scale
+from bench import ndjson, page_rule, peer_eql, scale, windows
 from bench.harness import CaseFailed, Ratio, Timing, render, save
 
-NAMES = ("page_rule", "ndjson", "scale", "compile", "peer_eql")
+NAMES = ("page_rule", "ndjson", "scale", "compile", "peer_eql", "windows")
 
 
 def main() -> int:
@@ -53,6 +53,8 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Timing], 
             return scale.run(*common, memory=options.memory)
         case "compile":
             return compile_times.run(options.rules, options.rounds)
+        case "windows":
+            return windows.run(*common)
         case _:
             return peer_eql.run(*common, limit=options.limit)
 

@@ -93,15 +93,15 @@ class _Ingest:
     def _windows(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:
         # Loaded only for such input: the mapping tables and the EVTX parser cost time that other hunts need not pay.
         from falselight.mappings.apply import apply
-        from falselight.readers import evtx, windows_json
+        from falselight.mappings.windows_batches import read_evtx
+        from falselight.readers import windows_json
 
         skipped = self.counts[-1].skipped
         if kind is Kind.EVTX:
-            found = evtx.read_stream(opened.stream, opened.label, self._report, skipped)
-        else:
-            numbered = ndjson.raw_lines(opened, kind, self._report, skipped)
-            found = windows_json.read_lines(numbered, self._report, opened.label, skipped)
-        for events in found:
+            yield from read_evtx(opened.stream, opened.label, self._report, skipped, self._wanted)
+            return
+        numbered = ndjson.raw_lines(opened, kind, self._report, skipped)
+        for events in windows_json.read_lines(numbered, self._report, opened.label, skipped):
             yield apply(events, self._wanted)
 
     def _sensors(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:

@@ -20,14 +20,14 @@ from falselight.readers.windows_event import (
     epoch_nanoseconds,
 )
 
-_WELL_KNOWN = {
+WELL_KNOWN = {
     "S-1-5-18": {"name": "SYSTEM", "domain": "NT AUTHORITY", "type": "Well Known Group"},
     "S-1-5-19": {"name": "LOCAL SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
     "S-1-5-20": {"name": "NETWORK SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
 }
 _LONGEST = (1 << 63) - 1
-_ALWAYS_LISTS = frozenset({"event.category", "event.type"})
-_TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
+ALWAYS_LISTS = frozenset({"event.category", "event.type"})
+TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
 
 
 def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None = None) -> pa.RecordBatch:
@@ -40,7 +40,7 @@ def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None 
     lists: set[str] = set()
     for row, (_, event) in enumerate(events):
         document, times[row] = flat(event)
-        for name, value in _leaves(document):
+        for name, value in leaves(document):
             if wanted is not None and name not in wanted:
                 continue
             column = columns.get(name)
@@ -54,11 +54,11 @@ def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None 
         "_time": pa.array(times, pa.int64()),
     }
     for name, column in columns.items():
-        arrays[name] = _array(column, name in lists or name in _ALWAYS_LISTS)
+        arrays[name] = _array(column, name in lists or name in ALWAYS_LISTS)
     return pa.RecordBatch.from_pydict(arrays)
 
 
-def _leaves(document: Document) -> Iterable[tuple[str, Any]]:
+def leaves(document: Document) -> Iterable[tuple[str, Any]]:
     for name, value in document.items():
         if value.__class__ is list and value and value[0].__class__ is dict:
             for key in sorted({key for element in value for key in element}):
@@ -72,10 +72,10 @@ def _leaves(document: Document) -> Iterable[tuple[str, Any]]:
 def _array(column: list[Any], many: bool) -> pa.Array:
     sample = next(value for value in column if value is not None)
     if not many:
-        return pa.array(column, _TYPES[sample.__class__])
+        return pa.array(column, TYPES[sample.__class__])
     if sample.__class__ is list:
         sample = sample[0]
-    kind = pa.list_(_TYPES[sample.__class__])
+    kind = pa.list_(TYPES[sample.__class__])
     return pa.array([value if value is None or value.__class__ is list else [value] for value in column], kind)
 
 
@@ -106,7 +106,7 @@ def iso(nanoseconds: int) -> str:
 
 def flat(event: WindowsEvent) -> tuple[Document, int | None]:
     """The event's fields by dotted name, and its ``@timestamp`` in epoch nanoseconds."""
-    document = _shared(event)
+    document = shared(event)
     found = plan(event.provider, event.channel, event.event_id)
     time = event.time
     data = event.event_data
@@ -115,7 +115,7 @@ def flat(event: WindowsEvent) -> tuple[Document, int | None]:
         if found.data_time is not None and found.data_time in data:
             time = epoch_nanoseconds(data[found.data_time]) or time
         document.update(found.constants)
-        for name in _ALWAYS_LISTS:
+        for name in ALWAYS_LISTS:
             if name in document:
                 document[name] = list(document[name])
         if found.split_context is not None:
@@ -188,7 +188,7 @@ def _users(event: WindowsEvent, found: Plan, document: Document) -> None:
                 append(document[name], "related.ip", document)
 
 
-def _shared(event: WindowsEvent) -> Document:
+def shared(event: WindowsEvent) -> Document:
     """The fields that every event has, as Winlogbeat gives them."""
     code = str(event.event_id)
     document: Document = {
@@ -228,7 +228,7 @@ def _shared(event: WindowsEvent) -> Document:
             document[name] = value
     if event.user_sid:
         document["winlog.user.identifier"] = event.user_sid
-        for name, value in (event.user or _WELL_KNOWN.get(event.user_sid) or {}).items():
+        for name, value in (event.user or WELL_KNOWN.get(event.user_sid) or {}).items():
             document["winlog.user." + name] = value
     return document
 

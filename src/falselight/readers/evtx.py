@@ -7,12 +7,16 @@ in ticks of 100 ns, which are looked up there.
 from __future__ import annotations
 
 import io
+import struct
 from collections import Counter
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
+import pyarrow as pa
 from evtx import PyEvtxParser
 
 from falselight.readers import DAMAGED, NOT_JSON, UNREADABLE, Report, fault
@@ -23,6 +27,9 @@ MAGIC = b"ElfFile\0"
 HEADER_BYTES, CHUNK_BYTES, FIRST_RECORD = 4_096, 65_536, 512
 _CHUNK_MAGIC, _RECORD_MAGIC = b"ElfChnk\0", b"**\0\0"
 _GROUP_CHUNKS = 16
+_BLOCK_CHUNKS = 256
+_PLACES = 3
+_HEADS = struct.Struct("<4sIQ")
 _TICKS_TO_1970 = 116_444_736_000_000_000
 _REPORTED = 20
 
@@ -66,6 +73,71 @@ def read_stream(
         yield pending
 
 
+class Records:
+    """The readable records of some chunks: their numbers, the ids of their headers, and their JSON texts."""
+
+    def __init__(self, chunks: bytes, numbers: list[int], identifiers: list[int], texts: list[str]) -> None:
+        self.chunks = chunks
+        self.numbers = numbers
+        self.texts = texts
+        self._identifiers = identifiers
+
+    @cached_property
+    def places(self) -> list[tuple[int, int]]:
+        """Where each record's body lies in ``chunks`` (first byte and end; both 0 if it was not found)."""
+        raw = _raw_records(self.chunks)
+        return [raw.get(identifier, (0, 0)) for identifier in self._identifiers]
+
+    def exact_times(self, rows: list[int], times: pa.Array) -> pa.Array:
+        """The times of these records, known to the microsecond, to the tick."""
+        starts = np.array([self.places[row][0] for row in rows], np.int64)
+        absent = np.asarray(times.is_null())
+        rough = times.fill_null(-1).to_numpy(zero_copy_only=False)
+        first = rough // 100 + _TICKS_TO_1970
+        exact, found = rough.copy(), absent | (starts == 0) | (first < 0)
+        counts = np.ndarray((max(len(self.chunks) - 7, 0),), "<i8", self.chunks, 0, (1,))
+        tries = 0
+        for row in np.flatnonzero(~found).tolist():
+            if found[row]:
+                continue
+            place = self.places[rows[row]]
+            exact[row] = _exact(self.chunks, place, int(rough[row]))
+            found[row] = True
+            at = _tick_place(self.chunks, place, int(exact[row])) if tries < _PLACES else None
+            if at is None:
+                continue
+            # Records of one kind hold the time in one or two places of their bodies.
+            tries += 1
+            ticks = counts[np.minimum(starts + at, len(counts) - 1)]
+            fits = ~found & (ticks >= first) & (ticks < first + 10)
+            exact[fits] = (ticks[fits] - _TICKS_TO_1970) * 100
+            found |= fits
+        return pa.array(exact, pa.int64(), mask=absent)
+
+
+class Reader:
+    """One EVTX stream as blocks of records, and records as events. What is damaged is reported and counted."""
+
+    def __init__(self, stream: BinaryIO, path: str, report: Report, skipped: Counter[str]) -> None:
+        self._stream = stream
+        self._path = path
+        self._report = report
+        self._reading = _Reading(stream.read(HEADER_BYTES), path, report, skipped)
+
+    def blocks(self) -> Iterator[Records]:
+        """The file's records, some chunks at a time."""
+        if not self._reading.is_evtx():
+            self._report(fault(DAMAGED, f"{self._path} is no EVTX file: its header is not one", self._path))
+            return
+        while group := self._stream.read(CHUNK_BYTES * _BLOCK_CHUNKS):
+            chunks = self._reading.whole_chunks(group)
+            yield self._reading.block(chunks)
+
+    def event(self, block: Records, row: int) -> WindowsEvent | None:
+        """One record by itself; None, and a report, if it is no event."""
+        return self._reading.event(block.numbers[row], block.texts[row], block.chunks, block.places[row])
+
+
 class _Reading:
     """One file being read: the number of the next record, of the next chunk, and what was reported."""
 
@@ -77,6 +149,9 @@ class _Reading:
         self._record = 0
         self._chunk = 0
         self._faults = 0
+
+    def is_evtx(self) -> bool:
+        return self._header.startswith(MAGIC) and len(self._header) == HEADER_BYTES
 
     def group(self, data: bytes) -> Iterator[tuple[int, WindowsEvent]]:
         """The events of some chunks."""
@@ -98,38 +173,66 @@ class _Reading:
             self._chunk += 1
         return b"".join(whole)
 
+    def block(self, chunks: bytes) -> Records:
+        """All readable records of the chunks; a damaged one has a number as well."""
+        numbers: list[int] = []
+        identifiers: list[int] = []
+        texts: list[str] = []
+        records = self._parser(chunks)
+        while records is not None:
+            try:
+                for record in records:
+                    if record is not None:
+                        numbers.append(self._record)
+                        identifiers.append(record["event_record_id"])
+                        texts.append(record["data"])
+                    self._record += 1
+                break
+            except (RuntimeError, OSError) as error:
+                self._damaged(error)
+        return Records(chunks, numbers, identifiers, texts)
+
     def records(self, chunks: bytes) -> Iterator[tuple[int, dict[str, Any]]]:
         """The readable records with their numbers; a damaged one has a number as well."""
-        if not chunks:
-            return
-        records = PyEvtxParser(io.BytesIO(self._header + chunks), number_of_threads=1).records_json()
-        while True:
+        records = self._parser(chunks)
+        while records is not None:
             try:
-                record = next(records)
-            except StopIteration:
-                return
+                for record in records:
+                    self._record += 1
+                    if record is not None:
+                        yield self._record - 1, record
+                break
             except (RuntimeError, OSError) as error:
-                self._fault(f"record {self._record} is damaged: {error}", self._record)
-                self._record += 1
-                continue
-            self._record += 1
-            if record is not None:
-                yield self._record - 1, record
+                self._damaged(error)
+
+    def _parser(self, chunks: bytes) -> Iterator[dict[str, Any] | None] | None:
+        if not chunks:
+            return None
+        return iter(PyEvtxParser(io.BytesIO(self._header + chunks), number_of_threads=1).records_json())
+
+    def _damaged(self, error: Exception) -> None:
+        self._fault(f"record {self._record} is damaged: {error}", self._record)
+        self._record += 1
 
     def _parsed(self, chunks: bytes, raw: dict[int, tuple[int, int]]) -> Iterator[tuple[int, WindowsEvent]]:
         for number, record in self.records(chunks):
-            try:
-                event = event_of_tree(orjson.loads(record["data"])["Event"])
-            except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-                self._fault(f"record {number} is no event: {error}", number, NOT_JSON)
-                continue
-            if event is None:
-                self._fault(f"record {number} has no event id", number, NOT_JSON)
-                continue
-            place = raw.get(record["event_record_id"])
-            if place is not None and event.time is not None:
-                event.time = _exact(chunks, place, event.time)
-            yield number, event
+            event = self.event(number, record["data"], chunks, raw.get(record["event_record_id"], (0, 0)))
+            if event is not None:
+                yield number, event
+
+    def event(self, number: int, text: str, chunks: bytes, place: tuple[int, int]) -> WindowsEvent | None:
+        """The event of a record's JSON; None, and a report, if it is none."""
+        try:
+            event = event_of_tree(orjson.loads(text)["Event"])
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+            self._fault(f"record {number} is no event: {error}", number, NOT_JSON)
+            return None
+        if event is None:
+            self._fault(f"record {number} has no event id", number, NOT_JSON)
+            return None
+        if place[0] and event.time is not None:
+            event.time = _exact(chunks, place, event.time)
+        return event
 
     def _fault(self, message: str, record: int | None = None, code: str = DAMAGED) -> None:
         self._faults += 1
@@ -145,11 +248,11 @@ def _raw_records(chunks: bytes) -> dict[int, tuple[int, int]]:
     found: dict[int, tuple[int, int]] = {}
     for start in range(0, len(chunks), CHUNK_BYTES):
         at, end = start + FIRST_RECORD, start + CHUNK_BYTES
-        while at + 24 <= end and chunks.startswith(_RECORD_MAGIC, at):
-            size = int.from_bytes(chunks[at + 4 : at + 8], "little")
-            if size < 28 or at + size > end:
+        while at + 24 <= end:
+            magic, size, record = _HEADS.unpack_from(chunks, at)
+            if magic != _RECORD_MAGIC or size < 28 or at + size > end:
                 break
-            found[int.from_bytes(chunks[at + 8 : at + 16], "little")] = (at + 24, at + size)
+            found[record] = (at + 24, at + size)
             at += size
     return found
 
@@ -168,3 +271,12 @@ def _exact(chunks: bytes, place: tuple[int, int], microsecond_time: int) -> int:
                 return (ticks - _TICKS_TO_1970) * 100
             body = at
     return microsecond_time
+
+
+def _tick_place(chunks: bytes, place: tuple[int, int], time: int) -> int | None:
+    """How far behind the body's first byte an exact time stands; None if it is not there."""
+    ticks = time // 100 + _TICKS_TO_1970
+    if not 0 <= ticks < 1 << 64:
+        return None
+    at = chunks.find(ticks.to_bytes(8, "little"), *place)
+    return at - place[0] if at >= 0 else None

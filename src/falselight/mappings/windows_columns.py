@@ -1,0 +1,296 @@
+"""Columns of Windows events as ECS columns: what ``apply`` makes event by event, made of whole columns.
+
+A conversion sees each distinct value once. Steps run in the plan's order, so that for each row the outcome is that of
+the record-wise way; ``tests/mappings/test_windows_columns.py`` holds both against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falselight.mappings import conversions
+from falselight.mappings.apply import ALWAYS_LISTS, TYPES, WELL_KNOWN, leaves, shared
+from falselight.mappings.conversions import Document
+from falselight.mappings.plans import DATA, FIELD, Plan, Step
+from falselight.mappings.windows_wanted import DATA_PREFIX, Needs
+from falselight.readers.windows_columns import NO_TEXT, EventColumns, clock
+from falselight.readers.windows_event import braced
+
+_SYSTEM_FIELDS = (
+    ("Computer", ("host.name", "winlog.computer_name")),
+    ("EventRecordID", ("winlog.record_id",)),
+    ("ProcessID", ("winlog.process.pid",)),
+    ("ThreadID", ("winlog.process.thread.id",)),
+    ("UserID", ("winlog.user.identifier",)),
+)
+_MEMOS, _MEMO_TEXT = 4_096, 512
+_ABSENT_ONLY = frozenset({conversions.basename, conversions.last_part})
+# By the step's identity; the step beside it lives as long, so that no other can have it.
+_memos: dict[int, tuple[Step, dict[Any, dict[str, Any]]]] = {}
+
+
+def fields(columns: EventColumns, plan: Plan | None, needs: Needs) -> dict[str, pa.Array]:
+    """A column for each needed field that some event fills, and ``_time``, which may be absent."""
+    mapping = _Mapping(columns, needs)
+    if plan is not None:
+        mapping.run(plan)
+    mapping.rest(plan)
+    return mapping.finished()
+
+
+class _Mapping:
+    def __init__(self, columns: EventColumns, needs: Needs) -> None:
+        self._columns = columns
+        self._needs = needs
+        self._rows = columns.rows
+        self._taken: dict[str, pa.Array | None] = {}
+        self._present: dict[str, pa.Array] = {}
+        self._lists: dict[str, list[pa.Array]] = {}
+        self._fields: dict[str, pa.Array] = {}
+        self._constants: Document = shared(columns.head)
+        self._time = columns.time
+        for name, targets in _SYSTEM_FIELDS:
+            values = columns.system.get(name)
+            if values is not None:
+                self._fields.update(dict.fromkeys(targets, values))
+        if "ActivityID" in columns.system:
+            self._distinct(columns.system["ActivityID"], _activity, False)
+        if "RelatedActivityID" in columns.system:
+            self._distinct(columns.system["RelatedActivityID"], _related_activity, False)
+        if "UserID" in columns.system:
+            self._distinct(columns.system["UserID"], _well_known, False)
+
+    def run(self, plan: Plan) -> None:
+        if plan.data_time is not None and plan.data_time in self._columns.data:
+            own = clock(self._columns.data[plan.data_time])
+            self._time = own if self._time is None else pc.coalesce(own, self._time)
+        self._constants.update(plan.constants)
+        missing = pa.array(sorted(plan.missing), pa.string())
+        for name, values in self._columns.data.items():
+            self._present[name] = _without(values, missing)
+        for step in plan.steps:
+            if self._needs.step(step):
+                self._step(step)
+        self._users(plan)
+
+    def _step(self, step: Step) -> None:
+        value = self._present.get(step.name) if step.source == DATA else self._value(step)
+        if value is None:
+            return
+        if step.missing:
+            value = _without(value, pa.array(sorted(step.missing), pa.string()))
+        if step.if_absent and (known := self.get(step.target)) is not None:
+            value = pc.if_else(pc.is_valid(known), _nothing(value), value)
+        if value.null_count == self._rows:
+            return
+        if step.source == DATA and not step.keep:
+            self._take(step.name, value)
+        if step.convert is conversions.text and step.values is None:
+            self._put(step.target, value)
+        elif step.convert is conversions.integer and step.name in self._columns.integers:
+            self._put(step.target, pc.if_else(pc.is_valid(value), self._columns.integers[step.name], _NO_INTEGER))
+        elif step.convert is conversions.append and step.values is None:
+            self._lists.setdefault(step.target, []).append(value)
+        elif step.convert is conversions.with_member:
+            member = self.get("user.target.name")
+            if member is not None:
+                self._put(step.target, pc.if_else(pc.is_valid(member), value, _nothing(value)))
+        elif step.convert is conversions.community_id:
+            self._community(step.target)
+        else:
+            self._distinct(value, lambda text: _converted(step, text), step.convert in _ABSENT_ONLY, _memo(step))
+
+    def _value(self, step: Step) -> pa.Array | None:
+        return self.get(step.name) if step.source == FIELD else self._columns.user_data.get(step.name)
+
+    def get(self, name: str) -> pa.Array | None:
+        """A field's column so far."""
+        found = self._fields.get(name)
+        if found is None and name in self._constants:
+            return self._repeated(self._constants[name])
+        return found
+
+    def _repeated(self, value: Any) -> pa.Array:
+        return pa.repeat(column_of([value])[0], self._rows)
+
+    def _put(self, name: str, values: pa.Array, absent_only: bool = False) -> None:
+        known = self.get(name)
+        if known is not None and known.null_count < self._rows:
+            first, second = (known, values) if absent_only else (values, known)
+            values = pc.if_else(pc.is_valid(first), first, second) if first.null_count else first
+        self._fields[name] = values
+
+    def _take(self, name: str, value: pa.Array) -> None:
+        """The rows whose value became a field do not keep it among the data."""
+        if value.null_count == self._present[name].null_count or (name in self._taken and self._taken[name] is None):
+            self._taken[name] = None
+        else:
+            rows, before = pc.is_valid(value), self._taken.get(name)
+            self._taken[name] = rows if before is None else pc.or_(rows, before)
+
+    def _distinct(
+        self,
+        values: pa.Array,
+        convert: Callable[[Any], dict[str, Any]],
+        absent_only: bool,
+        memo: dict[Any, dict[str, Any]] | None = None,
+    ) -> None:
+        encoded = values.dictionary_encode()
+        made = []
+        for value in encoded.dictionary.to_pylist():
+            found = None if memo is None else memo.get(value)
+            if found is None:
+                found = dict(leaves(convert(value)))
+                if memo is not None and len(str(value)) <= _MEMO_TEXT:
+                    memo[value] = found
+            made.append(found)
+        for name in dict.fromkeys(name for found in made for name in found):
+            if not self._needs.inner(name):
+                continue
+            column = column_of([found.get(name) for found in made]).take(encoded.indices)
+            if name.startswith("related."):
+                self._lists.setdefault(name, []).append(column)
+            else:
+                self._put(name, column, absent_only)
+
+    def _users(self, plan: Plan) -> None:
+        module = plan.constants["event.module"]
+        if module == "security":
+            return
+        identifier = self._columns.system.get("UserID")
+        if identifier is not None:
+            self._put("user.id", identifier)
+        related = [("related.user", ("user.name", "source.user.name"))]
+        if module == "sysmon":
+            related.append(("related.ip", ("source.ip", "destination.ip")))
+        for target, names in related:
+            found = [values for name in names if (values := self.get(name)) is not None]
+            if found and self._needs.inner(target):
+                self._lists.setdefault(target, []).extend(found)
+
+    def _community(self, target: str) -> None:
+        names = ("network.transport", "source.ip", "source.port", "destination.ip", "destination.port")
+        found = [self.get(name) for name in names]
+        parts = [values.to_pylist() for values in found if values is not None]
+        if len(parts) < len(names):
+            return
+        memo: dict[tuple[Any, ...], str | None] = {}
+        made = []
+        for key in zip(*parts, strict=True):
+            if key not in memo:
+                document: Document = {name: value for name, value in zip(names, key, strict=True) if value is not None}
+                conversions.community_id("", target, document)
+                memo[key] = document.get(target)
+            made.append(memo[key])
+        self._put(target, pa.array(made, pa.string()))
+
+    def rest(self, plan: Plan | None) -> None:
+        """The data that no step took."""
+        for name, values in (self._columns.data if plan is None else self._present).items():
+            if (plan is not None and name in plan.drop) or not self._needs.data(name):
+                continue
+            if name in self._taken:
+                mask = self._taken[name]
+                if mask is None:
+                    continue
+                values = pc.if_else(mask, NO_TEXT, values)
+            if values.null_count < self._rows:
+                self._put(DATA_PREFIX + name, values, absent_only=True)
+        for name, values in self._columns.user_data.items():
+            self._put("winlog.user_data." + name, values)
+
+    def finished(self) -> dict[str, pa.Array]:
+        made: dict[str, pa.Array] = {}
+        if self._time is not None:
+            made["_time"] = self._time
+        for name, value in self._constants.items():
+            if name not in self._fields and self._needs.output(name):
+                made[name] = self._repeated(list(value) if name in ALWAYS_LISTS else value)
+        for name, values in self._fields.items():
+            if self._needs.output(name) and values.null_count < self._rows:
+                made[name] = values
+        for name, parts in self._lists.items():
+            if self._needs.output(name):
+                joined = _joined(parts)
+                if joined is not None:
+                    made[name] = joined
+        return made
+
+
+_NO_INTEGER = pa.scalar(None, pa.int64())
+
+
+def _nothing(values: pa.Array) -> pa.Scalar:
+    return NO_TEXT if pa.types.is_string(values.type) else pa.scalar(None, values.type)
+
+
+def _memo(step: Step) -> dict[Any, dict[str, Any]]:
+    if len(_memos) > _MEMOS:
+        _memos.clear()
+    _, memo = _memos.setdefault(id(step), (step, {}))
+    if len(memo) > _MEMOS:
+        memo.clear()
+    return memo
+
+
+def _converted(step: Step, value: Any) -> Document:
+    made: Document = {}
+    if step.values is not None:
+        value = step.values.get(value, value if step.else_keep else None)
+        if value is None:
+            return made
+    step.convert(value, step.target, made)
+    return made
+
+
+def _activity(identifier: str) -> dict[str, Any]:
+    return {"winlog.activity_id": braced(identifier)}
+
+
+def _related_activity(identifier: str) -> dict[str, Any]:
+    return {"winlog.related_activity_id": braced(identifier)}
+
+
+def _well_known(identifier: str) -> dict[str, Any]:
+    return {"winlog.user." + part: text for part, text in WELL_KNOWN.get(identifier, {}).items()}
+
+
+def _without(values: pa.Array, missing: pa.Array) -> pa.Array:
+    """Values that are in ``missing`` become null."""
+    if not pa.types.is_string(values.type):
+        return values
+    if not len(missing):
+        return values
+    found = pc.is_in(values, missing)
+    return pc.if_else(found, NO_TEXT, values) if pc.any(found).as_py() else values
+
+
+def column_of(values: Iterable[Any]) -> pa.Array:
+    """A column of the type of the values: text, number, boolean, or lists of them."""
+    column = list(values)
+    sample = next((value for value in column if value is not None), None)
+    if sample is None:
+        return pa.nulls(len(column), pa.string())
+    if sample.__class__ is list:
+        return pa.array(column, pa.list_(TYPES[sample[0].__class__]))
+    return pa.array(column, TYPES[sample.__class__])
+
+
+def _joined(parts: list[pa.Array]) -> pa.Array | None:
+    """One list of distinct values a row, in the order of the parts; a row without any is null."""
+    rows: list[list[Any] | None] = [None] * len(parts[0])
+    for part in parts:
+        for row, value in enumerate(part.to_pylist()):
+            if value is None:
+                continue
+            known = rows[row]
+            for each in value if value.__class__ is list else (value,):
+                if known is None:
+                    known = rows[row] = [each]
+                elif each not in known:
+                    known.append(each)
+    return column_of(rows) if any(row is not None for row in rows) else None

@@ -1,0 +1,91 @@
+"""Which steps of a plan are needed for the fields that are wanted, and which of an event's data they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from falselight.mappings.plans import DATA, FIELD, Plan, Step
+
+DATA_PREFIX = "winlog.event_data."
+_PARTS: dict[str, tuple[str, ...]] = {
+    "path": (".path", ".name", ".directory", ".extension"),
+    "arguments": (".command_line", ".args", ".args_count"),
+    "plain_arguments": (".command_line", ".args"),
+    "account": (".domain", ".name"),
+    "hashes": (".hash", ".pe.imphash"),
+}
+_FIXED: dict[str, tuple[str, ...]] = {
+    "hashes": ("related.hash",),
+    "registry": ("registry.path", "registry.hive", "registry.key", "registry.value"),
+    "registry_data": ("registry.data.type", "registry.data.strings"),
+    "dns_results": ("dns.answers", "dns.resolved_ip", "related.hosts", "related.ip"),
+    "member_name": ("related.user", "user.target.domain"),
+}
+_READ_BESIDE: dict[str, tuple[str, ...]] = {
+    "with_member": ("user.target.name",),
+    "community_id": ("source.ip", "source.port", "destination.ip", "destination.port"),
+}
+_READ_LAST = {
+    "related.user": ("user.name", "source.user.name"),
+    "related.ip": ("source.ip", "destination.ip"),
+}
+
+
+class Needs:
+    """``wanted`` None: everything is needed."""
+
+    def __init__(self, plan: Plan | None, wanted: frozenset[str] | None) -> None:
+        self._wanted = wanted
+        self._inner = set(wanted or ())
+        self._steps: set[int] | None = None
+        self.names: frozenset[str] | None = None
+        if wanted is not None:
+            self._close(plan, wanted)
+
+    def _close(self, plan: Plan | None, wanted: frozenset[str]) -> None:
+        needed: set[int] = set()
+        names = {name.removeprefix(DATA_PREFIX) for name in wanted if name.startswith(DATA_PREFIX)}
+        self._inner.update(beside for name in wanted for beside in _READ_LAST.get(name, ()))
+        # A step may read what an earlier one made, so the last is looked at first.
+        for step in reversed(plan.steps if plan is not None else ()):
+            if any(self._covers(made) for made in outputs(step)):
+                needed.add(id(step))
+                self._inner.update(_READ_BESIDE.get(step.convert.__name__, ()))
+                if step.source == FIELD:
+                    self._inner.add(step.name)
+        if plan is not None:
+            # What a field takes is gone from the data: the takers of wanted data are needed as well.
+            needed.update(id(step) for step in plan.steps if step.source == DATA and step.name in names)
+            names.update(step.name for step in plan.steps if step.source == DATA and id(step) in needed)
+            names.update([plan.data_time] if plan.data_time is not None else [])
+        self._steps = needed
+        self.names = frozenset(names)
+
+    def _covers(self, made: str) -> bool:
+        return made in self._inner or any(name.startswith(made + ".") for name in self._inner)
+
+    def step(self, step: Step) -> bool:
+        return self._steps is None or id(step) in self._steps
+
+    def inner(self, name: str) -> bool:
+        """Whether a field is wanted, or read on the way to one."""
+        return self._wanted is None or name in self._inner
+
+    def output(self, name: str) -> bool:
+        return self._wanted is None or name in self._wanted
+
+    def data(self, name: str) -> bool:
+        return self._wanted is None or DATA_PREFIX + name in self._wanted
+
+
+@lru_cache(maxsize=4_096)
+def _outputs(conversion: str, target: str) -> frozenset[str]:
+    parts: Iterable[str] = _PARTS.get(conversion, ("",))
+    made = {target + part for part in parts} if target else set()
+    return frozenset({*made, *_FIXED.get(conversion, ())})
+
+
+def outputs(step: Step) -> frozenset[str]:
+    """The fields that a step may make, or what they stand below."""
+    return _outputs(step.convert.__name__, step.target)

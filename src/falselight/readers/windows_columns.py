@@ -1,0 +1,329 @@
+"""Event trees of one kind as columns, parsed in compiled code where that provably equals the record-wise reading.
+
+The texts of a kind agree up to their ``TimeCreated``: provider, event id, level, task, opcode, keywords. What follows is
+parsed with the shape learnt from a sample; the parser fails on any departure (another type, an unknown or duplicate
+name, damage), and those records are then read one by one.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json as arrow_json
+
+from falselight.columns import is_reserved, nanoseconds
+from falselight.readers.windows_event import WindowsEvent, epoch_nanoseconds, text_of
+from falselight.readers.windows_tree import event_of_tree
+
+TIME = '"TimeCreated"'
+_OPENING = '{"System":{'
+_SAMPLES, _MOST_SHAPES = 24, 4_096
+_PARSE_BYTES = 4 << 20
+_ARROW = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
+_SYSTEM: dict[str, Any] = {
+    "TimeCreated": {"#attributes": {"SystemTime": pa.string()}},
+    "EventRecordID": pa.int64(),
+    "Correlation": {"#attributes": {"ActivityID": pa.string(), "RelatedActivityID": pa.string()}},
+    "Execution": {"#attributes": {"ProcessID": pa.int64(), "ThreadID": pa.int64()}},
+    "Channel": pa.string(),
+    "Computer": pa.string(),
+    "Security": {"#attributes": {"UserID": pa.string()}},
+}
+_GUID = r"\A[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}\z"
+_CLOCK = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z?\z"
+
+
+# Made once: a scalar costs more to make than a short column to compare.
+NO_TEXT = pa.scalar(None, pa.string())
+_EMPTY, _OPEN, _CLOSE, _ZULU = (pa.scalar(text) for text in ("", "{", "}", "Z"))
+_GUID_LENGTH = pa.scalar(36, pa.int32())
+
+
+class Unsuitable(ValueError):
+    """Records that must be read one by one."""
+
+
+@dataclass(slots=True)
+class EventColumns:
+    """Records of one kind. ``head`` holds what all share. Columns are absent if no record has a value; ``time`` is int64
+    epoch nanoseconds, process and thread int64, all others strings. ``data`` has no empty strings; ``integers`` holds
+    the columns of ``data`` that the records write as integers; ``user_data`` has its element's name as ``xml_name``."""
+
+    head: WindowsEvent
+    rows: int
+    time: pa.Array | None = None
+    system: dict[str, pa.Array] = field(default_factory=dict)
+    data: dict[str, pa.Array] = field(default_factory=dict)
+    integers: dict[str, pa.Array] = field(default_factory=dict)
+    user_data: dict[str, pa.Array] = field(default_factory=dict)
+
+
+def kind_of(text: str) -> str:
+    """Records with equal kinds may be read together; an empty kind is none."""
+    return text[: max(text.find(TIME), 0)]
+
+
+def head_of(kind: str, text: str) -> WindowsEvent:
+    """What all records of a kind share, and the channel of one of them. Raises ``Unsuitable``."""
+    try:
+        # A name that holds the mark would be cut in two, which is no JSON.
+        tree = orjson.loads(kind.rstrip(",") + "}}}")["Event"]
+        whole = orjson.loads(text)["Event"]
+    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        raise Unsuitable(str(error)) from error
+    if not isinstance(tree, dict) or set(tree) - {"#attributes", "System"}:
+        raise Unsuitable("not an event's head")
+    head, event = event_of_tree(tree), event_of_tree(whole)
+    if head is None or event is None:
+        raise Unsuitable("no event id")
+    head.channel = event.channel
+    return head
+
+
+class Lines:
+    """Records of one kind as lines of JSON. ``wanted`` names the data that counts, None says all; ``shapes`` keeps what
+    was learnt of each kind. Raises ``Unsuitable``."""
+
+    def __init__(
+        self, head: WindowsEvent, kind: str, texts: list[str], wanted: frozenset[str] | None, shapes: dict[str, Any]
+    ) -> None:
+        self._head = head
+        self._kind = kind
+        self._wanted = wanted
+        self._shapes = shapes
+        cut = len(kind)
+        self._rests = [text[cut:-1] for text in texts]
+        self._text = (_OPENING + ("\n" + _OPENING).join(self._rests)).encode()
+        if kind not in shapes:
+            if len(shapes) >= _MOST_SHAPES:
+                shapes.clear()
+            shapes[kind] = _tree(self._rests, wanted)
+
+    def read(self) -> pa.Table | Unsuitable:
+        """The lines parsed by the shape that is known. Works without the interpreter's lock, in any thread."""
+        try:
+            return self._read(self._shapes[self._kind])
+        except Unsuitable as error:
+            return error
+
+    def columns(self, parsed: pa.Table | Unsuitable) -> EventColumns:
+        """The columns of what ``read`` gave; where the known shape failed, by one learnt anew."""
+        tree = self._shapes[self._kind]
+        if isinstance(parsed, Unsuitable):
+            tree = _tree(self._rests, self._wanted)
+            try:
+                parsed = self._read(tree)
+            except Unsuitable:
+                # Numbers beyond 63 bits may have been absent from the sample.
+                tree = _unsigned(tree)
+                parsed = self._read(tree)
+            self._shapes[self._kind] = tree
+        if parsed.num_rows != len(self._rests):
+            raise Unsuitable("a record that is no line")
+        return _columns(self._head, parsed, tree)
+
+    def _read(self, tree: Mapping[str, Any]) -> pa.Table:
+        everything = self._wanted is None or isinstance(tree.get("UserData"), dict)
+        try:
+            return arrow_json.read_json(
+                io.BytesIO(self._text),
+                read_options=arrow_json.ReadOptions(
+                    use_threads=len(self._text) > _PARSE_BYTES,
+                    block_size=max(_PARSE_BYTES, 2 * max(map(len, self._rests))),
+                ),
+                parse_options=arrow_json.ParseOptions(
+                    explicit_schema=pa.schema(_fields(tree)),
+                    unexpected_field_behavior="error" if everything else "ignore",
+                ),
+            )
+        except pa.ArrowInvalid as error:
+            raise Unsuitable(str(error)) from error
+
+
+def _unsigned(tree: dict[str, Any]) -> dict[str, Any]:
+    data = tree.get("EventData")
+    if not isinstance(data, dict) or pa.int64() not in data.values():
+        raise Unsuitable("not as the sample")
+    return {**tree, "EventData": {name: pa.uint64() if kind == pa.int64() else kind for name, kind in data.items()}}
+
+
+def _tree(rests: list[str], wanted: frozenset[str] | None) -> dict[str, Any]:
+    """The shape of what follows the kind: names to subtrees, or to Arrow types; the null type stands for no value."""
+    known: dict[str, Any] = {}
+    for rest in rests[:: max(1, len(rests) // _SAMPLES)]:
+        try:
+            _learn(known, orjson.loads(_OPENING + rest))
+        except orjson.JSONDecodeError as error:
+            raise Unsuitable(str(error)) from error
+    system, data, user_data = (known.get(name, pa.null()) for name in ("System", "EventData", "UserData"))
+    if not isinstance(system, dict) or not _within(system, _SYSTEM):
+        raise Unsuitable("an odd System")
+    if _place(system, "TimeCreated", "#attributes", "SystemTime") is None:
+        raise Unsuitable("no time")
+    if isinstance(user_data, dict):
+        inner = [below for name, below in user_data.items() if _is_value(name)]
+        if len(inner) != 1 or not isinstance(inner[0], dict) or data != pa.null():
+            raise Unsuitable("several elements of UserData")
+        if any(isinstance(kind, dict) for name, kind in inner[0].items() if _is_value(name)):
+            raise Unsuitable("elements below those of UserData")
+        return known
+    if user_data != pa.null() or not (isinstance(data, dict) or data == pa.null()):
+        raise Unsuitable("odd data")
+    if isinstance(data, dict):
+        named = {name: kind for name, kind in data.items() if _is_value(name)}
+        if "Data" in data or any(isinstance(kind, dict) for kind in named.values()):
+            raise Unsuitable("values without names")
+        if wanted is not None:
+            known["EventData"] = {name: named.get(name, pa.null()) for name in sorted(wanted | {"Data"})}
+    if wanted is not None:
+        known = {"UserData": pa.null(), **{name: known[name] for name in ("System", "EventData") if name in known}}
+    return known
+
+
+def _is_value(name: str) -> bool:
+    return name != "#attributes" and not name.endswith("_attributes")
+
+
+def _learn(known: dict[str, Any], value: dict[str, Any]) -> None:
+    for name, inner in value.items():
+        before = known.get(name, pa.null())
+        if isinstance(inner, dict) and inner:
+            if before == pa.null():
+                before = known[name] = {}
+            if not isinstance(before, dict):
+                raise Unsuitable(name)
+            _learn(before, inner)
+        elif inner is None:
+            known.setdefault(name, pa.null())
+        else:
+            kind = _ARROW.get(inner.__class__)
+            if kind is None or (before != kind and before != pa.null()):
+                raise Unsuitable(name)
+            known[name] = kind
+
+
+def _within(tree: Mapping[str, Any], allowed: Mapping[str, Any]) -> bool:
+    """Whether the tree holds nothing but what is allowed, or nothing in its place."""
+    for name, kind in tree.items():
+        if isinstance(kind, dict):
+            if not isinstance(allowed.get(name), dict) or not _within(kind, allowed[name]):
+                return False
+        elif kind != pa.null() and kind != allowed.get(name):
+            return False
+    return True
+
+
+def _place(tree: Any, *names: str) -> pa.DataType | None:
+    for name in names:
+        tree = tree.get(name) if isinstance(tree, dict) else None
+    return None if tree is None or isinstance(tree, dict) or tree == pa.null() else tree
+
+
+def _fields(tree: Mapping[str, Any]) -> list[pa.Field]:
+    return [pa.field(name, pa.struct(_fields(kind)) if isinstance(kind, dict) else kind) for name, kind in tree.items()]
+
+
+def _leaves(parsed: pa.Table, tree: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], pa.Array]]:
+    """The parsed leaves by the names that lead to them, without those that no record fills."""
+    for name, kind in tree.items():
+        column = parsed.column(name).combine_chunks()
+        column = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+        pending: list[tuple[tuple[str, ...], pa.Array, Any]] = [((name,), column, kind)]
+        while pending:
+            names, values, below = pending.pop()
+            if isinstance(below, dict):
+                flat = values.flatten()
+                pending.extend(
+                    ((*names, part), values_of, inner)
+                    for (part, inner), values_of in zip(below.items(), flat, strict=True)
+                )
+            elif below != pa.null() and values.null_count < len(values):
+                yield names, values
+
+
+def _columns(head: WindowsEvent, parsed: pa.Table, tree: Mapping[str, Any]) -> EventColumns:
+    found = EventColumns(head, parsed.num_rows)
+    for names, values in _leaves(parsed, tree):
+        name = names[-1]
+        if names[0] == "System":
+            if name == "SystemTime":
+                found.time = clock(values)
+            elif name in {"ProcessID", "ThreadID"}:
+                found.system[name] = values
+            else:
+                found.system[name] = filled(texts_of(values))
+        elif names[0] == "EventData" and len(names) == 2 and _is_value(name):
+            if is_reserved(name):
+                raise Unsuitable(name)
+            if values.type == pa.int64():
+                found.integers[name] = values
+            found.data[name] = filled(texts_of(values))
+        elif names[0] == "UserData" and len(names) == 3 and _is_value(names[1]) and _is_value(name):
+            found.user_data[name] = filled(texts_of(values))
+    _name_user_data(found, parsed, tree.get("UserData"))
+    channel = found.system.get("Channel")
+    if channel is not None and (
+        channel.null_count or not pc.all(pc.equal(channel, pa.array([head.channel])[0])).as_py()
+    ):
+        raise Unsuitable("several channels")
+    return found
+
+
+def _name_user_data(found: EventColumns, parsed: pa.Table, tree: Any) -> None:
+    if not isinstance(tree, dict):
+        return
+    element = next(name for name in tree if _is_value(name))
+    if pc.struct_field(parsed.column("UserData"), [element]).null_count:
+        raise Unsuitable("no UserData in some records")
+    if "xml_name" not in found.user_data:
+        found.user_data = {"xml_name": pa.repeat(pa.array([element])[0], found.rows), **found.user_data}
+
+
+def filled(values: pa.Array) -> pa.Array:
+    """Without the empty strings: they are no values."""
+    empty = pc.equal(values, _EMPTY)
+    return pc.if_else(empty, NO_TEXT, values) if pc.any(empty).as_py() else values
+
+
+def texts_of(values: pa.Array) -> pa.Array:
+    """``windows_event.text_of`` of every value."""
+    if not pa.types.is_string(values.type):
+        return values.cast(pa.string())
+    lengths = pc.utf8_length(values)
+    if pc.any(pc.equal(lengths, _GUID_LENGTH)).as_py():
+        guids = pc.match_substring_regex(values, _GUID)
+        if pc.all(guids).as_py():
+            return pc.binary_join_element_wise(_OPEN, pc.utf8_lower(values), _CLOSE, _EMPTY)
+        return _each(values)
+    return _each(values) if pc.any(pc.match_substring(values, "\n")).as_py() else values
+
+
+def _each(values: pa.Array) -> pa.Array:
+    encoded = values.dictionary_encode()
+    made = [text_of(value) for value in encoded.dictionary.to_pylist()]
+    return pa.array(made, pa.string()).take(encoded.indices)
+
+
+def clock(values: pa.Array) -> pa.Array:
+    """``windows_event.epoch_nanoseconds`` of every text."""
+    if pc.all(pc.match_substring_regex(values, _CLOCK)).as_py():
+        made = nanoseconds(pc.binary_join_element_wise(_iso(values), _ZULU, _EMPTY) if _bare(values) else _iso(values))
+        if made is not None:
+            return made
+    encoded = values.dictionary_encode()
+    times = [epoch_nanoseconds(value) for value in encoded.dictionary.to_pylist()]
+    return pa.array(times, pa.int64()).take(encoded.indices)
+
+
+def _iso(values: pa.Array) -> pa.Array:
+    return pc.replace_substring(values, " ", "T")
+
+
+def _bare(values: pa.Array) -> bool:
+    return not pc.any(pc.ends_with(values, "Z")).as_py()
