@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -17,12 +18,15 @@ from falselight.documents import Collector
 from falselight.ecs.schema import Schema
 from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
 from falselight.readers.detect import Kind, detect
+from falselight.readers.settings import DEFAULTS, Settings
 from falselight.store import Builder, Counts, EventTable, Input, connect
 
 Progress = Callable[[int, int, int], None]
 OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
 _WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
 _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
+# Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
+_MODULES: dict[Kind, str] = {}
 _JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 
 
@@ -36,11 +40,12 @@ def read_events(
     report: Report,
     progress: Progress | None = None,
     connection: duckdb.DuckDBPyConnection | None = None,
+    settings: Settings = DEFAULTS,
 ) -> EventTable:
     """All events under the paths. ``wanted`` limits the columns to these fields (and ``@timestamp``); the time range is
     since ≤ @timestamp < until in epoch nanoseconds. ``progress`` gets bytes done, bytes in all, and events so far.
     What cannot be read is reported and counted per input in ``EventTable.counts``; nothing here raises for bad input."""
-    ingest = _Ingest(connection or connect(), schema, wanted, report)
+    ingest = _Ingest(connection or connect(), schema, wanted, report, settings)
     given = [Path(path) for path in paths]
     total = sum(size for _, size in containers.files(given, lambda _: None)) if progress is not None else 0
     done, current = 0, None
@@ -61,7 +66,12 @@ class _Ingest:
     """One run: the table being built, and what came of each input."""
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, schema: Schema, wanted: frozenset[str] | None, report: Report
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        schema: Schema,
+        wanted: frozenset[str] | None,
+        report: Report,
+        settings: Settings,
     ) -> None:
         self.builder = Builder(connection, schema)
         self.counts: list[Counts] = []
@@ -69,6 +79,7 @@ class _Ingest:
         self._opened: list[containers.Opened] = []
         self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
         self._report = report
+        self._settings = settings
         self._collector = Collector(schema, strings="keyword", malformed=self.builder.malformed, wanted=self._wanted)
         self._documents = ndjson.Reader(self._collector, report, self._wanted)
 
@@ -85,6 +96,11 @@ class _Ingest:
             yield from self._windows(opened, kind)
         elif kind in _SENSORS:
             yield from self._sensors(opened, kind)
+        elif kind in _MODULES:
+            read = import_module(_MODULES[kind]).read
+            skipped = self.counts[-1].skipped
+            stream, path, label = opened.stream, opened.input.path, opened.label
+            yield from read(stream, path, label, self._report, skipped, self._wanted, self._settings)
         else:
             self.counts[-1].skipped["unknown format"] += 1
             message = f"{opened.label} is of no format that is known here, and was left out"
