@@ -23,7 +23,9 @@ LAYERS = (
     ("search", "explain", "compiling", "rules", "analytics", "lab"),
     ("findings",),
     ("hunting",),
-    ("sinks", "report"),
+    ("report",),
+    ("validation",),
+    ("sinks",),
     ("cli", "web"),
 )
 IGNORANT_OF_EQL = ("values", "columns", "documents", "mappings", "readers", "store", "ingest", "timestamps")

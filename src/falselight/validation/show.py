@@ -1,0 +1,75 @@
+"""The matrix as text for the eye, and as JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from falselight.drawing import visible
+from falselight.validation.matrix import DetectionCell, Row, SignalCell
+
+_LONGEST_CONDITION = 72
+_CONDITION = re.compile(r"\[([^\]]*)\]")
+
+
+def show(console: Console, rows: Iterable[Row]) -> None:
+    """Every test with its signals and rules, those that fire first; a blank cell has its reason below."""
+    for row in rows:
+        console.print(Text(f"Test {row.test}  {row.name}", style="bold"))
+        if not row.present:
+            console.print(Text("  none of its signals is in this telemetry: it was not run, or not recorded\n"))
+            continue
+        console.print(Padding(_signals(row), (0, 0, 0, 2)))
+        for cell in sorted(row.detections, key=lambda cell: cell.windows == 0):
+            _detection(console, cell)
+        for claim in row.claims:
+            console.print(Padding(Text(f"the page's claim: {claim}", style="dim"), (0, 0, 0, 2)))
+        console.print()
+
+
+def _signals(row: Row) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    for cell in row.signals:
+        found = f"{cell.found} of {cell.needed}"
+        basis = f"{cell.telemetry} telemetry, {cell.mapping} mapping"
+        table.add_row(_mark(cell), cell.event, visible(cell.text), found, Text(basis, style="dim"))
+    return table
+
+
+def _detection(console: Console, cell: DetectionCell) -> None:
+    times = f"fires {cell.windows} times" if cell.windows > 1 else "fires" if cell.windows else "blank"
+    outcome = times + (", as promised" if cell.promised and cell.windows else ", but promised" if cell.promised else "")
+    line = Text.assemble("  ", _mark(cell), f"  {visible(cell.name)} ({cell.severity}): {outcome}")
+    console.print(line, soft_wrap=True)
+    for reason in _telling(cell):
+        console.print(Padding(Text(_shortened(reason), style="dim"), (0, 0, 0, 6)))
+
+
+def _mark(cell: SignalCell | DetectionCell) -> Text:
+    if not cell.holds:
+        return Text("FAILS", style="bold red")
+    empty = isinstance(cell, DetectionCell) and not cell.windows
+    return Text("– " if empty else "ok", style="dim" if empty else "green")
+
+
+def _telling(cell: DetectionCell) -> Iterator[str]:
+    """The first reason, and what would be elsewhere where that says something new. What no event fills is left to JSON."""
+    yield from cell.reasons[:1]
+    for reason in cell.reasons[1:]:
+        if reason.startswith("Towards ") and not reason.endswith(cell.reasons[0]):
+            yield reason
+
+
+def _shortened(sentence: str) -> str:
+    """A sentence whose long conditions are cut, which is said by an ellipsis."""
+
+    def cut(found: re.Match[str]) -> str:
+        text = found.group(1)
+        return f"[{text[:_LONGEST_CONDITION]}…]" if len(text) > _LONGEST_CONDITION else found.group(0)
+
+    return visible(_CONDITION.sub(cut, sentence))
