@@ -26,7 +26,9 @@ OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
 _WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
 _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
 # Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
-_MODULES: dict[Kind, str] = {}
+_MODULES: dict[Kind, str] = {
+    Kind.PCAP: "falselight.readers.pcap",
+}
 _JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 
 

@@ -12,6 +12,7 @@ import orjson
 
 from falselight.readers import suricata_signs as suricata
 from falselight.readers import zeek_signs as zeek
+from falselight.readers.pcap.signs import is_capture
 
 EVTX_MAGIC = b"ElfFile\0"
 BOM = b"\xef\xbb\xbf"
@@ -35,6 +36,7 @@ class Kind(StrEnum):
     ZEEK_ARRAY = "zeek-array"
     EVE_LINES = "suricata-lines"
     EVE_ARRAY = "suricata-array"
+    PCAP = "packet-capture"
     UNKNOWN = "unknown"
 
 
@@ -51,6 +53,8 @@ def detect(head: bytes) -> Kind:
     """The kind of an input that begins with these bytes (some 64 KiB; a document may be cut off by their end)."""
     if head.startswith(EVTX_MAGIC):
         return Kind.EVTX
+    if is_capture(head):
+        return Kind.PCAP
     if zeek.is_tsv(head):
         return Kind.ZEEK_TSV
     data = head.removeprefix(BOM).lstrip()

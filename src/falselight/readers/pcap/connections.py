@@ -1,0 +1,307 @@
+"""Runs in, connections out, each when it has ended; payload goes to what reads its protocol.
+
+A connection ends by Zeek's rules (``states``): some time after both ends closed or one reset, or when nothing was heard for
+five minutes (TCP) or one (UDP, ICMP). A SYN behind an end opens the next one. Time is that of the packets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from falselight.readers.pcap import states
+from falselight.readers.pcap.headers import ACK, FIN, RST, SYN, TCP, UDP, Packets
+from falselight.readers.pcap.runs import Run, Sorted, arrange, divide, ends_of
+from falselight.readers.pcap.states import ORIGINATOR, RESPONDER, Ends
+from falselight.readers.pcap.streams import Stream
+
+MAX_CONNECTIONS = 200_000
+MAX_BUFFERED_BYTES = 256 << 20
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PROTOCOLS = {TCP: "tcp", UDP: "udp"}
+Log = Callable[[str, dict[str, Any]], None]
+
+
+class Application(Protocol):
+    """What reads one connection's payload. ``held`` is how many bytes it keeps."""
+
+    held: int
+
+    def data(self, who: int, data: bytes) -> None: ...
+    def gap(self, who: int, length: int) -> None: ...
+    def finish(self) -> None: ...
+
+
+class Connection:
+    """One connection so far. Pairs are of the lower end and the higher one; ``originator`` is the one that opened it."""
+
+    __slots__ = (
+        "_log",
+        "_seen",
+        "app",
+        "bytes",
+        "ends",
+        "first_sequence",
+        "higher",
+        "history",
+        "last",
+        "lower",
+        "originator",
+        "packets",
+        "payload",
+        "protocol",
+        "services",
+        "start",
+        "streams",
+        "time",
+        "uid",
+    )  # fmt: skip
+
+    def __init__(self, key: bytes, run: Run, log: Log) -> None:
+        self.lower, self.higher, self.protocol = ends_of(key)
+        self.start = self.last = self.time = run.first
+        self.packets, self.bytes, self.payload = (0, 0), (0, 0), (0, 0)
+        self.ends = Ends()
+        self.history, self._seen = "", set[str]()
+        self.first_sequence: int | None = None
+        self.streams: list[Stream | None] = [None, None]
+        self.app: Application | None = None
+        self.services: list[str] = []
+        self._log = log
+        self.originator = self._opener(run)
+        digest = hashlib.blake2b(key + run.first.to_bytes(8, "big"), digest_size=13).digest()
+        self.uid = "C" + base62(digest)[:17]
+
+    def _opener(self, run: Run) -> int:
+        """Which end opened the connection (0: the lower): the first sender, unless it answers or is a server by its port."""
+        sender = 0 if run.lower else 1
+        ports = LIKELY.get(self.protocol, frozenset())
+        if run.flags & SYN:
+            turned = bool(run.flags & ACK)
+        else:
+            own, other = (self.lower[1], self.higher[1])[:: 1 if run.lower else -1]
+            turned = own in ports and other not in ports
+        if turned:
+            self.history += "^"
+        return 1 - sender if turned else sender
+
+    def who(self, side: int) -> int:
+        """The role of an end."""
+        return ORIGINATOR if side == self.originator else RESPONDER
+
+    def log(self, name: str, row: dict[str, Any], time: int | None = None) -> None:
+        """Records an event of this connection."""
+        ends = (self.lower, self.higher) if self.originator == 0 else (self.higher, self.lower)
+        (row["id.orig_h"], row["id.orig_p"]), (row["id.resp_h"], row["id.resp_p"]) = ends
+        row["uid"], row["ts"] = self.uid, self.time if time is None else time
+        self._log(name, row)
+
+    def add(self, run: Run) -> None:
+        """Counts a run and moves the states."""
+        self.last = max(self.last, run.last)
+        for name in ("packets", "bytes", "payload"):
+            known, more = getattr(self, name), getattr(run, name)
+            setattr(self, name, (known[0] + more[0], known[1] + more[1]))
+        if self.protocol == TCP:
+            self._flags(run)
+        self._marks(run)
+
+    def _flags(self, run: Run) -> None:
+        if run.flags & (SYN | FIN | RST):
+            side = 0 if run.lower else 1
+            who = self.who(side)
+            if run.flags & SYN:
+                self._mark("H" if run.flags & ACK else "S", who)
+            self.ends.segment(run.flags, who, run.last)
+            return
+        for side in (0, 1) if run.lower else (1, 0):
+            if run.packets[side]:
+                self.ends.segment(ACK, self.who(side), run.last)
+
+    def _marks(self, run: Run) -> None:
+        control = self.protocol == TCP and run.flags & (SYN | FIN | RST)
+        if self.protocol not in _PROTOCOLS or len(self._seen) >= 12:
+            return
+        for _, place in sorted(zip(run.order, range(4), strict=True)):
+            if run.order[place] < run.end:
+                letter = "D" if place > 1 else "A"
+                if letter == "D" or (self.protocol == TCP and not control):
+                    self._mark(letter, self.who(place % 2))
+        if control and run.flags & (FIN | RST):
+            self._mark("R" if run.flags & RST else "F", self.who(0 if run.lower else 1))
+
+    def _mark(self, letter: str, who: int) -> None:
+        letter = letter if who == ORIGINATOR else letter.lower()
+        if letter not in self._seen:
+            self._seen.add(letter)
+            self.history += letter
+
+    def deadline(self) -> int:
+        """The time by which the connection is over if nothing more is heard."""
+        quiet = self.last + states.INACTIVITY.get(self.protocol, states.ICMP_INACTIVITY)
+        return quiet if self.ends.until is None else min(quiet, self.ends.until)
+
+    def close(self) -> None:
+        """Ends the connection: what its protocol still holds, then its own event."""
+        for stream in self.streams:
+            if stream is not None and self.app is not None:
+                stream.finish()
+        if self.app is not None:
+            self.app.finish()
+        turn = 1 if self.originator == 0 else -1
+        packets, sizes, payload = (pair[::turn] for pair in (self.packets, self.bytes, self.payload))
+        tcp = self.protocol == TCP
+        row = {
+            "proto": _PROTOCOLS.get(self.protocol, "icmp"),
+            "service": ",".join(self.services) or None,
+            "duration": (self.last - self.start) / 1e9 if sum(packets) > 1 else None,
+            "conn_state": self.ends.conn_state((payload[0], payload[1])) if tcp
+            else states.datagram_state((packets[0], packets[1]), self.protocol),
+            "missed_bytes": sum(stream.missed for stream in self.streams if stream is not None),
+            "history": self.history or None,
+            "orig_pkts": packets[0], "orig_ip_bytes": sizes[0], "resp_pkts": packets[1], "resp_ip_bytes": sizes[1],
+        }  # fmt: skip
+        self.log("conn", row, self.start)
+
+
+LIKELY = states.LIKELY_SERVER_PORTS
+
+
+def base62(data: bytes) -> str:
+    """Letters and digits, as Zeek's ids have them."""
+    number, found = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 62)
+        found += _BASE62[digit]
+    return found
+
+
+@dataclass
+class Connections:
+    """All that is open. ``begin`` gives what reads a connection's payload (None: nothing does)."""
+
+    log: Log
+    begin: Callable[[Connection], Application | None]
+    skipped: Counter[str]
+    _open: dict[bytes, Connection] = field(default_factory=dict)
+    _now: int = 0
+
+    def add(self, packets: Packets) -> None:
+        """A block's packets."""
+        if not len(packets):
+            return
+        arranged = arrange(packets)
+        runs, firsts = divide(packets, arranged)
+        segments = _Segments(packets, arranged)
+        for group in arranged.groups:
+            key = arranged.keys[group]
+            connection = self._open.get(key)
+            for run in runs[firsts[group] : firsts[group + 1]]:
+                if connection is None or self._ended(connection, run, segments):
+                    if connection is not None:
+                        connection.close()
+                    connection = Connection(key, run, self.log)
+                    connection.app = self.begin(connection)
+                    self._open[key] = connection
+                connection.add(run)
+                if connection.app is not None:
+                    segments.give(connection, run)
+        self._now = max(self._now, int(packets.time.max()))
+        self._sweep()
+
+    def finish(self) -> None:
+        """Ends all connections."""
+        for connection in self._open.values():
+            connection.close()
+        self._open.clear()
+
+    def _ended(self, connection: Connection, run: Run, segments: _Segments) -> bool:
+        if run.first > connection.deadline():
+            return True
+        if not (run.flags & SYN and not run.flags & ACK and connection.protocol == TCP):
+            return False
+        sequence = segments.sequence(run.begin)
+        return connection.ends.over() or (
+            connection.first_sequence not in (None, sequence) and connection.ends.responder != states.INACTIVE
+        )
+
+    def _sweep(self) -> None:
+        over = [key for key, connection in self._open.items() if connection.deadline() < self._now]
+        if len(self._open) - len(over) > MAX_CONNECTIONS:
+            left = sorted(self._open, key=lambda key: self._open[key].last)
+            over = left[: len(self._open) - MAX_CONNECTIONS // 2]
+            self.skipped["connections cut in two for lack of room"] += len(over)
+        for key in over:
+            self._open.pop(key).close()
+        self._release()
+
+    def _release(self) -> None:
+        """Gives up reading payload where the most is held, if it is too much in all."""
+        reading = [(connection.app.held, key) for key, connection in self._open.items() if connection.app is not None]
+        total = sum(held for held, _ in reading)
+        for held, key in sorted(reading, reverse=True):
+            if total <= MAX_BUFFERED_BYTES:
+                return
+            total -= held
+            self._open[key].app = None
+            self.skipped["payloads given up for lack of room"] += 1
+
+
+class _Segments:
+    """The payload of a block's packets, in the order of the runs."""
+
+    def __init__(self, packets: Packets, arranged: Sorted) -> None:
+        order = arranged.order
+        self._data = packets.data
+        columns = (packets.time, packets.start, packets.captured, packets.payload, packets.sequence, packets.flags)
+        self._columns = [column[order].tolist() for column in columns]
+        self._lower = arranged.lower.tolist()
+
+    def sequence(self, row: int) -> int:
+        return int(self._columns[4][row])
+
+    def give(self, connection: Connection, run: Run) -> None:
+        """Hands the run's payload over while something reads it."""
+        times, starts, captured, payloads, sequences, flags = self._columns
+        if connection.protocol != TCP:
+            for row in range(run.begin, run.end):
+                if connection.app is not None:
+                    connection.time = times[row]
+                    side = 0 if self._lower[row] else 1
+                    start = starts[row]
+                    connection.app.data(connection.who(side), self._data[start : start + captured[row]])
+            return
+        for row in range(run.begin, run.end):
+            side = 0 if self._lower[row] else 1
+            opens = flags[row] & SYN
+            stream = connection.streams[side]
+            if opens and connection.first_sequence is None and connection.who(side) == ORIGINATOR:
+                connection.first_sequence = sequences[row]
+            if not payloads[row] and not opens:
+                continue
+            if connection.app is None:
+                return
+            if stream is None:
+                stream = connection.streams[side] = _stream(connection, side, sequences[row] + (1 if opens else 0))
+            connection.time = times[row]
+            if payloads[row]:
+                start = starts[row]
+                data = self._data[start : start + captured[row]]
+                stream.segment(sequences[row] + (1 if opens else 0), data, payloads[row])
+
+
+def _stream(connection: Connection, side: int, first: int) -> Stream:
+    who = connection.who(side)
+
+    def deliver(data: bytes) -> None:
+        if connection.app is not None:
+            connection.app.data(who, data)
+
+    def gap(length: int) -> None:
+        if connection.app is not None:
+            connection.app.gap(who, length)
+
+    return Stream(first, deliver, gap)
