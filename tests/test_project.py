@@ -24,7 +24,7 @@ LAYERS = (
     ("findings",),
     ("hunting",),
     ("report",),
-    ("validation",),
+    ("guidance", "validation"),
     ("sinks",),
     ("cli", "web"),
 )

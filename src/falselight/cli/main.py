@@ -10,7 +10,7 @@ import click
 
 import falselight
 from falselight.cli import compile as compile_verb
-from falselight.cli import errors, explain, fmt, hunt, search, validate
+from falselight.cli import errors, explain, fmt, guide, hunt, search, validate
 
 
 class Verbs(click.Group):
@@ -44,7 +44,15 @@ def cli() -> None:
     """
 
 
-for verb in (hunt.command, search.command, explain.command, compile_verb.command, fmt.command, validate.command):
+for verb in (
+    hunt.command,
+    search.command,
+    explain.command,
+    compile_verb.command,
+    fmt.command,
+    guide.command,
+    validate.command,
+):
     cli.add_command(verb)
 
 
