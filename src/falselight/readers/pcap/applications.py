@@ -2,8 +2,90 @@
 
 from __future__ import annotations
 
+from falselight.readers.pcap import dns, http, tls
 from falselight.readers.pcap.connections import Application, Connection
+from falselight.readers.pcap.headers import TCP, UDP
+
+# What a direction's first bytes must be to tell: longer than the longest sign that is looked for.
+ENOUGH_BYTES = 24
+MAX_SNIFFED_BYTES = 4096
+MAX_SNIFFED_PACKETS = 16
 
 
 def begin(connection: Connection) -> Application | None:
-    return None
+    """What reads a connection's payload from its first packet on."""
+    if connection.protocol == TCP:
+        return _Sniffer(connection)
+    return _Datagrams(connection) if connection.protocol == UDP else None
+
+
+class _Datagrams:
+    """Waits for the first datagram."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.held = 0
+
+    def data(self, who: int, data: bytes) -> None:
+        if dns.is_dns_port(self._connection) or dns.looks_like(data):
+            app = dns.Dns(self._connection)
+            self._connection.app = app
+            app.data(who, data)
+        elif data:
+            self._connection.app = None
+
+    def gap(self, who: int, length: int) -> None:
+        """A datagram is whole or not seen."""
+
+    def finish(self) -> None:
+        """Nothing was said."""
+
+
+class _Sniffer:
+    """Keeps the first bytes of both directions until they tell the protocol."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._pieces: list[tuple[int, bytes, int]] = []
+        self._heads = [b"", b""]
+        self.held = 0
+
+    def data(self, who: int, data: bytes) -> None:
+        connection = self._connection
+        self._pieces.append((who, data, connection.time))
+        self.held += len(data)
+        if len(self._heads[who]) < ENOUGH_BYTES:
+            self._heads[who] += data[:MAX_SNIFFED_BYTES]
+        app = self._told(who)
+        if app is not None:
+            connection.app = app
+            now = connection.time
+            for sender, piece, time in self._pieces:
+                if connection.app is not None:
+                    connection.time = time
+                    connection.app.data(sender, piece)
+            connection.time = now
+        elif self.held > MAX_SNIFFED_BYTES or len(self._pieces) > MAX_SNIFFED_PACKETS or self._both_known():
+            connection.app = None
+
+    def gap(self, who: int, length: int) -> None:
+        """The first bytes are not known any more; a later message may still tell."""
+        self._heads[who] = b""
+
+    def finish(self) -> None:
+        """Too little was said."""
+
+    def _both_known(self) -> bool:
+        return all(len(head) >= ENOUGH_BYTES for head in self._heads)
+
+    def _told(self, who: int) -> Application | None:
+        head, connection = self._heads[who], self._connection
+        if tls.looks_like(head):
+            return tls.Tls(connection)
+        if http.looks_like(head):
+            return http.Http(connection, _Sniffer)
+        if head.startswith(b"SSH-") and "ssh" not in connection.services:
+            connection.services.append("ssh")
+        if len(head) >= 2 + 17 and dns.looks_like(head[2 : 2 + (head[0] << 8 | head[1])]):
+            return dns.Dns(connection)
+        return None
