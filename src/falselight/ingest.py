@@ -14,6 +14,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from falselight import derive
+from falselight.derive import direction, names
 from falselight.documents import Collector
 from falselight.ecs.schema import Schema
 from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
@@ -80,13 +82,23 @@ class _Ingest:
         self._inputs: list[Input] = []
         self._opened: list[containers.Opened] = []
         self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
+        if self._wanted is not None and settings.derive:
+            self._wanted = derive.needed(self._wanted)
         self._report = report
         self._settings = settings
         self._collector = Collector(schema, strings="keyword", malformed=self.builder.malformed, wanted=self._wanted)
         self._documents = ndjson.Reader(self._collector, report, self._wanted)
 
     def batches(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
-        """The normalised batches of one input."""
+        """The normalised batches of one input, with the directions that it does not give."""
+        directed = self._derives(derive.DIRECTION)
+        for batch in self._read(opened):
+            yield direction.fill(batch, self._settings) if directed else batch
+
+    def _derives(self, field: str) -> bool:
+        return self._settings.derive and (self._wanted is None or field in self._wanted)
+
+    def _read(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
         kind = detect(opened.head())
         self._inputs.append(replace(opened.input, kind=str(kind)))
         self._opened.append(opened)
@@ -148,6 +160,8 @@ class _Ingest:
         digests = [opened.described().sha256 for opened in self._opened]
         table.inputs = [replace(source, sha256=sha256) for source, sha256 in zip(self._inputs, digests, strict=True)]
         table.counts = self.counts
+        if self._derives(derive.NAME):
+            names.fill(table)
         return table
 
 

@@ -11,13 +11,15 @@ from ipaddress import IPv4Network, IPv6Network
 class Settings:
     """``timezone`` and ``year`` serve records that have neither (without a year: the latest that is not in the
     future). ``passwords`` are tried on encrypted archives. ``internal`` networks are the user's own, ``external`` ones
-    are not even where they lie inside; without ``internal`` the private and local ranges are."""
+    are not even where they lie inside; without ``internal`` the private and local ranges are.
+    ``derive`` fills in what a source does not give (``falselight.derive``)."""
 
     timezone: tzinfo = UTC
     year: int | None = None
     passwords: tuple[str, ...] = ()
     internal: tuple[IPv4Network | IPv6Network, ...] = ()
     external: tuple[IPv4Network | IPv6Network, ...] = ()
+    derive: bool = True
 
 
 DEFAULTS = Settings()

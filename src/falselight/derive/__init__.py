@@ -1,0 +1,22 @@
+"""Fields that a source does not give, from what the user or other records say. What is derived is named in
+``falselight.derived`` of the event, and nothing that a source gave is overwritten."""
+
+from __future__ import annotations
+
+DERIVED = "falselight.derived"
+DIRECTION, NAME = "network.direction", "destination.domain"
+# What must be read so that a field can be derived.
+NEEDS = {
+    DIRECTION: frozenset({"source.ip", "destination.ip", "host.ip", "event.module", "process.entity_id", DERIVED}),
+    NAME: frozenset(
+        {
+            "source.ip", "destination.ip", "host.name", "dns.question.name", "dns.resolved_ip", "dns.answers.data",
+            "tls.client.server_name", "url.domain", DERIVED,
+        }
+    ),
+}  # fmt: skip
+
+
+def needed(wanted: frozenset[str]) -> frozenset[str]:
+    """The fields to read, if these are wanted."""
+    return wanted.union(*(NEEDS[name] for name in NEEDS if name in wanted))
