@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from falselight.diagnostics import Diagnostic, Severity
 from falselight.readers import Report, fault
 from falselight.readers.pcap.applications import begin
 from falselight.readers.pcap.connections import Connections
@@ -23,7 +24,7 @@ from falselight.readers.pcap.framing import Framing
 from falselight.readers.pcap.headers import decode
 from falselight.readers.settings import Settings
 
-MALFORMED = "W0512"
+MALFORMED, PASSED = "W0512", "N0520"
 
 
 def read(
@@ -32,10 +33,10 @@ def read(
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The events of a capture, each block's when their connections have told them. A record's number is that of the
     event."""
-    events = Events(wanted)
+    events, passed = Events(wanted), Counter[str]()
     connections = Connections(events.add, begin, skipped)
     for block in Framing(path, label, report, skipped).blocks(stream):
-        connections.add(decode(block, skipped))
+        connections.add(decode(block, skipped, passed))
         if len(events):
             yield from events.take()
     connections.finish()
@@ -43,3 +44,6 @@ def read(
     for name, count in sorted(events.malformed.items()):
         if count:
             report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
+    if passed:
+        told = ", ".join(f"{count} {reason}" for reason, count in sorted(passed.items()))
+        report(Diagnostic(PASSED, Severity.NOTE, f"{label}: no events come of {told}", path=path))

@@ -82,16 +82,17 @@ class _Reader:
         return (self.four(at).astype(np.uint64) << np.uint64(32)) | self.four(at + 4).astype(np.uint64)
 
 
-def decode(block: Block, skipped: Counter[str]) -> Packets:
-    """The block's packets as columns; what has no IP or transport header is counted in ``skipped``."""
+def decode(block: Block, skipped: Counter[str], passed: Counter[str]) -> Packets:
+    """The block's packets as columns. What is damaged or of an unknown link is counted in ``skipped``, what tells nothing
+    of a connection in ``passed``."""
     read = _Reader(block.data)
     end = block.starts + np.minimum(block.captured, np.maximum(block.lengths, 0))
     network, kind = _links(block, read, end, skipped)
     known = ((kind == _IPV4) & (network + 20 <= end)) | ((kind == _IPV6) & (network + 40 <= end))
-    _count(skipped, "packets that are not IP", ~known & (kind != _IPV4) & (kind != _IPV6) & (kind >= 0))
+    _count(passed, "packets that are not IP", ~known & (kind != _IPV4) & (kind != _IPV6) & (kind >= 0))
     _count(skipped, "packets cut off in their headers", ~known & ((kind == _IPV4) | (kind == _IPV6)))
     rows = np.flatnonzero(known)
-    return _transport(block, read, rows, network[rows], end[rows], kind[rows] == _IPV6, skipped)
+    return _transport(block, read, rows, network[rows], end[rows], kind[rows] == _IPV6, skipped, passed)
 
 
 def _count(skipped: Counter[str], reason: str, rows: Bits) -> None:
@@ -139,8 +140,9 @@ def _ppp(kinds: Whole) -> Whole:
 
 
 def _transport(
-    block: Block, read: _Reader, rows: Whole, network: Whole, end: Whole, six: Bits, skipped: Counter[str]
-) -> Packets:
+    block: Block, read: _Reader, rows: Whole, network: Whole, end: Whole, six: Bits, skipped: Counter[str],
+    passed: Counter[str],
+) -> Packets:  # fmt: skip
     header = np.where(six, 40, (read.byte(network) & 15) * 4)
     size = np.where(six, read.two(network + 4) + 40, read.two(network + 2))
     # A length of 0 is what the network card was left to fill in (segmentation offload), or a jumbogram.
@@ -152,9 +154,9 @@ def _transport(
     start = network + header
     good = (read.byte(network) >> 4 == np.where(six, 6, 4)) & (header >= 20) & (size >= header)
     _count(skipped, "packets with impossible lengths", ~good)
-    _count(skipped, "fragments of packets", good & (part > 0))
+    _count(passed, "fragments behind the first", good & (part > 0))
     carries = np.isin(protocol, (TCP, UDP)) | ((protocol == ICMP) & ~six) | ((protocol == ICMP6) & six)
-    _count(skipped, "packets of other protocols than TCP, UDP and ICMP", good & (part == 0) & ~carries)
+    _count(passed, "packets of other protocols than TCP, UDP and ICMP", good & (part == 0) & ~carries)
     least = np.where(protocol == TCP, 20, np.where(protocol == UDP, 8, 4))
     complete = start + least <= end
     _count(skipped, "packets cut off in their headers", good & (part == 0) & carries & ~complete)
