@@ -19,7 +19,7 @@ LAYERS = (
     ("documents", "mappings", "readers", "store"),
     ("derive", "plan"),
     ("ingest",),
-    ("rebuild", "sql"),
+    ("nesting", "rebuild", "sql"),
     ("engines", "sources"),
     ("search", "explain", "compiling", "rules", "analytics", "lab"),
     ("findings",),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from importlib import import_module
 from io import BytesIO
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -24,6 +25,7 @@ from falselight.readers.settings import DEFAULTS, Settings
 from falselight.store import Builder, Counts, EventTable, Input, connect
 
 Progress = Callable[[int, int, int], None]
+_DOCUMENTS_AT_ONCE = 2_000
 OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
 _WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
 _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
@@ -66,6 +68,42 @@ def read_events(
     return ingest.finish()
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Some records of one input, in order: a normalised batch, or the documents themselves where they are ECS already."""
+
+    kind: Kind
+    batch: pa.RecordBatch | pa.Table | None = None
+    documents: tuple[tuple[int, dict[str, Any]], ...] = ()
+
+
+def stream(
+    paths: Iterable[str | Path],
+    schema: Schema,
+    *,
+    report: Report,
+    progress: Progress | None = None,
+    settings: Settings = DEFAULTS,
+) -> Iterator[tuple[Input, Counts, Piece]]:
+    """All events under the paths as they are read, input by input; nothing is stored. The counts grow as an input is
+    read; of an input that gives no events there is one empty piece."""
+    ingest = _Ingest(connect(), schema, None, report, settings)
+    given = [Path(path) for path in paths]
+    total = sum(size for _, size in containers.files(given, lambda _: None)) if progress is not None else 0
+    done, events = 0, 0
+    current: Input | None = None
+    for opened in containers.open_all(given, report):
+        if current is not None and opened.input.path != current.path:
+            done += current.size or 0
+        current = opened.input
+        for piece in ingest.pieces(opened):
+            events += len(piece.documents) if piece.batch is None else piece.batch.num_rows
+            yield ingest.inputs[-1], ingest.counts[-1], piece
+            if progress is not None:
+                progress(min(done + opened.position(), total), total, events)
+        yield ingest.inputs[-1], ingest.counts[-1], Piece(Kind.UNKNOWN)
+
+
 class _Ingest:
     """One run: the table being built, and what came of each input."""
 
@@ -79,7 +117,7 @@ class _Ingest:
     ) -> None:
         self.builder = Builder(connection, schema)
         self.counts: list[Counts] = []
-        self._inputs: list[Input] = []
+        self.inputs: list[Input] = []
         self._opened: list[containers.Opened] = []
         self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
         if self._wanted is not None and settings.derive:
@@ -95,14 +133,33 @@ class _Ingest:
         for batch in self._read(opened):
             yield direction.fill(batch, self._settings) if directed else batch
 
+    def pieces(self, opened: containers.Opened) -> Iterator[Piece]:
+        """The records of one input, counted; ECS documents as they were written."""
+        kind = detect(opened.head())
+        if kind not in _JSON:
+            for batch in self.batches(opened):
+                self.counts[-1].events += batch.num_rows
+                yield Piece(kind, batch)
+            return
+        self._begin(opened)
+        numbered = self._documents.documents(opened.stream, kind, opened.input.path, opened.label)
+        while some := tuple(islice(numbered, _DOCUMENTS_AT_ONCE)):
+            self.counts[-1].events += len(some)
+            yield Piece(kind, documents=some)
+        self.counts[-1].skipped.update(self._documents.skipped)
+
     def _derives(self, field: str) -> bool:
         return self._settings.derive and (self._wanted is None or field in self._wanted)
 
-    def _read(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
+    def _begin(self, opened: containers.Opened) -> Kind:
         kind = detect(opened.head())
-        self._inputs.append(replace(opened.input, kind=str(kind)))
+        self.inputs.append(replace(opened.input, kind=str(kind)))
         self._opened.append(opened)
         self.counts.append(Counts())
+        return kind
+
+    def _read(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
+        kind = self._begin(opened)
         if kind in _JSON:
             yield from self._documents.read(opened.stream, kind, opened.input.path, opened.label)
             self.counts[-1].skipped.update(self._documents.skipped)
@@ -158,7 +215,7 @@ class _Ingest:
     def finish(self) -> EventTable:
         table = self.builder.finish()
         digests = [opened.described().sha256 for opened in self._opened]
-        table.inputs = [replace(source, sha256=sha256) for source, sha256 in zip(self._inputs, digests, strict=True)]
+        table.inputs = [replace(source, sha256=sha256) for source, sha256 in zip(self.inputs, digests, strict=True)]
         table.counts = self.counts
         if self._derives(derive.NAME):
             names.fill(table)

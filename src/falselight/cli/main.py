@@ -10,7 +10,7 @@ import click
 
 import falselight
 from falselight.cli import compile as compile_verb
-from falselight.cli import errors, explain, fmt, guide, hunt, search, validate
+from falselight.cli import errors, explain, fmt, guide, hunt, read, search, validate
 
 
 class Verbs(click.Group):
@@ -46,6 +46,7 @@ def cli() -> None:
 
 for verb in (
     hunt.command,
+    read.command,
     search.command,
     explain.command,
     compile_verb.command,

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+from datetime import UTC, timedelta, timezone, tzinfo
+from functools import wraps
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from falselight.plan import dates
+from falselight.readers.settings import Settings
 from falselight.sinks import FORMATS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+_OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
 
 
 def output(*more: str) -> Callable[[Command], Command]:
@@ -55,3 +62,81 @@ class Instant(click.ParamType[int]):
         except ValueError:
             self.fail(f"{value!r} is no time; write 2026-11-24, 2026-11-24T08:00:00Z or now-7d", param, ctx)
         return high if self.last else low
+
+
+class Zone(click.ParamType[tzinfo]):
+    """A time zone: a name of the IANA database, or an offset from UTC."""
+
+    name = "zone"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tzinfo:
+        """The zone that was written."""
+        if isinstance(value, tzinfo):
+            return value
+        text = str(value)
+        if text.upper() in {"UTC", "Z"}:
+            return UTC
+        offset = _OFFSET.fullmatch(text)
+        if offset is not None:
+            sign, hours, minutes = offset.groups()
+            span = timedelta(hours=int(hours), minutes=int(minutes))
+            if int(minutes) < 60 and span < timedelta(hours=24):
+                return timezone(-span if sign == "-" else span)
+        else:
+            try:
+                return ZoneInfo(text)
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                pass
+        self.fail(f"{value!r} is no time zone; write Europe/Berlin, UTC or -02:00", param, ctx)
+
+
+class Network(click.ParamType[IPv4Network | IPv6Network]):
+    """A network in CIDR notation, or one address."""
+
+    name = "cidr"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> IPv4Network | IPv6Network:
+        """The network that was written; bits below its prefix do not matter."""
+        try:
+            return ip_network(str(value), strict=False)
+        except ValueError:
+            self.fail(f"{value!r} is no network; write 10.0.0.0/8, 2001:db8::/32 or one address", param, ctx)
+
+
+def reading(command: Command) -> Command:
+    """What the user says of inputs that do not say it themselves. The command gets ``settings``."""
+
+    @wraps(command)
+    def with_settings(
+        *arguments: Any,
+        timezone: tzinfo | None,
+        year: int | None,
+        password: tuple[str, ...],
+        internal: tuple[IPv4Network | IPv6Network, ...],
+        external: tuple[IPv4Network | IPv6Network, ...],
+        **more: Any,
+    ) -> Any:
+        settings = Settings(timezone or UTC, year, password, internal, external)
+        return command(*arguments, settings=settings, **more)
+
+    decorated: Any = with_settings
+    for option in reversed(_READING):
+        decorated = option(decorated)
+    made: Command = decorated
+    return made
+
+
+_READING = (
+    click.option("--timezone", type=Zone(), metavar="ZONE",
+                 help="Zone of records that name none: Europe/Berlin, -02:00.  [default: UTC]"),
+    click.option("--year", type=click.IntRange(1, 9999), metavar="YEAR",
+                 help="Year of records that name none.  [default: the latest that is not in the future]"),
+    click.option("--password", multiple=True, metavar="TEXT",
+                 help="Password of encrypted zip archives; may be repeated, each is tried."),
+    click.option("--internal", multiple=True, type=Network(), metavar="CIDR",
+                 help="A network of your own; may be repeated.  [default: the private and local ranges]"),
+    click.option("--external", multiple=True, type=Network(), metavar="CIDR",
+                 help="A network that is not yours, even inside --internal; may be repeated."),
+)  # fmt: skip

@@ -136,13 +136,21 @@ class Reader:
         if kind is Kind.ECS_LINES and self._projection is not None:
             yield from self._projected(self._projection, stream, path, label)
             return
+        yield from self.batches(self._documents(stream, kind, path, label))
+
+    def documents(self, stream: BinaryIO, kind: Kind, path: str, label: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        """The documents as they were written, with their numbers."""
+        self.skipped = Counter()
+        yield from self._documents(stream, kind, path, label)
+
+    def _documents(self, stream: BinaryIO, kind: Kind, path: str, label: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if kind in {Kind.ECS_LINES, Kind.SOURCE_LINES}:
             numbered = self._parsed(lines(stream, path, label, self._report, self.skipped), path, label)
         else:
             numbered = self._objects(elements(stream, kind, path, label, self._report, self.skipped), path, label)
         if kind not in {Kind.ECS_LINES, Kind.ECS_ARRAY}:
             numbered = ((number, _unwrapped(document)) for number, document in numbered)
-        yield from self.batches(numbered)
+        yield from numbered
 
     def _projected(self, projection: Projection, stream: BinaryIO, path: str, label: str) -> Iterator[pa.Table]:
         """Block by block, fast where the block allows it, else exact; the numbers of lines run on."""

@@ -38,7 +38,11 @@ def is_number(value: Any) -> bool:
 def json_text(value: Any) -> str:
     """JSON on one line. What a terminal might obey or cannot be seen stands as a JSON escape, so that the text is
     harmless and its value unchanged; a lone surrogate, which no encoding can write, as well."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    if visible(text) == text:
+    return harmless_json(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def harmless_json(text: str) -> str:
+    """JSON on one line, with escapes for what a terminal might obey or cannot be seen. What is printable is kept at once."""
+    if text.isprintable() or visible(text) == text:
         return text
     return "".join(each if visible(each) == each else json.dumps(each)[1:-1] for each in text)
