@@ -23,9 +23,12 @@ def ip(source: str, destination: str, protocol: int, payload: bytes, *, fragment
 
 
 def tcp(
-    source: str, sport: int, destination: str, dport: int, sequence: int, flags: int, payload: bytes = b""
-) -> bytes:
-    head = struct.pack(">HHIIBBHHH", sport, dport, sequence & 0xFFFFFFFF, 0, 5 << 4, flags, 65535, 0, 0)
+    source: str, sport: int, destination: str, dport: int, sequence: int, flags: int, payload: bytes = b"",
+    acknowledged: int = 0,
+) -> bytes:  # fmt: skip
+    head = struct.pack(
+        ">HHIIBBHHH", sport, dport, sequence & 0xFFFFFFFF, acknowledged & 0xFFFFFFFF, 5 << 4, flags, 65535, 0, 0
+    )
     return ip(source, destination, 6, head + payload)
 
 
@@ -100,7 +103,8 @@ class Talk:
         """A segment of the client (0) or the server (1); a given sequence number does not move the state."""
         ends = ((self.client, self.sport, self.server, self.dport), (self.server, self.dport, self.client, self.sport))
         at = self.sequences[who] if sequence is None else sequence
-        self.packets.append((self.time, ethernet(tcp(*ends[who], at, flags, payload))))
+        segment = tcp(*ends[who], at, flags, payload, self.sequences[1 - who] if flags & ACK else 0)
+        self.packets.append((self.time, ethernet(segment)))
         self.time += MILLISECOND
         if sequence is None:
             self.sequences[who] += len(payload) + (1 if flags & (SYN | FIN) else 0)

@@ -25,6 +25,8 @@ from falselight.readers.pcap.headers import decode
 from falselight.readers.settings import Settings
 
 MALFORMED, PASSED = "W0512", "N0520"
+# A batch costs some milliseconds however small it is.
+EVENTS_TOGETHER, BLOCKS_TOGETHER = 16_384, 16
 
 
 def read(
@@ -35,10 +37,13 @@ def read(
     event."""
     events, passed = Events(wanted), Counter[str]()
     connections = Connections(events.add, begin, skipped)
+    waited = 0
     for block in Framing(path, label, report, skipped).blocks(stream):
         connections.add(decode(block, skipped, passed))
-        if len(events):
+        waited += 1
+        if len(events) and (waited >= BLOCKS_TOGETHER or len(events) >= EVENTS_TOGETHER):
             yield from events.take()
+            waited = 0
     connections.finish()
     yield from events.take()
     for name, count in sorted(events.malformed.items()):

@@ -9,7 +9,7 @@ from falselight.readers.pcap.headers import TCP, UDP
 # What a direction's first bytes must be to tell: longer than the longest sign that is looked for.
 ENOUGH_BYTES = 24
 MAX_SNIFFED_BYTES = 4096
-MAX_SNIFFED_PACKETS = 16
+MAX_SNIFFED_PACKETS = 64
 
 
 def begin(connection: Connection) -> Application | None:
@@ -48,11 +48,16 @@ class _Sniffer:
         self._connection = connection
         self._pieces: list[tuple[int, bytes, int]] = []
         self._heads = [b"", b""]
+        self._packets = 0
         self.held = 0
 
     def data(self, who: int, data: bytes) -> None:
         connection = self._connection
-        self._pieces.append((who, data, connection.time))
+        if self._pieces and self._pieces[-1][0] == who:
+            self._pieces[-1] = (who, self._pieces[-1][1] + data, self._pieces[-1][2])
+        else:
+            self._pieces.append((who, data, connection.time))
+        self._packets += 1
         self.held += len(data)
         if len(self._heads[who]) < ENOUGH_BYTES:
             self._heads[who] += data[:MAX_SNIFFED_BYTES]
@@ -65,7 +70,7 @@ class _Sniffer:
                     connection.time = time
                     connection.app.data(sender, piece)
             connection.time = now
-        elif self.held > MAX_SNIFFED_BYTES or len(self._pieces) > MAX_SNIFFED_PACKETS or self._both_known():
+        elif self.held > MAX_SNIFFED_BYTES or self._packets > MAX_SNIFFED_PACKETS or self._both_known():
             connection.app = None
 
     def gap(self, who: int, length: int) -> None:

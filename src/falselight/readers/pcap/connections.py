@@ -20,6 +20,7 @@ from falselight.readers.pcap.streams import Stream
 
 MAX_CONNECTIONS = 200_000
 MAX_BUFFERED_BYTES = 256 << 20
+SWEEP_EVERY, SWEEP_BLOCKS = states.SECOND, 8
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PROTOCOLS = {TCP: "tcp", UDP: "udp"}
 Log = Callable[[str, dict[str, Any]], None]
@@ -188,6 +189,8 @@ class Connections:
     skipped: Counter[str]
     _open: dict[bytes, Connection] = field(default_factory=dict)
     _now: int = 0
+    _swept: int = 0
+    _blocks: int = 0
 
     def add(self, packets: Packets) -> None:
         """A block's packets."""
@@ -210,7 +213,10 @@ class Connections:
                 if connection.app is not None:
                     segments.give(connection, run)
         self._now = max(self._now, int(packets.time.max()))
-        self._sweep()
+        self._blocks += 1
+        full = len(self._open) > MAX_CONNECTIONS or self._blocks % SWEEP_BLOCKS == 0
+        if self._now - self._swept >= SWEEP_EVERY or full:
+            self._sweep()
 
     def finish(self) -> None:
         """Ends all connections."""
@@ -229,6 +235,7 @@ class Connections:
         )
 
     def _sweep(self) -> None:
+        self._swept = self._now
         over = [key for key, connection in self._open.items() if connection.deadline() < self._now]
         if len(self._open) - len(over) > MAX_CONNECTIONS:
             left = sorted(self._open, key=lambda key: self._open[key].last)
@@ -256,7 +263,8 @@ class _Segments:
     def __init__(self, packets: Packets, arranged: Sorted) -> None:
         order = arranged.order
         self._data = packets.data
-        columns = (packets.time, packets.start, packets.captured, packets.payload, packets.sequence, packets.flags)
+        columns = (packets.time, packets.start, packets.captured, packets.payload, packets.sequence, packets.acknowledged,
+                   packets.flags)  # fmt: skip
         self._columns = [column[order].tolist() for column in columns]
         self._lower = arranged.lower.tolist()
 
@@ -265,7 +273,7 @@ class _Segments:
 
     def give(self, connection: Connection, run: Run) -> None:
         """Hands the run's payload over while something reads it."""
-        times, starts, captured, payloads, sequences, flags = self._columns
+        times, starts, captured, payloads, sequences, acknowledged, flags = self._columns
         if connection.protocol != TCP:
             for row in range(run.begin, run.end):
                 if connection.app is not None:
@@ -284,13 +292,19 @@ class _Segments:
                 continue
             if connection.app is None:
                 return
+            first = sequences[row] + (1 if opens else 0)
             if stream is None:
-                stream = connection.streams[side] = _stream(connection, side, sequences[row] + (1 if opens else 0))
+                stream = connection.streams[side] = _stream(connection, side, first)
+            elif opens and stream.silent:
+                # Only the last of several attempts is the one that is answered.
+                stream.next = first & 0xFFFFFFFF
             connection.time = times[row]
+            other = connection.streams[1 - side]
+            if other is not None and other.waits and flags[row] & ACK:
+                other.acknowledge(acknowledged[row])
             if payloads[row]:
                 start = starts[row]
-                data = self._data[start : start + captured[row]]
-                stream.segment(sequences[row] + (1 if opens else 0), data, payloads[row])
+                stream.segment(first, self._data[start : start + captured[row]], payloads[row])
 
 
 def _stream(connection: Connection, side: int, first: int) -> Stream:

@@ -54,6 +54,7 @@ class Packets:
     destination_port: Whole
     flags: Bytes
     sequence: Whole
+    acknowledged: Whole
     start: Whole
     captured: Whole
     payload: Whole
@@ -210,6 +211,7 @@ def _columns(
         other,
         np.where(tcp, read.byte(np.minimum(start + 13, end)), 0).astype(np.uint8),
         np.where(tcp, read.four(np.minimum(start + 4, end)), 0),
+        np.where(tcp, read.four(np.minimum(start + 8, end)), 0),
         begin,
         np.clip(end - begin, 0, payload),
         payload,

@@ -19,17 +19,20 @@ Tell = Callable[[int], None]
 class Stream:
     """One direction. ``deliver`` gets bytes, ``gap`` the number of bytes that were not captured before the next ones."""
 
-    __slots__ = ("_bytes", "_held", "deliver", "gap", "missed", "next")
+    __slots__ = ("_bytes", "_held", "deliver", "gap", "missed", "next", "silent")
 
     def __init__(self, first: int, deliver: Deliver, gap: Tell) -> None:
         self.next = first & _ALL
         self.deliver, self.gap = deliver, gap
         self.missed = 0
+        # Whether no payload has come yet.
+        self.silent = True
         self._held: dict[int, tuple[bytes, int]] = {}
         self._bytes = 0
 
     def segment(self, sequence: int, data: bytes, length: int) -> None:
         """A segment of ``length`` bytes, of which ``data`` were captured."""
+        self.silent = False
         ahead = (sequence - self.next) & _ALL
         if ahead == 0 and not self._held:
             self._take(data, length)
@@ -44,6 +47,19 @@ class Stream:
             self._continue()
         else:
             self._hold((self.next + ahead) & _ALL, data, length)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is held for what is missing before it."""
+        return bool(self._held)
+
+    def acknowledge(self, sequence: int) -> None:
+        """The other end has all bytes before this one: what is missing of them was not captured."""
+        while self._held:
+            nearest = min(self._held, key=self._ahead)
+            if self._ahead(nearest) >= _HALF or (sequence - nearest) & _ALL >= _HALF or sequence == nearest:
+                return
+            self._skip()
 
     def finish(self) -> None:
         """Gives what is held, gaps passed over."""
