@@ -20,6 +20,7 @@ from falselight.eql.parser import parse
 from falselight.findings import Finding
 from falselight.plan import nodes
 from falselight.plan.limits import Window
+from falselight.readers.settings import DEFAULTS, Settings
 from falselight.rebuild import documents
 from falselight.rules import LEVELS, Rule
 from falselight.search import plan
@@ -47,6 +48,7 @@ class HuntResult:
 
     table: EventTable
     rules: list[RuleRun]
+    settings: Settings = DEFAULTS
     _windows: dict[str, _Windows] = field(default_factory=dict, repr=False)
 
     @property
@@ -105,6 +107,7 @@ def hunt(
     until: int | None = None,
     report: Callable[[Diagnostic], None] | None = None,
     progress: Callable[[int, int, int], None] | None = None,
+    settings: Settings = DEFAULTS,
 ) -> HuntResult:
     """Read the paths once and run every rule. since (inclusive), until (exclusive): epoch nanoseconds. Damage of inputs
     and faults of rules go to ``report``, or become Python warnings without it; the rest runs."""
@@ -122,8 +125,9 @@ def hunt(
         until_ns=until,
         report=report,
         progress=progress,
+        settings=settings,
     )
-    result = HuntResult(table, [run for run, _ in parsed])
+    result = HuntResult(table, [run for run, _ in parsed], settings)
     for run, tree in parsed:
         if tree is not None:
             _run(run, tree, table)

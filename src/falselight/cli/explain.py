@@ -13,6 +13,7 @@ from falselight.cli import errors, loading, options
 from falselight.drawing import visible
 from falselight.eql.checker import Options
 from falselight.explain import Explanation, Funnel, StageReport, explain
+from falselight.readers.settings import Settings
 from falselight.report import words
 from falselight.sinks import json_text
 
@@ -22,8 +23,16 @@ from falselight.sinks import json_text
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--format", "format", type=click.Choice(["text", "json"]), default="text", show_default=True)
 @click.option("--tiebreaker-field")
+@options.reading
 @options.diagnostics
-def command(query: str, paths: tuple[str, ...], format: str, tiebreaker_field: str | None, diagnostics: str) -> int:
+def command(
+    query: str,
+    paths: tuple[str, ...],
+    format: str,
+    tiebreaker_field: str | None,
+    settings: Settings,
+    diagnostics: str,
+) -> int:
     """Tell why the EQL QUERY (or @FILE) matches events of PATH, or why it does not.
 
     Events left after each condition and what it turned away; for a sequence each stage's events, keys and losses, and
@@ -31,9 +40,9 @@ def command(query: str, paths: tuple[str, ...], format: str, tiebreaker_field: s
     """
     talk = errors.Talk(diagnostics == "json")
     source = loading.query(query)
-    settings = Options(tiebreaker_field=tiebreaker_field, size=None)
-    table = loading.events(source, paths, settings, talk, whole=False)
-    explanation = explain(source, table, settings)
+    asked = Options(tiebreaker_field=tiebreaker_field, size=None)
+    table = loading.events(source, paths, asked, settings, talk, whole=False)
+    explanation = explain(source, table, asked)
     if format == "json":
         click.echo(json_text(explanation.to_dict()))
     else:

@@ -20,9 +20,10 @@ from falselight.explain import explain
 from falselight.findings import Finding
 from falselight.hunting import HuntResult
 from falselight.ingest import OUTSIDE
+from falselight.readers.settings import Settings
 from falselight.report import findings as findings_table
 from falselight.report import panel, words
-from falselight.rules import LEVELS, bundled, load
+from falselight.rules import LEVELS, Rule, bundled, load
 from falselight.sinks import write
 from falselight.source import Source
 
@@ -44,6 +45,7 @@ MOST_EXPLAINED = 3
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 1 if a finding is at this level or above.")
 @click.option("--sequences", is_flag=True, help="List each window of a finding with its events (table, ndjson, or -o).")
 @click.option("--evidence", is_flag=True, help="Show the original records, verified by SHA-256 (table, ndjson, or -o).")
+@options.reading
 @options.diagnostics
 def command(
     paths: tuple[str, ...],
@@ -55,6 +57,7 @@ def command(
     fail_on: str | None,
     sequences: bool,
     evidence: bool,
+    settings: Settings,
     diagnostics: str,
 ) -> int:
     """Hunt with rules in the files and folders PATH.
@@ -65,9 +68,7 @@ def command(
     chosen_format = options.chosen(format)
     if (sequences or evidence) and output is None and chosen_format not in ("table", "ndjson"):
         raise click.UsageError(f"--sequences and --evidence do not fit into {chosen_format}; add -o FOLDER")
-    chosen = load(rules, talk.report) if rules else bundled(talk.report)
-    if not chosen:
-        raise click.UsageError("there is no rule to run")
+    chosen = _rules(rules, talk)
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
     started = time.perf_counter()
     with progress.bar(console) as tell:
@@ -78,6 +79,7 @@ def command(
             until=None if until is None else until + 1,
             report=talk.report,
             progress=tell,
+            settings=settings,
         )
     seconds = time.perf_counter() - started
     found = result.findings
@@ -94,6 +96,13 @@ def command(
     if talk.left_out or any(count.skipped.keys() - {OUTSIDE} for count in result.table.counts):
         return errors.DAMAGED
     return errors.FOUND if _fails(found, fail_on) else errors.DONE
+
+
+def _rules(paths: tuple[str, ...], talk: errors.Talk) -> list[Rule]:
+    chosen = load(paths, talk.report) if paths else bundled(talk.report)
+    if not chosen:
+        raise click.UsageError("there is no rule to run")
+    return chosen
 
 
 def _print(found: list[Finding], documents: list[dict[str, Any]], format: str) -> None:

@@ -14,6 +14,7 @@ from falselight.ecs import release
 from falselight.eql import walk
 from falselight.eql.checker import Options
 from falselight.eql.parser import parse
+from falselight.readers.settings import Settings
 from falselight.source import Source
 from falselight.store import EventTable
 
@@ -28,7 +29,9 @@ def query(text: str) -> Source:
         raise click.UsageError(f"{text[1:]} cannot be read: {fault}") from fault
 
 
-def events(source: Source, paths: tuple[str, ...], options: Options, talk: errors.Talk, *, whole: bool) -> EventTable:
+def events(
+    source: Source, paths: tuple[str, ...], options: Options, settings: Settings, talk: errors.Talk, *, whole: bool
+) -> EventTable:
     """The events under the paths; only the columns that the query needs, unless their whole documents are shown.
     Where no path exists, the command ends."""
     needed = {options.timestamp_field, options.event_category_field, *walk.field_names(parse(source))}
@@ -42,6 +45,7 @@ def events(source: Source, paths: tuple[str, ...], options: Options, talk: error
             wanted=None if whole else frozenset(needed),
             report=talk.report,
             progress=tell,
+            settings=settings,
         )
     if not any(Path(path).exists() for path in paths):
         raise click.exceptions.Exit(errors.MISUSE)

@@ -13,6 +13,7 @@ from falselight.drawing import visible
 from falselight.eql import walk
 from falselight.eql.checker import Options
 from falselight.eql.parser import parse
+from falselight.readers.settings import Settings
 from falselight.rebuild import documents
 from falselight.search import Result, answer, plan
 from falselight.sinks import json_text, write
@@ -37,6 +38,7 @@ TELLING = ("process.name", "destination.ip")
 @click.option("--tiebreaker-field")
 @click.option("--max-samples-per-key", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option("--filter", "dsl", metavar="JSON", help="Elasticsearch query DSL that events must satisfy as well.")
+@options.reading
 @options.diagnostics
 def command(
     query: str,
@@ -51,6 +53,7 @@ def command(
     tiebreaker_field: str | None,
     max_samples_per_key: int,
     dsl: str | None,
+    settings: Settings,
     diagnostics: str,
 ) -> int:
     """Run the EQL QUERY (or @FILE) over the files and folders PATH.
@@ -59,7 +62,7 @@ def command(
     """
     talk = errors.Talk(diagnostics == "json")
     source = loading.query(query)
-    settings = Options(
+    asked = Options(
         timestamp_field,
         event_category_field,
         tiebreaker_field,
@@ -67,8 +70,8 @@ def command(
         result_position,
         max_samples_per_key,
     )
-    table = loading.events(source, paths, settings, talk, whole=True)
-    made = plan(source, table.schema, settings, _json(dsl))
+    table = loading.events(source, paths, asked, settings, talk, whole=True)
+    made = plan(source, table.schema, asked, _json(dsl))
     result = answer(made, Loaded(table, lambda positions: documents(table, positions), table.malformed))
     chosen = options.chosen(format)
     if chosen == "es":

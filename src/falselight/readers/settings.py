@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from ipaddress import IPv4Network, IPv6Network
+
+TIMEZONE, YEAR = "timezone", "year"
 
 
 @dataclass(frozen=True)
@@ -12,6 +15,7 @@ class Settings:
     """``timezone`` and ``year`` serve records that have neither (without a year: the latest that is not in the
     future). ``passwords`` are tried on encrypted archives. ``internal`` networks are the user's own, ``external`` ones
     are not even where they lie inside; without ``internal`` the private and local ranges are.
+    ``assumed`` counts, under ``TIMEZONE`` and ``YEAR``, the records that needed these: readers add to it.
     ``derive`` fills in what a source does not give (``falselight.derive``)."""
 
     timezone: tzinfo = UTC
@@ -20,6 +24,7 @@ class Settings:
     internal: tuple[IPv4Network | IPv6Network, ...] = ()
     external: tuple[IPv4Network | IPv6Network, ...] = ()
     derive: bool = True
+    assumed: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
 
 DEFAULTS = Settings()

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from falselight.drawing import visible
 from falselight.hunting import HuntResult
+from falselight.readers.settings import TIMEZONE, YEAR, Settings
 from falselight.report.words import number, plural
 from falselight.rules import LEVELS
 
@@ -49,6 +50,7 @@ def _lines(result: HuntResult, seconds: float, faults: int) -> Iterable[tuple[st
     skipped: Counter[str] = sum((count.skipped for count in table.counts), Counter())
     left_out = ", ".join(f"{number(count)} {reason}" for reason, count in sorted(skipped.items())) or "none"
     yield "left out", Text(visible(left_out), style="yellow" if skipped else "")
+    yield from assumptions(result.settings)
     if table.malformed:
         fields = ", ".join(f"{field} {number(count)}" for field, count in table.malformed.most_common(MOST_NAMES))
         yield "odd values", Text(visible(f"{fields} (not of the field's type, ignored)"), style="yellow")
@@ -63,6 +65,22 @@ def _lines(result: HuntResult, seconds: float, faults: int) -> Iterable[tuple[st
         if names:
             top = ", ".join(f"{visible(str(name))} ({number(count)})" for name, count in _top(names))
             yield label, Text(top)
+
+
+def assumptions(settings: Settings) -> Iterable[tuple[str, Text]]:
+    """What was taken for granted of records that name no time zone or no year."""
+    bare = settings.assumed[TIMEZONE]
+    if bare:
+        yield "time zone", Text(visible(f"{zone_name(settings)} for {plural(bare, 'record')} that name none"))
+    bare = settings.assumed[YEAR]
+    if bare:
+        year = settings.year or "the latest that is not in the future"
+        yield "year", Text(f"{year} for {plural(bare, 'record')} that name none")
+
+
+def zone_name(settings: Settings) -> str:
+    """A time zone as it may be written for ``--timezone``."""
+    return str(settings.timezone).removeprefix("UTC") or "UTC"
 
 
 def _not_run(result: HuntResult) -> str:
