@@ -21,7 +21,7 @@ LAYERS = (
     ("ingest",),
     ("nesting", "rebuild", "sql"),
     ("engines", "sources"),
-    ("search", "explain", "compiling", "rules", "analytics", "lab"),
+    ("search", "explain", "compiling", "rules", "analytics", "intel", "lab"),
     ("findings",),
     ("hunting",),
     ("report",),

@@ -10,7 +10,7 @@ import click
 
 import falselight
 from falselight.cli import compile as compile_verb
-from falselight.cli import errors, explain, fmt, guide, hunt, read, search, validate
+from falselight.cli import errors, explain, fmt, guide, hunt, intel, read, search, validate
 
 
 class Verbs(click.Group):
@@ -52,6 +52,7 @@ for verb in (
     compile_verb.command,
     fmt.command,
     guide.command,
+    intel.command,
     validate.command,
 ):
     cli.add_command(verb)

@@ -1,0 +1,88 @@
+"""``intel``: servers that indicators name."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from falselight import ingest
+from falselight.cli import errors, options, progress
+from falselight.drawing import visible
+from falselight.ecs import release
+from falselight.intel import matching, observed, scoring, store
+from falselight.report import words
+from falselight.sinks import write
+
+MOST_REASONS = 3
+
+
+@click.command("intel")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--indicators", "-i", multiple=True, metavar="PATH", help="File or folder of indicators; may be repeated."
+)
+@click.option(
+    "--asn",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="MaxMind database of autonomous systems.",
+)
+@click.option(
+    "--min-risk", type=click.IntRange(0, 100), default=0, show_default=True, help="Leave out servers below this risk."
+)
+@options.output()
+@options.diagnostics
+def command(
+    paths: tuple[str, ...],
+    indicators: tuple[str, ...],
+    asn: Path | None,
+    min_risk: int,
+    format: str | None,
+    diagnostics: str,
+) -> int:
+    """Match known-bad indicators with the servers in the files and folders PATH.
+
+    Indicators are plain lists, CSV (abuse.ch), STIX 2.1, MISP, maltrail, hosts files, Zeek intel, Suricata rules, and ECS
+    threat documents. Without any, the built-in traits alone are matched: default certificates of C2 frameworks.
+    """
+    talk = errors.Talk(diagnostics == "json")
+    console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
+    with progress.bar(console) as tell:
+        table = ingest.read_events(
+            [Path(path) for path in paths], release.schema(), wanted=observed.WANTED, report=talk.report, progress=tell
+        )
+    loaded = store.load(table.connection, indicators, talk.report)
+    observed.build(table)
+    matching.build(table.connection, asn)
+    found = [server for server in scoring.servers(table) if server.risk >= min_risk]
+    chosen = options.chosen(format)
+    if chosen == "table":
+        _show(found)
+    else:
+        write(chosen, (server.to_document() for server in found), sys.stdout)
+    told = ", ".join(f"{words.number(count)} {kind}" for kind, count in loaded.kinds.most_common())
+    console.print(
+        Text(f"{words.plural(len(found), 'server')} by host in {words.plural(table.rows, 'event')}; indicators: {told}")
+    )
+    if not any(Path(path).exists() for path in paths):
+        return errors.MISUSE
+    return errors.DAMAGED if talk.left_out else errors.DONE
+
+
+def _show(found: list[scoring.Server]) -> None:
+    console = Console(no_color=not errors.colour(sys.stdout), highlight=False)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("risk", "host", "server", "why"):
+        table.add_column(heading, overflow="fold")
+    for server in found:
+        shown = ", ".join(filter(None, (server.address, *server.names[:2])))
+        why = "\n".join(visible(hit.text) for hit in server.hits[:MOST_REASONS])
+        more = len(server.hits) - MOST_REASONS
+        why += f"\n… and {more} more" if more > 0 else ""
+        table.add_row(str(server.risk), Text(visible(server.host)), Text(visible(shown)), Text(why))
+    if found:
+        console.print(table)

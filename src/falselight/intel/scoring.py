@@ -1,0 +1,203 @@
+"""Hits → for each host and server the risk that known-bad indicators give, with each one's part in words."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from falselight.intel.matching import HITS
+from falselight.intel.model import Kind, is_shared
+from falselight.intel.store import TABLE as INDICATORS
+from falselight.mappings.network import domain_parts
+from falselight.plan.dates import iso
+from falselight.store import EventTable
+
+_DAY = 86_400_000_000_000
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One indicator that one host met at one server. ``probability`` that the server is an adversary's by this hit alone;
+    ``text`` says why in words. Times are epoch nanoseconds."""
+
+    indicator: str
+    kind: Kind
+    source: str
+    role: str
+    value: str
+    probability: float
+    text: str
+    count: int
+    first: int | None
+    last: int | None
+
+
+@dataclass(frozen=True)
+class Server:
+    """A host's hits at one server: by address, or by name where it was only looked up. Strongest hit first."""
+
+    host: str
+    address: str | None
+    names: tuple[str, ...]
+    ports: tuple[int, ...]
+    hits: tuple[Hit, ...]
+
+    @property
+    def probability(self) -> float:
+        """By the strongest hit of each source: a feed that lists an address and its name says one thing twice."""
+        strongest: dict[str, float] = {}
+        for hit in self.hits:
+            strongest[hit.source] = max(strongest.get(hit.source, 0.0), hit.probability)
+        innocent = 1.0
+        for probability in sorted(strongest.values()):
+            innocent *= 1.0 - probability
+        return min(1.0 - innocent, float(_parameters()["factors"]["most"]))
+
+    @property
+    def risk(self) -> int:
+        return round(100 * self.probability)
+
+    def to_document(self) -> dict[str, Any]:
+        """The finding document (specs/findings.md), of kind ``intel``."""
+        firsts = [hit.first for hit in self.hits if hit.first is not None]
+        lasts = [hit.last for hit in self.hits if hit.last is not None]
+        destination: dict[str, Any] = {}
+        if self.address:
+            destination["ip"] = self.address
+        if self.names:
+            destination["domain"] = list(self.names)
+        if self.ports:
+            destination["port"] = list(self.ports)
+        document: dict[str, Any] = {
+            "event": {"kind": "alert"},
+            "rule": {"id": "falselight-intel", "name": "Known-bad server"},
+        }
+        if lasts:
+            document["@timestamp"] = iso(max(lasts))
+        document["host"] = {"name": self.host}
+        document["destination"] = destination
+        document["falselight"] = {
+            "kind": "intel",
+            "severity": "critical"
+            if self.risk >= 90
+            else "high"
+            if self.risk >= 70
+            else "medium"
+            if self.risk >= 40
+            else "low",
+            "risk": self.risk,
+            "events": sum(hit.count for hit in self.hits),
+            "reasons": [
+                {"factor": f"intel: {hit.kind}", "weight": round(hit.probability, 3), "text": hit.text}
+                for hit in self.hits
+            ],
+        }
+        if firsts:
+            document["falselight"] |= {
+                "first_seen": iso(min(firsts)),
+                "last_seen": iso(max(lasts)),
+                "detected_at": iso(min(firsts)),
+            }
+        return document
+
+
+def servers(table: EventTable) -> list[Server]:
+    """All servers with a hit, highest risk first, then by host and server."""
+    shared = _shared_addresses(table)
+    grouped: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+    for row in table.connection.execute(_SQL).fetchall():
+        host, address, name = row[0], row[1], row[2]
+        grouped.setdefault((host, address or name or ""), []).append(row)
+    found = []
+    for (host, _), rows in grouped.items():
+        hits = sorted(
+            _hits(rows, shared), key=lambda hit: (-hit.probability, hit.kind, hit.indicator, hit.source, hit.role)
+        )
+        found.append(
+            Server(
+                host,
+                next((row[1] for row in rows if row[1]), None),
+                tuple(sorted({row[2] for row in rows if row[2]})),
+                tuple(sorted({row[3] for row in rows if row[3] is not None})),
+                tuple({(hit.kind, hit.indicator, hit.source): hit for hit in reversed(hits)}.values())[::-1],
+            )
+        )
+    return sorted(found, key=lambda server: (-server.risk, server.host, server.address or "", server.names))
+
+
+_SQL = f"""SELECT h.host, h.address, h.name, h.port, h.role, h.value, h.exact, h.count, h.first, h.last, i.kind, i.value,
+  i.source, i.description, i.first_seen, i.last_seen, i.expires, i.confidence, i.port
+  FROM {HITS} h JOIN {INDICATORS} i ON i.id = h.indicator ORDER BY ALL"""
+
+
+def _hits(rows: list[tuple[Any, ...]], shared: dict[str, int]) -> Iterator[Hit]:
+    for row in rows:
+        _, address, _, _, role, value, exact, count, first, last, kind_text, indicator, source, about, *state = row
+        kind = Kind(kind_text)
+        probability, because = _weighed(kind, indicator, address, role, exact, last, state, shared)
+        text = f"{kind} {indicator} of {source}" + (f" ({about})" if about else "") + f", seen in {role}"
+        text += f" as {value}" if value != indicator else ""
+        yield Hit(indicator, kind, source, role, value, probability, ". ".join([text, *because]), count, first, last)
+
+
+def _weighed(
+    kind: Kind,
+    indicator: str,
+    address: str | None,
+    role: str,
+    exact: bool,
+    last: int | None,
+    state: list[Any],
+    shared: dict[str, int],
+) -> tuple[float, list[str]]:
+    """The probability of a hit, and what raised or lowered it."""
+    factors = _parameters()["factors"]
+    _, last_seen, expires, confidence, port = state
+    probability = _parameters()["kinds"][kind] * (factors["unstated"] if confidence is None else confidence / 100)
+    because = ["The source states no confidence"] if confidence is None else []
+    if port is not None:
+        probability *= factors["port"]
+    if expires is not None and last is not None and last >= expires:
+        probability *= factors["expired"]
+        because.append(f"It expired on {iso(expires)[:10]}")
+    elif (
+        kind in (Kind.IP, Kind.NETWORK)
+        and last_seen is not None
+        and last is not None
+        and last - last_seen > factors["old_days"] * _DAY
+    ):
+        probability *= factors["old"]
+        because.append(f"The source saw it last on {iso(last_seen)[:10]}")
+    if kind is Kind.DOMAIN and is_shared(indicator):
+        probability *= factors["shared_name"]
+        because.append("Strangers register names below it")
+    elif kind is Kind.DOMAIN and not exact:
+        probability *= factors["parent"]
+    if kind in (Kind.IP, Kind.NETWORK) and shared.get(address or "", 0) >= factors["shared_names"]:
+        probability *= factors["shared_address"]
+        because.append(f"The address bears {shared[address or '']} registered domains here: shared hosting")
+    if role in ("dns.resolved_ip", "dns.question.name") and not address:
+        probability *= factors["looked_up"]
+        because.append("It was only looked up")
+    return min(probability, factors["most"]), because
+
+
+def _shared_addresses(table: EventTable) -> dict[str, int]:
+    """Distinct registered domains by address, for addresses with hits."""
+    rows = table.connection.execute(
+        f"SELECT DISTINCT o.address, o.name FROM observed o JOIN (SELECT DISTINCT address FROM {HITS}) h USING (address) "
+        "WHERE o.name IS NOT NULL"
+    ).fetchall()
+    domains: dict[str, set[str]] = {}
+    for address, name in rows:
+        domains.setdefault(address, set()).add(domain_parts(name)[0] or name)
+    return {address: len(names) for address, names in domains.items()}
+
+
+@cache
+def _parameters() -> dict[str, Any]:
+    return tomllib.loads(files("falselight.intel").joinpath("parameters.toml").read_text(encoding="utf-8"))
