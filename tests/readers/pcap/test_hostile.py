@@ -38,17 +38,18 @@ from readers.pcap.reading import events
 from falselight.diagnostics import Diagnostic
 from falselight.readers.pcap import framing
 
+NAME = "host.example"
+REPLY = dns_reply(1, NAME, [(1, 9, bytes(4)), (16, 9, b"\x02ab")])
 ORDINARY, NIGHTLY, AT_ONCE = 300, 10_000, 50
 
 
 def seeds() -> list[bytes]:
     """Captures with everything that is read."""
-    name = "host.example"
     packets: list[Packet] = [
-        (START, ethernet(udp(CLIENT, 5000, "203.0.113.53", 53, dns_query(1, name)))),
-        (START + 1, ethernet(udp("203.0.113.53", 53, CLIENT, 5000, dns_reply(1, name, [(1, 9, bytes(4)), (16, 9, b"\x02ab")])), 7)),
+        (START, ethernet(udp(CLIENT, 5000, "203.0.113.53", 53, dns_query(1, NAME)))),
+        (START + 1, ethernet(udp("203.0.113.53", 53, CLIENT, 5000, REPLY), 7)),
         (START + 2, ethernet(ip(CLIENT, SERVER, 1, b"\x08\0" + bytes(6)))),
-        (START + 3, ethernet(udp("2001:db8::1", 5000, "2001:db8::2", 53, dns_query(2, name, 28)))),
+        (START + 3, ethernet(udp("2001:db8::1", 5000, "2001:db8::2", 53, dns_query(2, NAME, 28)))),
     ]  # fmt: skip
     web = (
         Talk(time=START + 10)
@@ -59,7 +60,7 @@ def seeds() -> list[bytes]:
         1, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\nHTTP/1.1 204 No\r\n\r\n", 20
     ).close()
     hello = hello_body(
-        name,
+        NAME,
         [0x1301, 0x2F],
         [extension(10, numbers([29])), extension(43, b"\x02\x03\x04"), extension(16, b"\0\x03\x02h2")],
     )
