@@ -22,7 +22,7 @@ LAYERS = (
     ("nesting", "rebuild", "sql"),
     ("engines", "sources"),
     ("search", "explain", "compiling", "rules", "analytics", "intel", "lab"),
-    ("findings",),
+    ("findings", "inventory"),
     ("hunting",),
     ("report",),
     ("guidance", "validation"),

@@ -116,3 +116,19 @@ def test_options_are_checked(tmp_path: Path) -> None:
         with pytest.raises(UsageError):
             read(tmp_path, "--events", *wrong)
     assert read(tmp_path / "absent", "--events").return_value == 2
+
+
+def test_an_inventory_is_a_table_or_json(tmp_path: Path) -> None:
+    path = tmp_path / "beat.ndjson"
+    event = {"@timestamp": "2026-01-01T00:00:00Z", "event": {"category": "network"}, "process": {"name": "p"}}
+    path.write_text(json.dumps(event) + "\nbroken\n", encoding="utf-8")
+    told = read(path, "--format", "json")
+    found = json.loads(told.stdout)
+    assert told.return_value == 4
+    assert (found["events"], found["left_out"]) == (1, {str(path): {"not JSON": 1}})
+    assert found["fields"][0] == {"name": "@timestamp", "type": "date", "events": 1, "rate": 1.0,
+                                  "datasets": {"(none)": 1}}  # fmt: skip
+    table = read(path).stdout
+    for title in ("1 event in 1 input", "Sources", "Datasets", "Clocks", "Fields", "Left out", "Detections"):
+        assert title in table
+    assert "event.category" not in table and "event.category" in read(path, "--fields").stdout

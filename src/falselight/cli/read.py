@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -11,13 +12,16 @@ import click
 from rich.console import Console
 
 from falselight import ingest, nesting
-from falselight.cli import errors, options, progress
+from falselight.cli import errors, inventory, options, progress
 from falselight.ecs import release
 from falselight.ecs.schema import Schema
 from falselight.ingest import Piece
+from falselight.inventory import survey
 from falselight.readers.detect import Kind
 from falselight.readers.settings import Settings
-from falselight.sinks.flat import harmless_json
+from falselight.report import panel
+from falselight.rules import bundled, load
+from falselight.sinks.flat import harmless_json, json_text
 from falselight.store import Counts, Input
 
 # Elastic's pipelines read these sources' times as seconds since 1970, of which milliseconds are kept.
@@ -27,22 +31,61 @@ _MILLISECONDS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY})
 @click.command("read")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option("--events", is_flag=True, help="Write the normalised events as nested ECS NDJSON, one line a record.")
+@click.option("--fields", is_flag=True, help="List every field, not only the most telling.")
+@click.option("--rules", multiple=True, metavar="PATH",
+              help="Rules to judge the data for: file, folder or @page; the bundled pack without it.")  # fmt: skip
+@click.option("--format", "format", type=click.Choice(["table", "json"]), default="table", show_default=True,
+              help="How the inventory is written to stdout.")  # fmt: skip
 @options.reading
 @options.diagnostics
-def command(paths: tuple[str, ...], events: bool, settings: Settings, diagnostics: str) -> int:
-    """Read the files and folders PATH.
+def command(
+    paths: tuple[str, ...],
+    events: bool,
+    fields: bool,
+    rules: tuple[str, ...],
+    format: str,
+    settings: Settings,
+    diagnostics: str,
+) -> int:
+    """Tell what the files and folders PATH hold, and which detections they can feed.
 
-    With --events each record is one line of JSON, in input order, as Elastic's integrations would have indexed it.
+    Sources, events by dataset and category, time span and gaps, hosts, odd clocks, fields and how often they are filled,
+    and what was left out and why. With --events, each record is one line of JSON instead, in input order, as Elastic's
+    integrations would have indexed it.
     """
     talk = errors.Talk(diagnostics == "json")
-    console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
     given = [Path(path) for path in paths]
-    with progress.bar(console) as tell:
-        found = ingest.stream(given, release.schema(), report=talk.report, progress=tell, settings=settings)
-        skipped = write_events(found, release.schema(), sys.stdout)
+    skipped = _events(given, settings, talk) if events else _inventory(given, settings, talk, rules, format, fields)
+    for label, text in panel.assumptions(settings):
+        click.echo(f"{label}: {text.plain}", err=True)
     if not any(path.exists() for path in given):
         return errors.MISUSE
     return errors.DAMAGED if talk.left_out or skipped else errors.DONE
+
+
+def _inventory(
+    paths: list[Path], settings: Settings, talk: errors.Talk, rules: tuple[str, ...], format: str, fields: bool
+) -> int:
+    chosen = load(rules, talk.report) if rules else bundled(talk.report)
+    with progress.bar(_console()) as tell:
+        table = ingest.read_events(paths, release.schema(), report=talk.report, progress=tell, settings=settings)
+    found = survey(table, chosen, time.time_ns())
+    if format == "json":
+        click.echo(json_text(found.to_dict()))
+    else:
+        inventory.show(found, sys.stdout, colour=errors.colour(sys.stdout), every_field=fields)
+    return sum(count.skipped.total() for count in table.counts)
+
+
+def _events(paths: list[Path], settings: Settings, talk: errors.Talk) -> int:
+    schema = release.schema()
+    with progress.bar(_console()) as tell:
+        found = ingest.stream(paths, schema, report=talk.report, progress=tell, settings=settings)
+        return write_events(found, schema, sys.stdout)
+
+
+def _console() -> Console:
+    return Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
 
 
 def write_events(found: Iterator[tuple[Input, Counts, Piece]], schema: Schema, stream: TextIO) -> int:
@@ -51,7 +94,7 @@ def write_events(found: Iterator[tuple[Input, Counts, Piece]], schema: Schema, s
     for lines in _in_order(found, schema, counts):
         _write([line for _, line in lines], stream)
     stream.flush()
-    return sum(sum(each.skipped.values()) for each in counts.values())
+    return sum(each.skipped.total() for each in counts.values())
 
 
 def _in_order(
@@ -60,14 +103,16 @@ def _in_order(
     """Groups of lines in the order of their records. Readers give one input's records in order, except that batches of
     several kinds may interleave: such batches become one group."""
     held: list[tuple[int, bytes]] = []
+    last = -1
     owner: Counts | None = None
     for _, count, piece in found:
         counts[id(count)] = count
         lines = _lines(piece, schema)
-        if held and (owner is not count or (lines and lines[0][0] > max(held)[0])):
+        if held and (owner is not count or (lines and lines[0][0] > last)):
             yield sorted(held, key=lambda line: line[0])
-            held = []
+            held, last = [], -1
         held.extend(lines)
+        last = max(last, *(number for number, _ in lines), -1)
         owner = count
     yield sorted(held, key=lambda line: line[0])
 

@@ -22,7 +22,7 @@ def filters(query: syntax.Query) -> list[syntax.EventFilter]:
 
 def field_names(query: syntax.Query) -> list[str]:
     """Every field that the query names, once, in the order of the text; join keys last."""
-    names = [found.name for event in filters(query) for found in _fields(event.condition)]
+    names = [found.name for event in filters(query) for found in fields(event.condition)]
     if not isinstance(query, syntax.EventQuery):
         names += [key.name for key in query.keys]
         names += [key.name for stage in stages(query) for key in stage.keys]
@@ -36,7 +36,8 @@ def key_names(query: syntax.Query) -> list[str]:
     return [key.name for key in (*query.keys, *query.stages[0].keys)]
 
 
-def _fields(expression: syntax.Expression) -> Iterator[syntax.FieldName]:
+def fields(expression: syntax.Expression) -> Iterator[syntax.FieldName]:
+    """The fields of an expression in the order of the text, as often as they stand there."""
     pending: list[syntax.Expression] = [expression]
     while pending:
         current = pending.pop()
