@@ -6,9 +6,12 @@ five minutes (TCP) or one (UDP, ICMP). A SYN behind an end opens the next one. T
 
 from __future__ import annotations
 
+import base64
+import gc
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +24,6 @@ from falselight.readers.pcap.streams import Stream
 MAX_CONNECTIONS = 200_000
 MAX_BUFFERED_BYTES = 256 << 20
 SWEEP_EVERY, SWEEP_BLOCKS = states.SECOND, 8
-_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PROTOCOLS = {TCP: "tcp", UDP: "udp"}
 Log = Callable[[str, dict[str, Any]], None]
 
@@ -40,25 +42,8 @@ class Connection:
     """One connection so far. Pairs are of the lower end and the higher one; ``originator`` is the one that opened it."""
 
     __slots__ = (
-        "_log",
-        "_seen",
-        "app",
-        "bytes",
-        "ends",
-        "first_sequence",
-        "higher",
-        "history",
-        "last",
-        "lower",
-        "originator",
-        "packets",
-        "payload",
-        "protocol",
-        "services",
-        "start",
-        "streams",
-        "time",
-        "uid",
+        "_log", "_seen", "app", "bytes", "ends", "first_sequence", "firsts", "higher", "history", "last", "lower",
+        "originator", "packets", "payload", "protocol", "services", "start", "streams", "time", "uid", "untold",
     )  # fmt: skip
 
     def __init__(self, key: bytes, run: Run, log: Log) -> None:
@@ -69,12 +54,16 @@ class Connection:
         self.history, self._seen = "", set[str]()
         self.first_sequence: int | None = None
         self.streams: list[Stream | None] = [None, None]
+        # The numbers of the first bytes, where the SYN told them.
+        self.firsts: list[int | None] = [None, None]
         self.app: Application | None = None
+        # Whether no payload has come yet.
+        self.untold = True
         self.services: list[str] = []
         self._log = log
         self.originator = self._opener(run)
         digest = hashlib.blake2b(key + run.first.to_bytes(8, "big"), digest_size=13).digest()
-        self.uid = "C" + base62(digest)[:17]
+        self.uid = "C" + letters(digest)[:17]
 
     def _opener(self, run: Run) -> int:
         """Which end opened the connection (0: the lower): the first sender, unless it answers or is a server by its port."""
@@ -103,9 +92,9 @@ class Connection:
     def add(self, run: Run) -> None:
         """Counts a run and moves the states."""
         self.last = max(self.last, run.last)
-        for name in ("packets", "bytes", "payload"):
-            known, more = getattr(self, name), getattr(run, name)
-            setattr(self, name, (known[0] + more[0], known[1] + more[1]))
+        self.packets = (self.packets[0] + run.packets[0], self.packets[1] + run.packets[1])
+        self.bytes = (self.bytes[0] + run.bytes[0], self.bytes[1] + run.bytes[1])
+        self.payload = (self.payload[0] + run.payload[0], self.payload[1] + run.payload[1])
         if self.protocol == TCP:
             self._flags(run)
         self._marks(run)
@@ -152,6 +141,8 @@ class Connection:
                 stream.finish()
         if self.app is not None:
             self.app.finish()
+        missed = sum(stream.missed for stream in self.streams if stream is not None)
+        self.app, self.streams = None, [None, None]
         turn = 1 if self.originator == 0 else -1
         packets, sizes, payload = (pair[::turn] for pair in (self.packets, self.bytes, self.payload))
         tcp = self.protocol == TCP
@@ -161,7 +152,7 @@ class Connection:
             "duration": (self.last - self.start) / 1e9 if sum(packets) > 1 else None,
             "conn_state": self.ends.conn_state((payload[0], payload[1])) if tcp
             else states.datagram_state((packets[0], packets[1]), self.protocol),
-            "missed_bytes": sum(stream.missed for stream in self.streams if stream is not None),
+            "missed_bytes": missed,
             "history": self.history or None,
             "orig_pkts": packets[0], "orig_ip_bytes": sizes[0], "resp_pkts": packets[1], "resp_ip_bytes": sizes[1],
         }  # fmt: skip
@@ -171,13 +162,22 @@ class Connection:
 LIKELY = states.LIKELY_SERVER_PORTS
 
 
-def base62(data: bytes) -> str:
-    """Letters and digits, as Zeek's ids have them."""
-    number, found = int.from_bytes(data, "big"), ""
-    while number:
-        number, digit = divmod(number, 62)
-        found += _BASE62[digit]
-    return found
+def letters(data: bytes) -> str:
+    """Letters and digits that stand for these bytes, as in Zeek's ids."""
+    return base64.b64encode(data, b"Zz").decode("ascii").rstrip("=")
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """What is made here lives until its connection ends, and is then taken apart: to look for cycles among it meanwhile
+    takes longer than all the rest."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 @dataclass
@@ -194,8 +194,11 @@ class Connections:
 
     def add(self, packets: Packets) -> None:
         """A block's packets."""
-        if not len(packets):
-            return
+        if len(packets):
+            with _collector_paused():
+                self._add(packets)
+
+    def _add(self, packets: Packets) -> None:
         arranged = arrange(packets)
         runs, firsts = divide(packets, arranged)
         segments = _Segments(packets, arranged)
@@ -206,12 +209,16 @@ class Connections:
                 if connection is None or self._ended(connection, run, segments):
                     if connection is not None:
                         connection.close()
-                    connection = Connection(key, run, self.log)
-                    connection.app = self.begin(connection)
-                    self._open[key] = connection
+                    connection = self._open[key] = Connection(key, run, self.log)
                 connection.add(run)
-                if connection.app is not None:
-                    segments.give(connection, run)
+                if run.flags & SYN:
+                    segments.note(connection, run)
+                if run.payload != (0, 0):
+                    if connection.untold:
+                        connection.untold = False
+                        connection.app = self.begin(connection)
+                    if connection.app is not None:
+                        segments.give(connection, run)
         self._now = max(self._now, int(packets.time.max()))
         self._blocks += 1
         full = len(self._open) > MAX_CONNECTIONS or self._blocks % SWEEP_BLOCKS == 0
@@ -271,6 +278,13 @@ class _Segments:
     def sequence(self, row: int) -> int:
         return int(self._columns[4][row])
 
+    def note(self, connection: Connection, run: Run) -> None:
+        """Remembers the number of a SYN. Only the last of several attempts is the one that is answered."""
+        side, sequence = 0 if run.lower else 1, self.sequence(run.begin)
+        if connection.first_sequence is None and connection.who(side) == ORIGINATOR:
+            connection.first_sequence = sequence
+        connection.firsts[side] = (sequence + 1) & 0xFFFFFFFF
+
     def give(self, connection: Connection, run: Run) -> None:
         """Hands the run's payload over while something reads it."""
         times, starts, captured, payloads, sequences, acknowledged, flags = self._columns
@@ -283,28 +297,22 @@ class _Segments:
                     connection.app.data(connection.who(side), self._data[start : start + captured[row]])
             return
         for row in range(run.begin, run.end):
-            side = 0 if self._lower[row] else 1
-            opens = flags[row] & SYN
-            stream = connection.streams[side]
-            if opens and connection.first_sequence is None and connection.who(side) == ORIGINATOR:
-                connection.first_sequence = sequences[row]
-            if not payloads[row] and not opens:
+            if not payloads[row]:
                 continue
             if connection.app is None:
                 return
-            first = sequences[row] + (1 if opens else 0)
+            side = 0 if self._lower[row] else 1
+            first = sequences[row] + (1 if flags[row] & SYN else 0)
+            stream = connection.streams[side]
             if stream is None:
-                stream = connection.streams[side] = _stream(connection, side, first)
-            elif opens and stream.silent:
-                # Only the last of several attempts is the one that is answered.
-                stream.next = first & 0xFFFFFFFF
+                told = connection.firsts[side]
+                stream = connection.streams[side] = _stream(connection, side, first if told is None else told)
             connection.time = times[row]
             other = connection.streams[1 - side]
             if other is not None and other.waits and flags[row] & ACK:
                 other.acknowledge(acknowledged[row])
-            if payloads[row]:
-                start = starts[row]
-                stream.segment(first, self._data[start : start + captured[row]], payloads[row])
+            start = starts[row]
+            stream.segment(first, self._data[start : start + captured[row]], payloads[row])
 
 
 def _stream(connection: Connection, side: int, first: int) -> Stream:

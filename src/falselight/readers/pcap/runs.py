@@ -7,8 +7,9 @@ occurrences are all that the connection's state needs of it. They are made for a
 from __future__ import annotations
 
 import secrets
+import socket
+import struct
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 import numpy as np
@@ -55,18 +56,20 @@ class Sorted:
 
 
 KEY_BYTES = 48
+_WORDS, _SIX, _FOUR = struct.Struct("=6Q"), struct.Struct(">QQ"), struct.Struct(">I")
 
 
 def ends_of(key: bytes) -> tuple[tuple[str, int], tuple[str, int], int]:
     """Address and port of the lower end and of the higher one, and the protocol."""
-    words = np.frombuffer(key, np.uint64).tolist()
-    six = bool(words[5] >> 8)
-    addresses = [_text(words[at], words[at + 2], six) for at in (0, 1)]
-    return (addresses[0], words[4] >> 16), (addresses[1], words[4] & 0xFFFF), words[5] & 0xFF
+    high, far_high, low, far_low, ports, kind = _WORDS.unpack(key)
+    six = kind >> 8 != 0
+    return (_text(high, low, six), ports >> 16), (_text(far_high, far_low, six), ports & 0xFFFF), kind & 0xFF
 
 
 def _text(high: int, low: int, six: bool) -> str:
-    return str(IPv6Address(high << 64 | low)) if six else str(IPv4Address(low))
+    if six:
+        return socket.inet_ntop(socket.AF_INET6, _SIX.pack(high, low))
+    return socket.inet_ntop(socket.AF_INET, _FOUR.pack(low))
 
 
 def arrange(packets: Packets) -> Sorted:

@@ -19,20 +19,17 @@ Tell = Callable[[int], None]
 class Stream:
     """One direction. ``deliver`` gets bytes, ``gap`` the number of bytes that were not captured before the next ones."""
 
-    __slots__ = ("_bytes", "_held", "deliver", "gap", "missed", "next", "silent")
+    __slots__ = ("_bytes", "_held", "deliver", "gap", "missed", "next")
 
     def __init__(self, first: int, deliver: Deliver, gap: Tell) -> None:
         self.next = first & _ALL
         self.deliver, self.gap = deliver, gap
         self.missed = 0
-        # Whether no payload has come yet.
-        self.silent = True
         self._held: dict[int, tuple[bytes, int]] = {}
         self._bytes = 0
 
     def segment(self, sequence: int, data: bytes, length: int) -> None:
         """A segment of ``length`` bytes, of which ``data`` were captured."""
-        self.silent = False
         ahead = (sequence - self.next) & _ALL
         if ahead == 0 and not self._held:
             self._take(data, length)

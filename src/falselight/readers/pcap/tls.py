@@ -10,7 +10,7 @@ import hashlib
 from typing import Any
 
 from falselight.readers.pcap import certificates, fingerprints, tls_names
-from falselight.readers.pcap.connections import Connection, base62
+from falselight.readers.pcap.connections import Connection, letters
 from falselight.readers.pcap.dns import text
 from falselight.readers.pcap.handshakes import (
     PRE_SHARED_KEY,
@@ -230,4 +230,4 @@ class Tls:
 
     def _identity(self, who: int, number: int, sha1: str) -> str:
         seed = f"{self._connection.uid} {who} {number} {sha1}"
-        return "F" + base62(hashlib.blake2b(seed.encode("ascii"), digest_size=13).digest())[:17]
+        return "F" + letters(hashlib.blake2b(seed.encode("ascii"), digest_size=13).digest())[:17]
