@@ -11,6 +11,7 @@ from falselight.diagnostics import Diagnostic, FalselightError
 from falselight.readers import CHANGED, NO_RECORD, containers, evtx, fault
 from falselight.readers.detect import Kind, detect
 from falselight.readers.ndjson import elements, lines
+from falselight.readers.settings import DEFAULTS
 from falselight.store import Input
 
 _LINES = frozenset(
@@ -20,7 +21,7 @@ _LINES = frozenset(
 
 def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:
     """The records of these numbers, in the order asked for: a line as its raw bytes without the line break, an element
-    of an array or answer as its document, an EVTX record as the bytes of its JSON.
+    of an array or answer as its document, an EVTX record as the bytes of its JSON, an event of a capture as its fields.
 
     Raises ``FalselightError``: the file is gone or unreadable (E0501, E0502), its SHA-256 is not the recorded one
     (E0509), or it holds no such record (E0510)."""
@@ -63,6 +64,13 @@ def _records(opened: containers.Opened) -> Iterator[tuple[int, Any]]:
     elif kind in _LINES:
         for number, line in lines(opened.stream, path, opened.label, _silent, ignored):
             yield number, line.rstrip(b"\r\n")
+    elif kind is Kind.PCAP:
+        # Loaded only for such input: what reads certificates takes time.
+        from falselight.readers import pcap
+
+        for batch in pcap.read(opened.stream, path, opened.label, _silent, ignored, None, DEFAULTS):
+            for row in batch.to_pylist():
+                yield row.pop("_record"), {name: value for name, value in row.items() if value is not None}
     elif kind is not Kind.UNKNOWN:
         yield from elements(opened.stream, kind, path, opened.label, _silent, ignored)
 

@@ -29,6 +29,7 @@ from falselight.cli.search import command
 from falselight.diagnostics import Diagnostic
 from falselight.ecs.release import schema
 from falselight.ingest import read_events
+from falselight.readers.evidence import original
 
 
 def beaconing(number: int = 40) -> list[Packet]:
@@ -75,3 +76,15 @@ def test_exit_codes(tmp_path: Path, end: int | None, code: int) -> None:
     done = CliRunner().invoke(command, [query, str(path)], standalone_mode=False, catch_exceptions=False)
     assert (done.return_value or 0) == code, done.output
     assert done.stdout.count("c2.example") >= 2
+
+
+def test_an_event_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "a.pcap").write_bytes(pcap(beaconing(2)))
+    table = read_events([tmp_path], schema(), report=lambda _: None)
+    row = table.connection.execute(
+        f"""SELECT _record, "zeek.session_id" FROM {table.name} WHERE "tls.client.server_name" IS NOT NULL LIMIT 1"""
+    ).fetchone()
+    assert row is not None
+    (event,) = original(table.inputs[0], [row[0]])
+    assert isinstance(event, dict) and event["zeek.session_id"] == row[1]
+    assert event["tls.client.server_name"] == "c2.example"
