@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from falselight.readers.pcap import dns, http, tls
+from falselight.readers.pcap import dns, http, quic, services, tls
 from falselight.readers.pcap.connections import Application, Connection
 from falselight.readers.pcap.headers import TCP, UDP
+from falselight.readers.pcap.states import ORIGINATOR, RESPONDER
 
 # What a direction's first bytes must be to tell: longer than the longest sign that is looked for.
 ENOUGH_BYTES = 24
 MAX_SNIFFED_BYTES = 4096
 MAX_SNIFFED_PACKETS = 64
+# STARTTLS comes early; a long transfer without it is none.
+MAX_LINES_PACKETS = 200
 
 
 def begin(connection: Connection) -> Application | None:
@@ -31,8 +34,15 @@ class _Datagrams:
             app = dns.Dns(self._connection)
             self._connection.app = app
             app.data(who, data)
+        elif quic.looks_like(data):
+            stream = quic.Quic(self._connection)
+            self._connection.app = stream
+            stream.data(who, data)
         elif data:
-            self._connection.app = None
+            connection = self._connection
+            service = services.of_datagram(data, (connection.lower[1], connection.higher[1]))
+            connection.services += [service] if service is not None else []
+            connection.app = None
 
     def gap(self, who: int, length: int) -> None:
         """A datagram is whole or not seen."""
@@ -89,8 +99,36 @@ class _Sniffer:
             return tls.Tls(connection)
         if http.looks_like(head):
             return http.Http(connection, _Sniffer)
-        if head.startswith(b"SSH-") and "ssh" not in connection.services:
-            connection.services.append("ssh")
+        if not connection.services:
+            service = services.of_stream(self._heads[ORIGINATOR], self._heads[RESPONDER])
+            if service is not None:
+                connection.services.append(service)
+                if service in services.UPGRADING:
+                    return _Upgrades(connection)
         if len(head) >= 2 + 17 and dns.looks_like(head[2 : 2 + (head[0] << 8 | head[1])]):
             return dns.Dns(connection)
         return None
+
+
+class _Upgrades:
+    """Waits for a protocol of lines to turn to TLS; what is said until then is not kept."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._left = MAX_LINES_PACKETS
+        self.held = 0
+
+    def data(self, who: int, data: bytes) -> None:
+        self._left -= 1
+        if tls.looks_like(data):
+            app = tls.Tls(self._connection)
+            self._connection.app = app
+            app.data(who, data)
+        elif self._left <= 0:
+            self._connection.app = None
+
+    def gap(self, who: int, length: int) -> None:
+        """Lines were lost; the turn may still come."""
+
+    def finish(self) -> None:
+        """It never turned."""

@@ -38,7 +38,7 @@ COLUMNS: dict[str, dict[str, pa.DataType]] = {
         "client_cert_chain_fuids": _TEXTS, "subject": _TEXT, "issuer": _TEXT, "client_subject": _TEXT,
         "client_issuer": _TEXT, "not_valid_before": _WHOLE, "not_valid_after": _WHOLE, "ja3": _TEXT, "ja3s": _TEXT,
         "ja4": _TEXT, "resp_certificate_sha1": _TEXT, "resp_certificate_sha256": _TEXT, "orig_certificate_sha1": _TEXT,
-        "orig_certificate_sha256": _TEXT,
+        "orig_certificate_sha256": _TEXT, "transport": _TEXT,
     },
     "x509": {
         "id": _TEXT, "fingerprint": _TEXT, "sha1": _TEXT, "certificate.version": _WHOLE, "certificate.serial": _TEXT,

@@ -177,7 +177,7 @@ class Tls:
         return None if self._server is None else self._server.selected or self._server.version
 
     def _log(self) -> None:
-        row: dict[str, Any] = {"established": self._established(), "resumed": self._resumed()}
+        row: dict[str, Any] = {"transport": "tcp", "established": self._established(), "resumed": self._resumed()}
         if self._client is not None:
             row["ja3"], row["ja4"] = fingerprints.ja3(self._client), fingerprints.ja4(self._client)
             row["server_name"] = text(self._client.server_name) if self._client.server_name else None
