@@ -21,6 +21,7 @@ from falselight.documents import Collector
 from falselight.ecs.schema import Schema
 from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
 from falselight.readers.detect import Kind, detect
+from falselight.readers.places import find
 from falselight.readers.settings import DEFAULTS, Settings
 from falselight.store import Builder, Counts, EventTable, Input, connect
 
@@ -52,10 +53,10 @@ def read_events(
     since ≤ @timestamp < until in epoch nanoseconds. ``progress`` gets bytes done, bytes in all, and events so far.
     What cannot be read is reported and counted per input in ``EventTable.counts``; nothing here raises for bad input."""
     ingest = _Ingest(connection or connect(), schema, wanted, report, settings)
-    given = [Path(path) for path in paths]
-    total = sum(size for _, size in containers.files(given, lambda _: None)) if progress is not None else 0
+    given = find(paths, report)
+    total = sum(place.size or 0 for place in given)
     done, current = 0, None
-    for opened in containers.open_all(given, report):
+    for opened in containers.open_all(given, report, settings.passwords):
         if current is not None and opened.input.path != current.path:
             done += current.size or 0
         current = opened.input
@@ -88,11 +89,11 @@ def stream(
     """All events under the paths as they are read, input by input; nothing is stored. The counts grow as an input is
     read; of an input that gives no events there is one empty piece."""
     ingest = _Ingest(connect(), schema, None, report, settings)
-    given = [Path(path) for path in paths]
-    total = sum(size for _, size in containers.files(given, lambda _: None)) if progress is not None else 0
+    given = find(paths, report)
+    total = sum(place.size or 0 for place in given)
     done, events = 0, 0
     current: Input | None = None
-    for opened in containers.open_all(given, report):
+    for opened in containers.open_all(given, report, settings.passwords):
         if current is not None and opened.input.path != current.path:
             done += current.size or 0
         current = opened.input

@@ -38,7 +38,7 @@ def load(source: Any, mapping: Mapping[str, Any] | None, extra: tuple[str | None
         return _indices(source, mapping)
     if _is_paths(source):
         paths = [source] if isinstance(source, str | Path) else list(source)
-        table = ingest.read_events([Path(path) for path in paths], _schema(mapping), report=_raise)
+        table = ingest.read_events(paths, _schema(mapping), report=_raise)
         return Loaded(table, lambda positions: rebuild.documents(table, positions), table.malformed)
     return _indices({DEFAULT_INDEX: source}, mapping)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import bz2
 import gzip
 import hashlib
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import pyzipper
 import zstandard
 
 from falselight.diagnostics import Diagnostic
@@ -165,3 +167,47 @@ def test_local_gives_a_real_file(tmp_path: Path) -> None:
         with opened.local() as path:
             assert path.read_bytes() == DATA
         assert not path.exists()
+
+
+# An archive of Info-ZIP (``zip -P lamp``): the member ``m`` is encrypted, ``plain`` is not.
+ZIP_CRYPTO = (
+    "UEsDBBQACQAIAAAAIVz5MmVrPAAAACgjAAABAAAAbf9VTFOaAVKPgQEWCa7DAzGQYCsYYs952n+9zTxZ7/i81R2ljT9d/tXfagyT"
+    "eShQariCcd/P/Ji99ZTlGVBLBwj5MmVrPAAAACgjAABQSwMECgAAAAAAAAAhXLGeB4IBAAAAAQAAAAUAAABwbGFpbnBQSwECHgMU"
+    "AAkACAAAACFc+TJlazwAAAAoIwAAAQAAAAAAAAABAAAApIEAAAAAbVBLAQIeAwoAAAAAAAAAIVyxngeCAQAAAAEAAAAFAAAAAAAA"
+    "AAEAAACkgWsAAABwbGFpblBLBQYAAAAAAgACAGIAAACPAAAAAAA="
+)
+
+
+def encrypted(aes: bool, password: bytes = b"lamp") -> bytes:
+    """A zip archive with an encrypted member and a plain one."""
+    if not aes:
+        return base64.b64decode(ZIP_CRYPTO)
+    buffer = io.BytesIO()
+    with pyzipper.AESZipFile(buffer, "w", compression=pyzipper.ZIP_DEFLATED, encryption=pyzipper.WZ_AES) as archive:
+        archive.setpassword(password)
+        archive.writestr("m", DATA)
+        archive.setencryption(None)
+        archive.pwd = None
+        archive.writestr("plain", b"p")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("aes", [False, True])
+def test_encrypted_members_open_with_one_of_the_passwords(tmp_path: Path, aes: bool) -> None:
+    (tmp_path / "z").write_bytes(encrypted(aes))
+    for passwords, members in (((), ["plain"]), (("wrong", "other"), ["plain"]), (("wrong", "lamp"), ["m", "plain"])):
+        told: list[Diagnostic] = []
+        found = {o.input.member: o.stream.read() for o in containers.open_all([tmp_path / "z"], told.append, passwords)}
+        assert list(found) == members and found.get("m", DATA) == DATA
+        assert [each.code for each in told] == ([] if "m" in members else ["W0505"])
+        assert all("encrypted" in each.message for each in told)
+
+
+def test_an_encrypted_archive_within_a_stream(tmp_path: Path) -> None:
+    (tmp_path / "z.gz").write_bytes(gzip.compress(encrypted(True)))
+    ((member, data),) = [
+        (o.input.member, o.stream.read())
+        for o in containers.open_all([tmp_path / "z.gz"], pytest.fail, ["lamp"])
+        if o.input.member == "m"
+    ]
+    assert (member, data) == ("m", DATA)

@@ -14,6 +14,7 @@ from falselight.ecs import release
 from falselight.eql import walk
 from falselight.eql.checker import Options
 from falselight.eql.parser import parse
+from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.source import Source
 from falselight.store import EventTable
@@ -40,13 +41,13 @@ def events(
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr))
     with progress.bar(console) as tell:
         table = ingest.read_events(
-            [Path(path) for path in paths],
+            paths,
             release.schema(),
             wanted=None if whole else frozenset(needed),
             report=talk.report,
             progress=tell,
             settings=settings,
         )
-    if not any(Path(path).exists() for path in paths):
+    if not any_there(paths):
         raise click.exceptions.Exit(errors.MISUSE)
     return table

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -18,6 +17,7 @@ from falselight.ecs.schema import Schema
 from falselight.ingest import Piece
 from falselight.inventory import survey
 from falselight.readers.detect import Kind
+from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import panel
 from falselight.rules import bundled, load
@@ -54,17 +54,16 @@ def command(
     integrations would have indexed it.
     """
     talk = errors.Talk(diagnostics == "json")
-    given = [Path(path) for path in paths]
-    skipped = _events(given, settings, talk) if events else _inventory(given, settings, talk, rules, format, fields)
+    skipped = _events(paths, settings, talk) if events else _inventory(paths, settings, talk, rules, format, fields)
     for label, text in panel.assumptions(settings):
         click.echo(f"{label}: {text.plain}", err=True)
-    if not any(path.exists() for path in given):
+    if not any_there(paths):
         return errors.MISUSE
     return errors.DAMAGED if talk.left_out or skipped else errors.DONE
 
 
 def _inventory(
-    paths: list[Path], settings: Settings, talk: errors.Talk, rules: tuple[str, ...], format: str, fields: bool
+    paths: tuple[str, ...], settings: Settings, talk: errors.Talk, rules: tuple[str, ...], format: str, fields: bool
 ) -> int:
     chosen = load(rules, talk.report) if rules else bundled(talk.report)
     with progress.bar(_console()) as tell:
@@ -77,7 +76,7 @@ def _inventory(
     return sum(count.skipped.total() for count in table.counts)
 
 
-def _events(paths: list[Path], settings: Settings, talk: errors.Talk) -> int:
+def _events(paths: tuple[str, ...], settings: Settings, talk: errors.Talk) -> int:
     schema = release.schema()
     with progress.bar(_console()) as tell:
         found = ingest.stream(paths, schema, report=talk.report, progress=tell, settings=settings)

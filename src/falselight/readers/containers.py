@@ -1,4 +1,4 @@
-"""Paths in, byte streams out: files, folders, compressed files and archives, recognised by content, never by name.
+"""Names in, byte streams out: files, folders, compressed files and archives, recognised by content, never by name.
 
 Nothing is written to disk under a name that an archive gives. Archives are read to a bounded depth, and what they may
 expand to is bounded, so that a crafted file cannot fill the disk or run for ever.
@@ -9,25 +9,26 @@ from __future__ import annotations
 import hashlib
 import io
 import lzma
-import os
 import shutil
 import stat
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
 import zstandard
 
 from falselight.diagnostics import Diagnostic
-from falselight.readers import ABSENT, DAMAGED, EMPTY, TOO_LARGE, TRAILING, UNREADABLE, UNSAFE, Report, fault
+from falselight.readers import DAMAGED, TOO_LARGE, TRAILING, UNREADABLE, UNSAFE, Report, encrypted, fault
 from falselight.readers.decompress import Reads, decompressed
+from falselight.readers.places import Place, find
 from falselight.store import Input
 
 MAX_DEPTH = 4
@@ -60,7 +61,8 @@ class TooLarge(Exception):
 @dataclass
 class Opened:
     """One plain input. ``stream`` is at its start and is closed when the next one is taken; ``path`` is a real file with
-    the same bytes, if there is one (``local`` makes one); ``label`` names file and member for messages."""
+    the same bytes, if there is one (``local`` makes one); ``once`` tells that the bytes come only once; ``label`` names
+    file and member for messages."""
 
     input: Input
     stream: BinaryIO
@@ -68,10 +70,13 @@ class Opened:
     outer: BinaryIO
     label: str
     digest: Future[str]
+    once: bool = False
 
     def described(self) -> Input:
         """The input with the SHA-256 of its file, which is computed beside the reading: asking waits for it. Without it
-        where the file could not be read to its end."""
+        where the file could not be read to its end, or cannot be read twice and has not been read to its end yet."""
+        if self.once and not self.digest.done():
+            return self.input
         return self.input if self.digest.exception() is not None else replace(self.input, sha256=self.digest.result())
 
     def position(self) -> int:
@@ -94,19 +99,55 @@ class Opened:
             yield Path(copy.name)
 
 
-def open_all(paths: Iterable[str | Path], report: Report) -> Iterator[Opened]:
-    """Every plain input under the paths, in their order, a folder's files by the bytes of their paths. What cannot be
-    read is reported once and left out; of a damaged file what comes before the damage is given."""
+def open_all(names: Iterable[str | Path | Place], report: Report, passwords: Sequence[str] = ()) -> Iterator[Opened]:
+    """Every plain input that the names stand for (see ``places``), in their order. What cannot be read is reported once and
+    left out; of a damaged file what comes before the damage is given. ``passwords`` are tried on encrypted archives."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="falselight-sha256") as pool:
-        for path, size in files(paths, report):
+        for place in find(names, report):
             try:
-                with open(path, "rb", HEAD_BYTES) as raw:
-                    digest = pool.submit(_sha256, path)
-                    for opened in _open(raw, raw, Input(str(path), None, None, size), path, (), _Budget(size), report):
-                        opened.digest = digest
+                with place.open() as raw:
+                    outer = (
+                        raw if place.path is not None else cast(BinaryIO, io.BufferedReader(Hashed(raw), HEAD_BYTES))
+                    )
+                    digest = pool.submit(_sha256, place.path) if place.path is not None else Future()
+                    budget = _Budget(outer.tell if place.size is None else partial(int, place.size), passwords)
+                    source = Input(place.label, None, None, place.size)
+                    for opened in _open(outer, outer, source, place.path, (), budget, report):
+                        opened.digest, opened.once = digest, place.path is None
                         yield opened
+                    if place.path is None:
+                        _finish(outer, digest)
             except OSError as error:
-                report(fault(UNREADABLE, f"{path} cannot be read: {error.strerror or error}", str(path)))
+                report(fault(UNREADABLE, f"{place.label} cannot be read: {error.strerror or error}", place.label))
+
+
+class Hashed(io.RawIOBase):
+    """A stream that can be read only once, and what its bytes come to."""
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self._inner = cast(io.BufferedReader, inner)
+        self.sha256 = hashlib.sha256()
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self.count
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = self._inner.read1(len(buffer))
+        self.sha256.update(data)
+        self.count += len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _finish(outer: BinaryIO, digest: Future[str]) -> None:
+    """Read what no reader asked for, so that the digest is that of the whole."""
+    while outer.read(CHUNK):
+        pass
+    digest.set_result(cast(Hashed, cast(io.BufferedReader, outer).raw).sha256.hexdigest())
 
 
 def _sha256(path: Path) -> str:
@@ -114,64 +155,18 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(cast(io.BufferedReader, raw), "sha256").hexdigest()
 
 
-def files(paths: Iterable[str | Path], report: Report) -> list[tuple[Path, int]]:
-    """The regular files under the paths, with their sizes."""
-    found: list[tuple[Path, int]] = []
-    for given in paths:
-        path = Path(given)
-        try:
-            mode = path.stat().st_mode
-        except FileNotFoundError:
-            report(fault(ABSENT, f"{path} does not exist", str(path)))
-            continue
-        except (OSError, ValueError) as error:
-            report(fault(UNREADABLE, f"{path} cannot be read: {error}", str(path)))
-            continue
-        if not stat.S_ISDIR(mode):
-            if stat.S_ISREG(mode):
-                found.append((path, path.stat().st_size))
-            else:
-                report(fault(UNREADABLE, f"{path} is neither a file nor a folder", str(path)))
-            continue
-        inside = _folder(path, report)
-        if not inside:
-            report(fault(EMPTY, f"{path} holds no files", str(path)))
-        found.extend(inside)
-    return found
-
-
-def _folder(folder: Path, report: Report) -> list[tuple[Path, int]]:
-    found: list[tuple[Path, int]] = []
-
-    def failed(error: OSError) -> None:
-        report(fault(UNREADABLE, f"{error.filename} cannot be read: {error.strerror}", str(error.filename)))
-
-    for root, folders, names in os.walk(folder, onerror=failed):
-        for name in [*names, *(name for name in folders if os.path.islink(os.path.join(root, name)))]:
-            path = Path(root, name)
-            try:
-                status = path.stat()
-            except OSError as error:
-                report(fault(UNREADABLE, f"{path} cannot be read: {error.strerror}", str(path)))
-                continue
-            if stat.S_ISREG(status.st_mode):
-                found.append((path, status.st_size))
-            else:
-                report(fault(UNSAFE, f"{path} is a link to a folder or a device and was passed over", str(path)))
-    return sorted(found, key=lambda entry: os.fsencode(entry[0]))
-
-
 @dataclass
 class _Budget:
-    """What one outer file may still expand to, over all its members together."""
+    """What one outer file may still expand to, over all its members together. ``size`` in bytes, as far as it is known."""
 
-    size: int
+    size: Callable[[], int]
+    passwords: Sequence[str] = ()
     expanded: int = 0
     members: int = 0
 
     def spend(self, count: int) -> None:
         self.expanded += count
-        beyond_ratio = self.expanded > RATIO_APPLIES_ABOVE and self.expanded > self.size * MAX_EXPANSION_RATIO
+        beyond_ratio = self.expanded > RATIO_APPLIES_ABOVE and self.expanded > self.size() * MAX_EXPANSION_RATIO
         if self.expanded > MAX_EXPANDED_BYTES or beyond_ratio:
             raise TooLarge
 
@@ -282,20 +277,21 @@ def _zip(stream: BinaryIO, budget: _Budget) -> Iterator[Member]:
             whole = stack.enter_context(tempfile.TemporaryFile(prefix="falselight-"))
             shutil.copyfileobj(stream, whole, CHUNK)
         archive = stack.enter_context(zipfile.ZipFile(whole))
+        locks = encrypted.Locks(archive, budget.passwords)
         for info in sorted(archive.infolist(), key=lambda entry: entry.filename.encode("utf-8", "surrogateescape")):
             budget.member()
             if info.is_dir():
                 continue
             if stat.S_IFMT(info.external_attr >> 16) not in {0, stat.S_IFREG} or _escapes(info.filename):
                 yield info.filename, None, UNSAFE_REASON
-            elif info.flag_bits & 1:
-                yield info.filename, None, "is encrypted"
+                continue
+            try:
+                inner = locks.open(info) if info.flag_bits & 1 else archive.open(info)
+            except encrypted.Locked as error:
+                yield info.filename, None, str(error)
+            except _DAMAGE as error:
+                yield info.filename, None, f"is damaged ({error})"
             else:
-                try:
-                    inner = archive.open(info)
-                except _DAMAGE as error:
-                    yield info.filename, None, f"is damaged ({error})"
-                    continue
                 with inner:
                     yield info.filename, cast(Reads, inner), None
 
