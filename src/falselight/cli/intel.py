@@ -15,6 +15,8 @@ from falselight.cli import errors, options, progress
 from falselight.drawing import visible
 from falselight.ecs import release
 from falselight.intel import matching, observed, scoring, store
+from falselight.readers.places import any_there
+from falselight.readers.settings import Settings
 from falselight.report import words
 from falselight.sinks import write
 
@@ -35,6 +37,7 @@ MOST_REASONS = 3
     "--min-risk", type=click.IntRange(0, 100), default=0, show_default=True, help="Leave out servers below this risk."
 )
 @options.output()
+@options.reading
 @options.diagnostics
 def command(
     paths: tuple[str, ...],
@@ -42,6 +45,7 @@ def command(
     asn: Path | None,
     min_risk: int,
     format: str | None,
+    settings: Settings,
     diagnostics: str,
 ) -> int:
     """Match known-bad indicators with the servers in the files and folders PATH.
@@ -53,7 +57,7 @@ def command(
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
     with progress.bar(console) as tell:
         table = ingest.read_events(
-            [Path(path) for path in paths], release.schema(), wanted=observed.WANTED, report=talk.report, progress=tell
+            paths, release.schema(), wanted=observed.WANTED, report=talk.report, progress=tell, settings=settings
         )
     loaded = store.load(table.connection, indicators, talk.report)
     observed.build(table)
@@ -68,7 +72,7 @@ def command(
     console.print(
         Text(f"{words.plural(len(found), 'server')} by host in {words.plural(table.rows, 'event')}; indicators: {told}")
     )
-    if not any(Path(path).exists() for path in paths):
+    if not any_there(paths):
         return errors.MISUSE
     return errors.DAMAGED if talk.left_out else errors.DONE
 
