@@ -21,7 +21,7 @@ LAYERS = (
     ("ingest",),
     ("nesting", "rebuild", "sql"),
     ("engines", "sources"),
-    ("search", "explain", "compiling", "rules", "analytics", "intel", "lab"),
+    ("search", "explain", "compiling", "rules", "testing", "analytics", "intel", "lab"),
     ("findings", "inventory"),
     ("hunting",),
     ("report",),

@@ -44,18 +44,28 @@ class RuleRun:
 
 @dataclass
 class HuntResult:
-    """All rules' runs over one event table."""
+    """All rules' runs over one event table. Without ``building_blocks`` the findings of such rules are counted in
+    ``hidden`` only: they support others, as in Kibana."""
 
     table: EventTable
     rules: list[RuleRun]
     settings: Settings = DEFAULTS
+    building_blocks: bool = True
     _windows: dict[str, _Windows] = field(default_factory=dict, repr=False)
 
     @property
     def findings(self) -> list[Finding]:
         """Highest severity first, then most windows, then keys."""
-        found = [finding for run in self.rules for finding in run.findings]
+        found = [finding for run in self.rules if self._shows(run.rule) for finding in run.findings]
         return sorted(found, key=lambda f: (-LEVELS.index(f.severity), -f.risk, -f.windows, str(f.keys)))
+
+    @property
+    def hidden(self) -> int:
+        """Findings of building-block rules that are not shown."""
+        return sum(len(run.findings) for run in self.rules if not self._shows(run.rule))
+
+    def _shows(self, rule: Rule) -> bool:
+        return self.building_blocks or not rule.is_building_block
 
     def sequences(self, finding: Finding) -> list[list[dict[str, Any]]]:
         """The windows of a finding in order of their ends, each a list of its events as ECS documents with ``_input``

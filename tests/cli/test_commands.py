@@ -68,7 +68,7 @@ def test_formats_agree(beat: Path) -> None:
 
 
 def test_time_range(beat: Path) -> None:
-    done = run("hunt", beat, "--from", "2026-01-01T00:05", "--to", "2026-01-01")
+    done = run("hunt", beat, "--rules", "@page", "--from", "2026-01-01T00:05", "--to", "2026-01-01")
     assert done.stdout == "" and "No findings." in done.stderr and "7 of 10" in done.stderr
 
 
@@ -116,7 +116,7 @@ def test_misuse(beat: Path, tmp_path: Path) -> None:
     assert run("hunt", tmp_path / "absent").returncode == 2
     assert run("hunt", beat, "--formt", "json").returncode == 2
     assert run("hunt", beat, "--rules", tmp_path / "absent.toml").returncode == 2
-    assert run("hunt", beat, "--from", "tomorrow").returncode == 2
+    assert run("hunt", beat, "--rules", "@page", "--from", "tomorrow").returncode == 2
     assert run("search", "process wher true", beat).returncode == 2
 
 

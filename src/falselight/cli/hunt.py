@@ -20,6 +20,7 @@ from falselight.explain import explain
 from falselight.findings import Finding
 from falselight.hunting import HuntResult
 from falselight.ingest import OUTSIDE
+from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import findings as findings_table
 from falselight.report import panel, words
@@ -43,6 +44,7 @@ MOST_EXPLAINED = 3
 @click.option("--from", "since", type=options.Instant(), help="Leave out events before this time.")
 @click.option("--to", "until", type=options.Instant(last=True), help="Leave out events after this time.")
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 1 if a finding is at this level or above.")
+@click.option("--building-blocks", is_flag=True, help="Show findings of the bundled pack's building-block rules, too.")
 @click.option("--sequences", is_flag=True, help="List each window of a finding with its events (table, ndjson, or -o).")
 @click.option("--evidence", is_flag=True, help="Show the original records, verified by SHA-256 (table, ndjson, or -o).")
 @options.reading
@@ -55,6 +57,7 @@ def command(
     since: int | None,
     until: int | None,
     fail_on: str | None,
+    building_blocks: bool,
     sequences: bool,
     evidence: bool,
     settings: Settings,
@@ -73,7 +76,7 @@ def command(
     started = time.perf_counter()
     with progress.bar(console) as tell:
         result = hunting.hunt(
-            [Path(path) for path in paths],
+            paths,
             chosen,
             since=since,
             until=None if until is None else until + 1,
@@ -82,6 +85,7 @@ def command(
             settings=settings,
         )
     seconds = time.perf_counter() - started
+    result.building_blocks = bool(rules) or building_blocks
     found = result.findings
     documents = [finding.to_document() for finding in found]
     _print(found, documents, chosen_format)
@@ -91,7 +95,7 @@ def command(
         _details(result, found, chosen_format, sequences, evidence, talk)
     sys.stdout.flush()
     panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
-    if not any(Path(path).exists() for path in paths):
+    if not any_there(paths):
         return errors.MISUSE
     if talk.left_out or any(count.skipped.keys() - {OUTSIDE} for count in result.table.counts):
         return errors.DAMAGED
@@ -132,6 +136,9 @@ def _details(
 
 
 def _hints(console: Console, result: HuntResult, output: Path | None) -> Iterator[str]:
+    if result.hidden:
+        hidden = words.plural(result.hidden, "finding")
+        yield f"{hidden} of building-block rules, which prove nothing alone: --building-blocks shows them"
     if not result.findings:
         yield from _silence(console, result)
         return
@@ -151,7 +158,7 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
         else:
             yield "nothing was read: check the paths, and the messages above"
         return
-    silent = [run for run in result.rules if run.plan is not None]
+    silent = [run for run in result.rules if run.plan is not None and not run.findings]
     for run in silent[:MOST_EXPLAINED]:
         explanation = explain(Source(run.rule.query, run.rule.name), result.table, hunting.options(run.rule))
         console.print(Text(visible(f"{run.rule.name}:")))

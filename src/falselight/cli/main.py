@@ -10,7 +10,7 @@ import click
 
 import falselight
 from falselight.cli import compile as compile_verb
-from falselight.cli import errors, explain, fmt, guide, hunt, intel, read, search, validate
+from falselight.cli import errors, explain, fmt, guide, hunt, intel, read, search, test, validate
 
 
 class Verbs(click.Group):
@@ -53,6 +53,7 @@ for verb in (
     fmt.command,
     guide.command,
     intel.command,
+    test.command,
     validate.command,
 ):
     cli.add_command(verb)

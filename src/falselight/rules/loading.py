@@ -22,7 +22,7 @@ MODELLED = frozenset(Rule.model_fields) - {"path", "extra"}
 # Keys of Elastic's rule schema that are kept in ``Rule.extra`` and change nothing here.
 KEPT = frozenset(
     {
-        "actions", "alert_suppression", "anomaly_threshold", "author", "building_block_type", "bypass_bbr_timing",
+        "actions", "alert_suppression", "anomaly_threshold", "author", "bypass_bbr_timing",
         "data_view_id", "enabled", "exceptions_list", "filters", "history_window_start", "investigation_fields",
         "license", "machine_learning_job_id", "meta", "namespace", "new_terms", "outcome", "output_index",
         "related_integrations", "required_fields", "response_actions", "risk_score_mapping", "rule_name_override",
@@ -43,11 +43,12 @@ def content(*parts: str) -> Traversable:
 
 
 def bundled(report: Report) -> list[Rule]:
-    """The bundled pack, in the order of file names."""
+    """The bundled pack: the page's rule, then the others in the order of file names."""
     files = sorted(
         (entry for entry in content("rules").iterdir() if entry.name.endswith(".toml")), key=lambda e: e.name
     )
-    return list(_read(((file.name, file.read_bytes()) for file in files), report))
+    rules = _read(((file.name, file.read_bytes()) for file in files), report)
+    return sorted(rules, key=lambda rule: PAGE not in rule.tags)
 
 
 def load(names: Iterable[str], report: Report) -> list[Rule]:
@@ -111,7 +112,8 @@ def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
             report(Diagnostic("E0602", Severity.ERROR, f"{path} has no table [rule]", path=path))
             continue
         try:
-            yield _rule(entry, path)
+            cases: dict[str, Any] = {key: table[key] for key in ("fires", "stays_silent") if key in table}
+            yield _rule({**entry, **cases}, path)
         except ValidationError as fault:
             first = fault.errors()[0]
             place = ".".join(map(str, first["loc"]))

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from falselight.rules.cases import Case
+
 Level = Literal["low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("low", "medium", "high", "critical")
 
@@ -50,6 +52,8 @@ class Rule(BaseModel):
     description: str = ""
     severity: Level = "low"
     risk_score: int = Field(default=21, ge=0, le=100)
+    severity_reason: str = ""
+    building_block_type: str | None = None
     threat: list[Threat] = []
     tags: list[str] = []
     references: list[str] = []
@@ -64,8 +68,15 @@ class Rule(BaseModel):
     timestamp_field: str = "@timestamp"
     event_category_override: str = "event.category"
     tiebreaker_field: str | None = None
+    fires: list[Case] = []
+    stays_silent: list[Case] = []
     path: str | None = None
     extra: dict[str, Any] = {}
+
+    @property
+    def is_building_block(self) -> bool:
+        """Whether its alerts support others and are hidden by themselves, as Kibana hides them."""
+        return self.building_block_type is not None
 
     @property
     def is_eql(self) -> bool:
