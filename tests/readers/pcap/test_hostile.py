@@ -177,3 +177,32 @@ def test_what_connections_hold_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     skipped: Counter[str] = Counter()
     found = events(pcap(packets), skipped=skipped)
     assert len(found) == 200 and skipped["payloads given up for lack of room"] >= 140
+
+
+def test_many_places_of_damage_are_told_once_in_a_while() -> None:
+    """Each place is counted; only the first are told one by one."""
+    frame = ethernet(udp(CLIENT, 5000, SERVER, 6000, bytes(50)))
+    packets: list[Packet] = [(START + at, frame) for at in range(300)]
+    data = bytearray(pcap(packets))
+    step = 16 + len(frame)
+    for at in range(24 + step, len(data) - 3 * step, 3 * step):
+        data[at + 8 : at + 12] = b"\xff\xff\xff\x7f"
+    reported: list[Diagnostic] = []
+    skipped: Counter[str] = Counter()
+    found = events(bytes(data), reported=reported, skipped=skipped)
+    assert len(reported) == framing.MAX_PLACES and skipped["further places of damage"] == 99 - framing.MAX_PLACES
+    assert sum(row["network.packets"] for row in found) == 300 - 99
+
+
+def test_long_requests_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests without answers are told early when they hold too much."""
+    from falselight.readers.pcap import connections
+
+    monkeypatch.setattr(connections, "MAX_BUFFERED_BYTES", 100_000)
+    monkeypatch.setattr(connections, "SWEEP_BLOCKS", 1)
+    monkeypatch.setattr(framing, "BLOCK_BYTES", 20_000)
+    request = b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n"
+    skipped: Counter[str] = Counter()
+    found = events(pcap(Talk().open().say(0, request * 60).packets), skipped=skipped)
+    told = [row for row in found if row["event.dataset"] == "pcap.http"]
+    assert 10 <= len(told) < 60 and skipped["payloads given up for lack of room"] == 1

@@ -26,7 +26,7 @@ from falselight.readers.settings import Settings
 
 MALFORMED, PASSED = "W0512", "N0520"
 # A batch costs some milliseconds however small it is.
-EVENTS_TOGETHER, BLOCKS_TOGETHER = 16_384, 16
+EVENTS_TOGETHER, BLOCKS_TOGETHER, TEXT_TOGETHER = 16_384, 16, 16 << 20
 
 
 def read(
@@ -41,7 +41,9 @@ def read(
     for block in Framing(path, label, report, skipped).blocks(stream):
         connections.add(decode(block, skipped, passed))
         waited += 1
-        if len(events) and (waited >= BLOCKS_TOGETHER or len(events) >= EVENTS_TOGETHER):
+        if len(events) and (
+            waited >= BLOCKS_TOGETHER or len(events) >= EVENTS_TOGETHER or events.size >= TEXT_TOGETHER
+        ):
             yield from events.take()
             waited = 0
     connections.finish()

@@ -51,7 +51,7 @@ class Certificate:
     columns: dict[str, Any] = field(default_factory=dict)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=512)
 def read(data: bytes) -> Certificate:
     """The certificate in these bytes; parts that cannot be read are left out."""
     sha1 = hashlib.sha1(data, usedforsecurity=False).hexdigest()

@@ -134,6 +134,17 @@ class Connection:
         quiet = self.last + states.INACTIVITY.get(self.protocol, states.ICMP_INACTIVITY)
         return quiet if self.ends.until is None else min(quiet, self.ends.until)
 
+    def held(self) -> int:
+        """How many bytes of payload are kept."""
+        waiting = sum(stream.held for stream in self.streams if stream is not None)
+        return waiting + (0 if self.app is None else self.app.held)
+
+    def give_up(self) -> None:
+        """Reads no more payload; what was read is told."""
+        if self.app is not None:
+            self.app.finish()
+        self.app, self.streams = None, [None, None]
+
     def close(self) -> None:
         """Ends the connection: what its protocol still holds, then its own event."""
         for stream in self.streams:
@@ -254,13 +265,13 @@ class Connections:
 
     def _release(self) -> None:
         """Gives up reading payload where the most is held, if it is too much in all."""
-        reading = [(connection.app.held, key) for key, connection in self._open.items() if connection.app is not None]
+        reading = [(connection.held(), key) for key, connection in self._open.items() if connection.app is not None]
         total = sum(held for held, _ in reading)
         for held, key in sorted(reading, reverse=True):
             if total <= MAX_BUFFERED_BYTES:
                 return
             total -= held
-            self._open[key].app = None
+            self._open[key].give_up()
             self.skipped["payloads given up for lack of room"] += 1
 
 

@@ -11,6 +11,8 @@ from falselight.readers.pcap.connections import Connection
 from falselight.readers.pcap.headers import TCP
 
 MAX_PENDING = 4096
+# What a query that waits for its reply takes, about.
+PENDING_BYTES = 1000
 MAX_ANSWERS = 1000
 MAX_POINTERS = 64
 _MAX_NAME_BYTES = 255
@@ -183,7 +185,10 @@ class Dns:
         self._buffers = [b"", b""]
         self._pending: dict[int, list[tuple[int, Message]]] = {}
         self._waiting = 0
-        self.held = 0
+
+    @property
+    def held(self) -> int:
+        return len(self._buffers[0]) + len(self._buffers[1]) + self._waiting * PENDING_BYTES
 
     def data(self, who: int, data: bytes) -> None:
         if not self._framed:
@@ -198,7 +203,6 @@ class Dns:
             self._message(who, buffer[at + 2 : at + 2 + length])
             at += 2 + length
         self._buffers[who] = buffer[at:]
-        self.held = len(self._buffers[0]) + len(self._buffers[1])
 
     def gap(self, who: int, length: int) -> None:
         """Where the next message begins is not known any more."""
@@ -211,6 +215,7 @@ class Dns:
             for time, query in queries:
                 self._log(time, query, None)
         self._pending.clear()
+        self._waiting = 0
 
     def _message(self, who: int, data: bytes) -> None:
         try:
@@ -223,7 +228,6 @@ class Dns:
         if not message.reply:
             if self._waiting >= MAX_PENDING:
                 self.finish()
-                self._waiting = 0
             self._pending.setdefault(message.number, []).append((time, message))
             self._waiting += 1
             return

@@ -60,9 +60,13 @@ class Events:
     malformed: Counter[str] = field(default_factory=Counter)
     _rows: list[tuple[int, str, dict[str, Any]]] = field(default_factory=list)
     _given: int = 0
+    # Characters of the events whose texts can be long.
+    size: int = 0
 
     def add(self, log: str, row: dict[str, Any]) -> None:
         self._rows.append((row.pop("ts"), log, row))
+        if log == "http":
+            self.size += sum(len(value) for value in row.values() if isinstance(value, str))
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -70,6 +74,7 @@ class Events:
     def take(self) -> Iterator[pa.RecordBatch]:
         """What was collected, one batch for each log. A record's number is that of the event."""
         rows, self._rows = self._rows, []
+        self.size = 0
         rows.sort(key=lambda row: row[0])
         by_log: dict[str, list[int]] = {}
         for number, (_, log, _) in enumerate(rows):

@@ -27,7 +27,8 @@ MAX_PACKET_BYTES = 1 << 20
 _RECORD = 16
 LOST_BYTES = "bytes of a damaged capture"
 _FAR_SECONDS = 30 * 86_400
-_SEARCHED_BYTES = 1 << 20
+_SEARCHED_BYTES = 1 << 18
+MAX_PLACES = 20
 
 Whole = npt.NDArray[np.int64]
 
@@ -47,12 +48,13 @@ class Block:
 
 @dataclass
 class Framing:
-    """Reads one capture. Damage is reported once for each place; ``skipped`` counts what could not be used."""
+    """Reads one capture. Damage is reported for the first ``MAX_PLACES`` places; ``skipped`` counts what could not be used."""
 
     path: str
     label: str
     report: Report
     skipped: Counter[str]
+    _places: int = 0
 
     def blocks(self, stream: BinaryIO) -> Iterator[Block]:
         """The capture's packets in order."""
@@ -117,6 +119,10 @@ class Framing:
         self._damaged("it ends within a packet")
 
     def _damaged(self, reason: str) -> None:
+        self._places += 1
+        if self._places > MAX_PLACES:
+            self.skipped["further places of damage"] += 1
+            return
         message = f"{self.label} is damaged ({reason}); what could be read besides is used"
         self.report(fault(DAMAGED, message, self.path))
 
@@ -147,20 +153,35 @@ def _seconds(data: bytes, position: int, order: str) -> int:
 def _resume(data: bytes, position: int, order: str, head: int, near: int) -> int | None:
     """The next place where two plausible record headers follow each other: times within a month of the last one, no
     more bytes captured than there were."""
-    whole = struct.Struct(order + "IIII").unpack_from
-    for at in range(position, min(len(data) - head, position + _SEARCHED_BYTES)):
-        seconds, fraction, captured, length = whole(data, at)
-        if not (captured <= length <= MAX_PACKET_BYTES and captured >= 14 and fraction < 1_000_000_000):
-            continue
-        if near and abs(seconds - near) > _FAR_SECONDS:
-            continue
-        following = at + head + captured
-        if following + head > len(data):
-            continue
-        then, _, captured, length = whole(data, following)
-        if captured <= length <= MAX_PACKET_BYTES and abs(then - seconds) <= _FAR_SECONDS:
-            return at
+    for start in range(position, len(data) - head, _SEARCHED_BYTES):
+        raw = np.frombuffer(data[start : start + _SEARCHED_BYTES + _RECORD], np.uint8).astype(np.int64)
+        places = len(raw) - _RECORD
+        if places <= 0:
+            return None
+        seconds, fraction, captured, length = (_words(raw, field, places, order) for field in (0, 4, 8, 12))
+        good = (captured <= length) & (length <= MAX_PACKET_BYTES) & (captured >= 14) & (fraction < 1_000_000_000)
+        if near:
+            good &= np.abs(seconds - near) <= _FAR_SECONDS
+        whole = struct.Struct(order + "IIII").unpack_from
+        for at in np.flatnonzero(good).tolist():
+            following = start + at + head + int(captured[at])
+            if following == len(data):
+                return start + at
+            if following + head > len(data):
+                continue
+            then, _, kept, size = whole(data, following)
+            if kept <= size <= MAX_PACKET_BYTES and abs(then - int(seconds[at])) <= _FAR_SECONDS:
+                return start + at
     return None
+
+
+def _words(raw: Whole, field: int, places: int, order: str) -> Whole:
+    """The numbers of four bytes that begin ``field`` bytes behind each place."""
+    shifts = (0, 8, 16, 24) if order == "<" else (24, 16, 8, 0)
+    found = np.zeros(places, np.int64)
+    for at, shift in enumerate(shifts, field):
+        found |= raw[at : at + places] << shift
+    return found
 
 
 def _plain_block(data: bytes, starts: Whole, order: str, scale: int, head: int, link: int) -> Block:

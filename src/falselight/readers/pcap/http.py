@@ -15,6 +15,8 @@ from falselight.readers.pcap.http_messages import OVER, Direction, Head, begins_
 from falselight.readers.pcap.states import ORIGINATOR, RESPONDER
 
 MAX_PENDING = 1000
+# What a request takes beside its texts, about.
+ROW_BYTES = 1000
 _PORT = re.compile(r":\d{1,5}\Z")
 # Headers that proxies leave.
 _PROXY_HEADERS = frozenset({
@@ -41,10 +43,11 @@ class Http:
         self._current: dict[str, Any] | None = None
         self._depth = 0
         self._tunnelled = False
+        self._kept = 0
 
     @property
     def held(self) -> int:
-        return self._requests.held + self._responses.held
+        return self._requests.held + self._responses.held + self._kept
 
     def data(self, who: int, data: bytes) -> None:
         side = self._side(who, data)
@@ -105,6 +108,8 @@ class Http:
         }
         if len(self._pending) >= MAX_PENDING:
             self._log(self._pending.popleft())
+        row["size"] = ROW_BYTES + sum(len(name) + len(value) for name, value in head.all) + len(head.second)
+        self._kept += row["size"]
         self._pending.append(row)
         self._latest = row
         if head.first == "CONNECT":
@@ -151,6 +156,7 @@ class Http:
             self._log(row)
 
     def _log(self, row: dict[str, Any]) -> None:
+        self._kept -= row.pop("size", 0)
         self._connection.log("http", row, row["ts"])
 
 

@@ -46,6 +46,11 @@ class Stream:
             self._hold((self.next + ahead) & _ALL, data, length)
 
     @property
+    def held(self) -> int:
+        """How many bytes wait."""
+        return self._bytes
+
+    @property
     def waits(self) -> bool:
         """Whether something is held for what is missing before it."""
         return bool(self._held)

@@ -67,6 +67,7 @@ class Tls:
         # Who sent the ClientHello, if not the end that opened the connection.
         self._turned = False
         self._told = False
+        self._kept = 0
         self.held = 0
 
     def data(self, who: int, data: bytes) -> None:
@@ -94,7 +95,7 @@ class Tls:
                 break
             at += 5 + length
         side.record = data[at:]
-        self.held = sum(len(each.record) + len(each.message) for each in self._sides)
+        self.held = self._kept + sum(len(each.record) + len(each.message) for each in self._sides)
 
     def gap(self, who: int, length: int) -> None:
         """Within a record that is passed over nothing is lost; anything else cannot be read on."""
@@ -166,6 +167,7 @@ class Tls:
             self._serve()
         elif kind == _CERTIFICATE:
             self._chains[who] = self._chains[who] or chain_of(body)
+            self._kept += len(body)
         elif kind == _KEY_EXCHANGE:
             self._group = curve(body)
 
