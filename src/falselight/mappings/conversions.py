@@ -36,6 +36,7 @@ _TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132}
 
 
 def text(value: str, target: str, document: Document) -> None:
+    """The text as it is."""
     document[target] = value
 
 
@@ -50,11 +51,13 @@ def integer(value: str, target: str, document: Document) -> None:
 
 
 def boolean(value: str, target: str, document: Document) -> None:
+    """true or false."""
     if value.lower() in {"true", "false"}:
         document[target] = value.lower() == "true"
 
 
 def lower(value: str, target: str, document: Document) -> None:
+    """The text in lower case."""
     document[target] = value.lower()
 
 
@@ -70,6 +73,7 @@ def ip(value: str, target: str, document: Document) -> None:
 
 
 def append(value: str, target: str, document: Document) -> None:
+    """The value joins the list, if it is not there yet."""
     known = document.get(target)
     if known is None:
         document[target] = [value]
@@ -78,10 +82,12 @@ def append(value: str, target: str, document: Document) -> None:
 
 
 def before_at(value: str, target: str, document: Document) -> None:
+    """What stands before the at sign."""
     document[target] = value.partition("@")[0]
 
 
 def append_before_at(value: str, target: str, document: Document) -> None:
+    """What stands before the at sign joins the list."""
     append(value.partition("@")[0], target, document)
 
 
@@ -253,6 +259,7 @@ def dns_results(value: str, target: str, document: Document) -> None:
 
 
 def words(value: str, target: str, document: Document) -> None:
+    """The words between white space, as a list."""
     found = _SPACE.split(value.strip())
     if found != [""]:
         document[target] = found

@@ -88,6 +88,7 @@ def _toward(frame: Frame, step: Step, left: pa.Array, right: pa.Array) -> None:
 
 
 def related_ip(frame: Frame, step: Step) -> None:
+    """Source and destination in one list; with ``once`` without repetition."""
     source, destination = (frame.get(name) for name in step.sources[:2])
     frame.put(step.targets[0], paired(source, destination, step.options.get("once", False)))
 

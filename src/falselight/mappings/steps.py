@@ -38,24 +38,28 @@ def drop(frame: Frame, step: Step) -> None:
 
 
 def string(frame: Frame, step: Step) -> None:
+    """The value as text; lists stay."""
     values = frame.get(step.sources[0])
     if values is not None and not pa.types.is_list(values.type):
         frame.put(step.targets[0], columnar.as_text(values))
 
 
 def integer(frame: Frame, step: Step) -> None:
+    """A whole number of 64 bits; what is none is left out and counted."""
     values = frame.get(step.sources[0])
     if values is not None:
         frame.put(step.targets[0], columnar.whole(values, frame.malformed, step.sources[0]))
 
 
 def number(frame: Frame, step: Step) -> None:
+    """A number; what is none is left out and counted."""
     values = frame.get(step.sources[0])
     if values is not None:
         frame.put(step.targets[0], columnar.real(values, frame.malformed, step.sources[0]))
 
 
 def lower(frame: Frame, step: Step) -> None:
+    """The text in lower case."""
     values = frame.get(step.sources[0])
     if values is not None and pa.types.is_string(values.type):
         frame.put(step.targets[0], pc.utf8_lower(values))

@@ -158,6 +158,7 @@ def user_at_slash(frame: Frame, step: Step) -> None:
 
 
 def ip_version(frame: Frame, step: Step) -> None:
+    """ipv6 where the address has a colon, else ipv4."""
     column = frame.get(step.sources[0])
     if column is not None:
         frame.put(step.targets[0], pc.if_else(pc.match_substring(column, ":"), "ipv6", "ipv4"))
