@@ -20,7 +20,7 @@ from readers.pcap.captures import (
 )  # fmt: skip
 from readers.pcap.reading import events, of
 
-from falselight.readers.pcap import dns
+from falselight.readers.pcap import dns_messages
 
 RESOLVER = "203.0.113.53"
 
@@ -112,15 +112,17 @@ def test_netbios_names_are_decoded() -> None:
     ],
 )
 def test_hostile_names_are_refused(hostile: bytes) -> None:
-    with pytest.raises(dns.Malformed):
-        dns.name(bytes(12) + hostile, 12)
+    with pytest.raises(dns_messages.Malformed):
+        dns_messages.name(bytes(12) + hostile, 12)
 
 
 def test_giant_counts_and_long_chains_of_pointers_end() -> None:
     chain = b"".join(struct.pack(">H", 0xC000 | at) for at in range(12, 12 + 2000, 2))
-    with pytest.raises(dns.Malformed):
-        dns.name(bytes(10) + b"\0\0" + chain, 12 + 1998)
-    message = dns.parse(struct.pack(">HHHHHH", 1, 0x8180, 1, 65535, 65535, 65535) + b"\0" + struct.pack(">HH", 1, 1))
+    with pytest.raises(dns_messages.Malformed):
+        dns_messages.name(bytes(10) + b"\0\0" + chain, 12 + 1998)
+    message = dns_messages.parse(
+        struct.pack(">HHHHHH", 1, 0x8180, 1, 65535, 65535, 65535) + b"\0" + struct.pack(">HH", 1, 1)
+    )
     assert message.answers == [] and message.query == "."
     empty = struct.pack(">HHHHHH", 1, 0x8180, 0, 65535, 0, 0) + (b"\0" + struct.pack(">HHIH", 16, 1, 0, 0)) * 5000
-    assert len(dns.parse(empty).answers) == dns.MAX_ANSWERS
+    assert len(dns_messages.parse(empty).answers) == dns_messages.MAX_ANSWERS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from falselight.readers.pcap import dns, http, quic, services, tls
-from falselight.readers.pcap.connections import Application, Connection
+from falselight.readers.pcap import dns, dns_messages, http, quic, services, tls
+from falselight.readers.pcap.connection import Application, Connection
 from falselight.readers.pcap.headers import TCP, UDP
 from falselight.readers.pcap.states import ORIGINATOR, RESPONDER
 
@@ -30,7 +30,7 @@ class _Datagrams:
         self.held = 0
 
     def data(self, who: int, data: bytes) -> None:
-        if dns.is_dns_port(self._connection) or dns.looks_like(data):
+        if dns.is_dns_port(self._connection) or dns_messages.looks_like(data):
             app = dns.Dns(self._connection)
             self._connection.app = app
             app.data(who, data)
@@ -105,7 +105,7 @@ class _Sniffer:
                 connection.services.append(service)
                 if service in services.UPGRADING:
                     return _Upgrades(connection)
-        if len(head) >= 2 + 17 and dns.looks_like(head[2 : 2 + (head[0] << 8 | head[1])]):
+        if len(head) >= 2 + 17 and dns_messages.looks_like(head[2 : 2 + (head[0] << 8 | head[1])]):
             return dns.Dns(connection)
         return None
 

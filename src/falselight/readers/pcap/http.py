@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from falselight.readers.pcap.connections import Application, Connection
-from falselight.readers.pcap.dns import text
+from falselight.readers.pcap.connection import Application, Connection
+from falselight.readers.pcap.dns_messages import text
 from falselight.readers.pcap.http_messages import OVER, Direction, Head, begins_request, begins_response
 from falselight.readers.pcap.states import ORIGINATOR, RESPONDER
 

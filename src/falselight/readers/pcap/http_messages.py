@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from falselight.readers.pcap.dns import text
+from falselight.readers.pcap.dns_messages import text
 
 MAX_HEAD_BYTES = 64 << 10
 MAX_CHUNK_LINE = 1024

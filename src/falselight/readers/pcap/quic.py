@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from falselight.readers.pcap import fingerprints, tls_names
-from falselight.readers.pcap.connections import Connection
-from falselight.readers.pcap.dns import text
+from falselight.readers.pcap.connection import Connection
+from falselight.readers.pcap.dns_messages import text
 from falselight.readers.pcap.handshakes import ClientHello, Cursor, Malformed, ServerHello, client_hello, server_hello
 
 MAX_DATAGRAMS = 64

@@ -10,8 +10,8 @@ import hashlib
 from typing import Any
 
 from falselight.readers.pcap import certificates, fingerprints, tls_names
-from falselight.readers.pcap.connections import Connection, letters
-from falselight.readers.pcap.dns import text
+from falselight.readers.pcap.connection import Connection, letters
+from falselight.readers.pcap.dns_messages import text
 from falselight.readers.pcap.handshakes import (
     PRE_SHARED_KEY,
     ClientHello,
