@@ -68,8 +68,8 @@ def test_broken_files_are_told_and_the_rest_loads(tmp_path: Path) -> None:
         ("E0602", "b.toml"),
         ("E0602", "c.toml"),
         ("E0602", "d.toml"),
-        ("E0604", "e.toml"),
         ("E0601", "absent.toml"),
+        ("E0604", "e.toml"),
     ]
     assert "risk_score" in told[2].message
 

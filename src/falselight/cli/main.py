@@ -10,7 +10,7 @@ import click
 
 import falselight
 from falselight.cli import compile as compile_verb
-from falselight.cli import errors, explain, fmt, guide, hunt, intel, read, search, test, validate
+from falselight.cli import errors, explain, export, fmt, guide, hunt, intel, read, search, test, validate
 
 
 class Verbs(click.Group):
@@ -50,6 +50,7 @@ for verb in (
     search.command,
     explain.command,
     compile_verb.command,
+    export.command,
     fmt.command,
     guide.command,
     intel.command,

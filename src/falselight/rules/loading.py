@@ -13,22 +13,24 @@ from typing import Any
 from pydantic import ValidationError
 
 from falselight.diagnostics import Diagnostic, Severity
+from falselight.rules import kibana
 from falselight.rules.model import Rule
+from falselight.rules.pack import Pack
 
 PAGE = "@page"
 # Detection-rules' names for what Falselight's model calls otherwise.
 RENAMED = {"rule_id": "id", "from": "from_"}
-MODELLED = frozenset(Rule.model_fields) - {"path", "extra"}
+MODELLED = frozenset(Rule.model_fields) - {"path", "extra", "raw", "beside"}
+ENDINGS = (".toml", ".ndjson")
 # Keys of Elastic's rule schema that are kept in ``Rule.extra`` and change nothing here.
 KEPT = frozenset(
     {
-        "actions", "alert_suppression", "anomaly_threshold", "author", "bypass_bbr_timing",
-        "data_view_id", "enabled", "exceptions_list", "filters", "history_window_start", "investigation_fields",
-        "license", "machine_learning_job_id", "meta", "namespace", "new_terms", "outcome", "output_index",
-        "related_integrations", "required_fields", "response_actions", "risk_score_mapping", "rule_name_override",
-        "saved_id", "setup", "severity_mapping", "threat_filters", "threat_index", "threat_indicator_path",
-        "threat_language", "threat_mapping", "threat_query", "threshold", "throttle", "timeline_id", "timeline_title",
-        "timestamp_override", "timestamp_override_fallback_disabled", "to", "version",
+        "actions", "alias_purpose", "alias_target_id", "anomaly_threshold", "author", "bypass_bbr_timing", "concurrent_searches",
+        "created_at", "created_by", "data_view_id", "enabled", "execution_summary", "history_window_start", "id", "immutable",
+        "investigation_fields", "items_per_search", "license", "machine_learning_job_id", "meta", "namespace", "new_terms",
+        "new_terms_fields", "outcome", "output_index", "required_fields", "response_actions", "revision", "rule_source",
+        "saved_id", "setup", "threat_filters", "threat_index", "threat_indicator_path", "threat_language", "threat_mapping",
+        "threat_query", "threshold", "throttle", "timeline_id", "timeline_title", "updated_at", "updated_by",
     }
 )  # fmt: skip
 Report = Callable[[Diagnostic], None]
@@ -51,22 +53,36 @@ def bundled(report: Report) -> list[Rule]:
     return sorted(rules, key=lambda rule: PAGE not in rule.tags)
 
 
+def bundled_pack(report: Report) -> Pack:
+    """The bundled pack with its exceptions, of which there are none."""
+    return Pack(bundled(report))
+
+
 def load(names: Iterable[str], report: Report) -> list[Rule]:
-    """The rules that were asked for: files, folders (all ``.toml`` below, by name), or ``@page``. Two rules with one id
-    are told, and the first is kept."""
+    """The rules of ``load_pack``."""
+    return load_pack(names, report).rules
+
+
+def load_pack(names: Iterable[str], report: Report) -> Pack:
+    """The rules that were asked for with their exceptions: files, folders (all ``.toml`` and ``.ndjson`` below, by name), or
+    ``@page``. Two rules with one id are told, and the first is kept."""
+    pack = Pack()
+    for name in names:
+        _named(name, pack, report)
     rules: dict[str, Rule] = {}
     strange: dict[str, list[Rule]] = {}
-    for name in names:
-        for rule in _named(name, report):
-            other = rules.setdefault(rule.id, rule)
-            if other is not rule:
-                message = f"Rule id [{rule.id}] stands in {other.path} and in {rule.path}; the first is run"
-                report(Diagnostic("E0604", Severity.ERROR, message, path=rule.path))
-            for key in rule.extra.keys() - KEPT:
-                strange.setdefault(key, []).append(rule)
+    for rule in pack.rules:
+        other = rules.setdefault(rule.id, rule)
+        if other is not rule:
+            message = f"Rule id [{rule.id}] stands in {other.path} and in {rule.path}; the first is run"
+            report(Diagnostic("E0604", Severity.ERROR, message, path=rule.path))
+        for key in rule.extra.keys() - KEPT:
+            strange.setdefault(key, []).append(rule)
     for key, having in sorted(strange.items()):
         report(_strange(key, having))
-    return list(rules.values())
+    pack.rules = list(rules.values())
+    pack.check(report)
+    return pack
 
 
 def _strange(key: str, rules: list[Rule]) -> Diagnostic:
@@ -79,25 +95,28 @@ def _strange(key: str, rules: list[Rule]) -> Diagnostic:
     )
 
 
-def _named(name: str, report: Report) -> Iterator[Rule]:
+def _named(name: str, pack: Pack, report: Report) -> None:
     if name == PAGE:
-        yield from (rule for rule in bundled(report) if PAGE in rule.tags)
+        pack.rules.extend(rule for rule in bundled(report) if PAGE in rule.tags)
         return
     path = Path(name)
     try:
-        files = sorted(path.rglob("*.toml")) if path.is_dir() else [path]
+        files = sorted(each for each in path.rglob("*") if each.suffix in ENDINGS) if path.is_dir() else [path]
         if not files:
-            report(Diagnostic("E0603", Severity.ERROR, f"{path} holds no rule (.toml)", path=str(path)))
+            report(Diagnostic("E0603", Severity.ERROR, f"{path} holds no rule (.toml, .ndjson)", path=str(path)))
     except OSError as fault:
         report(Diagnostic("E0601", Severity.ERROR, f"{path} cannot be read: {fault.strerror}", path=str(path)))
         return
     for file in files:
         try:
-            text = file.read_bytes()
+            data = file.read_bytes()
         except OSError as fault:
             report(Diagnostic("E0601", Severity.ERROR, f"{file} cannot be read: {fault.strerror}", path=str(file)))
-        else:
-            yield from _read([(str(file), text)], report)
+            continue
+        if kibana.is_export(data):
+            kibana.read(data, str(file), pack, _rule, report)
+        elif file.suffix != ".ndjson" or not path.is_dir():
+            pack.rules.extend(_read([(str(file), data)], report))
 
 
 def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
@@ -112,8 +131,7 @@ def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
             report(Diagnostic("E0602", Severity.ERROR, f"{path} has no table [rule]", path=path))
             continue
         try:
-            cases: dict[str, Any] = {key: table[key] for key in ("fires", "stays_silent") if key in table}
-            yield _rule({**entry, **cases}, path)
+            yield _rule(entry, {key: value for key, value in table.items() if key != "rule"}, path)
         except ValidationError as fault:
             first = fault.errors()[0]
             place = ".".join(map(str, first["loc"]))
@@ -121,8 +139,10 @@ def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
             report(Diagnostic("E0602", Severity.ERROR, message, path=path))
 
 
-def _rule(entry: dict[str, Any], path: str) -> Rule:
-    renamed = {RENAMED.get(key, key): value for key, value in entry.items()}
+def _rule(entry: dict[str, Any], beside: dict[str, Any], path: str) -> Rule:
+    """A rule of its table and the tables beside it. Kibana's own ``id`` of a stored rule is no rule id."""
+    renamed = {RENAMED.get(key, key): value for key, value in entry.items() if key != "id" or "rule_id" not in entry}
     known = {key: value for key, value in renamed.items() if key in MODELLED}
     extra = {key: value for key, value in renamed.items() if key not in MODELLED}
-    return Rule(**known, path=path, extra=extra)
+    cases = {key: beside[key] for key in ("fires", "stays_silent") if key in beside}
+    return Rule(**known, **cases, path=path, extra=extra, raw=entry, beside=beside)

@@ -1,0 +1,54 @@
+"""``export``: rules for Kibana's import, or as detection-rules writes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from falselight.cli import errors, options
+from falselight.report import words
+from falselight.rules import bundled_pack, exporting, load_pack
+
+
+@click.command("export")
+@click.argument("rules", nargs=-1, metavar="[RULES]...")
+@click.option(
+    "--to", "target", type=click.Choice(["kibana", "detection-rules"]), required=True, help="Whose form to write."
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Folder, or a file for Kibana's rules; stdout without it."
+)
+@options.diagnostics
+def command(rules: tuple[str, ...], target: str, output: Path | None, diagnostics: str) -> int:
+    """Write RULES (files, folders, @page; the bundled pack without any) for Elastic Security.
+
+    kibana: NDJSON for Security → Rules → Import, with exception lists; value lists are files beside it. detection-rules: a
+    TOML file for each rule. A look-back that is too short for its sequence is lengthened, and told.
+    """
+    talk = errors.Talk(diagnostics == "json")
+    pack = load_pack(rules, talk.report) if rules else bundled_pack(talk.report)
+    files = list((exporting.to_kibana if target == "kibana" else exporting.to_detection_rules)(pack, talk.report))
+    if output is None:
+        for file in files if target == "detection-rules" else files[:1]:
+            click.echo(file.text, nl=False)
+        if target == "kibana" and files[1:]:
+            click.echo(
+                f"hint: {words.plural(len(files) - 1, 'value list')} not written: give a folder with -o", err=True
+            )
+    else:
+        _write(files, output, target)
+        click.echo(f"{words.plural(len(pack.rules), 'rule')} in {words.plural(len(files), 'file')}: {output}", err=True)
+    return errors.DAMAGED if talk.left_out else errors.DONE
+
+
+def _write(files: list[exporting.File], output: Path, target: str) -> None:
+    single = target == "kibana" and output.suffix == ".ndjson"
+    folder = output.parent if single else output
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, file in enumerate(files):
+            path = output if single and number == 0 else folder / file.name
+            path.write_text(file.text, encoding="utf-8")
+    except OSError as fault:
+        raise click.UsageError(f"{output} cannot be written: {fault.strerror}") from fault

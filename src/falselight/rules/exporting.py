@@ -1,0 +1,111 @@
+"""Rules out again: for Kibana's import, or as detection-rules writes them. What was loaded is given back as it was, and what had
+to be adapted is said."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+import tomli_w
+
+from falselight.diagnostics import Diagnostic, EqlError, Severity
+from falselight.eql import syntax
+from falselight.eql.parser import parse
+from falselight.rules import kibana
+from falselight.rules.model import Rule
+from falselight.rules.pack import Pack, Report
+from falselight.source import Source
+
+ADAPTED, LOST = "N0611", "W0612"
+_MINUTE = 60_000_000_000
+# What Elastic asks a look-back to have beyond a sequence's maxspan: late events, and a run that comes late.
+_SPARE = 10 * _MINUTE
+_FILE_NAME = re.compile(r"[^a-z0-9]+")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of an export: its name below the folder, and its text."""
+
+    name: str
+    text: str
+
+
+def to_kibana(pack: Pack, report: Report) -> Iterator[File]:
+    """``rules.ndjson`` for Kibana's import, and the value lists beside it, which Kibana imports one by one."""
+    fitted = Pack([fitting(rule, report) for rule in pack.rules], pack.lists, pack.items, pack.values, pack.others)
+    yield File("rules.ndjson", "".join(_line(line) for line in kibana.write(fitted)))
+    for values in pack.values.values():
+        yield File(values.id, "".join(value + "\n" for value in values.values()))
+
+
+def to_detection_rules(pack: Pack, report: Report) -> Iterator[File]:
+    """A TOML file for each rule, named by it. Exception lists have no place there, which is told."""
+    names: set[str] = set()
+    for rule in (fitting(each, report) for each in pack.rules):
+        table: dict[str, Any] = {
+            key: value for key, value in rule.raw.items() if key not in kibana.RESPONSE_ONLY or key == "id"
+        }
+        if "id" in table and "rule_id" in table:
+            del table["id"]
+        yield File(
+            _file_name(rule, names), tomli_w.dumps(_ordered({**rule.beside, "rule": table}), multiline_strings=True)
+        )
+    if pack.items:
+        message = f"{len(pack.items)} exceptions have no place in detection-rules' TOML; export them --to kibana"
+        report(Diagnostic(LOST, Severity.WARNING, message))
+
+
+def _file_name(rule: Rule, names: set[str]) -> str:
+    """The name of its own file, else of the rule; never a path, never twice."""
+    stem = Path(rule.path).stem if rule.path and rule.path.endswith(".toml") else rule.name
+    base = _FILE_NAME.sub("_", stem.lower()).strip("_")[:120] or "rule"
+    name, number = base, 1
+    while name in names:
+        number += 1
+        name = f"{base}_{number}"
+    names.add(name)
+    return f"{name}.toml"
+
+
+def _ordered(table: dict[str, Any]) -> dict[str, Any]:
+    """``metadata`` first, as detection-rules has it."""
+    first = [key for key in ("metadata", "transform", "rule") if key in table]
+    return {key: table[key] for key in (*first, *(key for key in table if key not in first))}
+
+
+def fitting(rule: Rule, report: Report) -> Rule:
+    """The rule with a look-back that lets a whole sequence lie within one run: maxspan, interval, and ten minutes. A rule
+    of Elastic's own repository is left as it is, since its authors chose."""
+    span = _maxspan(rule)
+    every, look_back = rule.every, rule.look_back
+    if span is None or every is None or look_back is None or look_back >= span + every or "metadata" in rule.beside:
+        return rule
+    minutes = -(-(span + every + _SPARE) // _MINUTE)
+    message = (
+        f"Rule [{rule.name}]: from is {rule.from_}, shorter than maxspan and interval; exported with now-{minutes}m"
+    )
+    report(Diagnostic(ADAPTED, Severity.NOTE, message, path=rule.path))
+    return rule.model_copy(update={"from_": f"now-{minutes}m", "raw": {**rule.raw, "from": f"now-{minutes}m"}})
+
+
+def _maxspan(rule: Rule) -> int | None:
+    """Nanoseconds of the sequence's maxspan."""
+    if not rule.is_eql:
+        return None
+    try:
+        tree = parse(Source(rule.query, rule.name))
+    except EqlError:
+        return None
+    if not isinstance(tree, syntax.SequenceQuery) or tree.maxspan is None:
+        return None
+    return tree.maxspan * 1_000_000
+
+
+def _line(document: dict[str, Any]) -> str:
+    """One line of JSON; a date of TOML is text."""
+    return orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode() + "\n"

@@ -1,0 +1,174 @@
+"""Kibana's NDJSON exports of rules: a rule, an exception list, an exception or a connector a line, and a summary at the end.
+
+What a rule of Falselight or of detection-rules has beyond Kibana's fields stands in ``meta.falselight``, which Kibana
+keeps without reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from falselight.diagnostics import Diagnostic, Severity
+from falselight.rules.exceptions import ExceptionList, Item
+from falselight.rules.model import Rule
+from falselight.rules.pack import Pack, Report, ValueList
+
+BROKEN = "E0602"
+META, OWN = "meta", "falselight"
+# Keys of Falselight's own that Kibana's rule schema does not have.
+OWN_KEYS = ("purpose", "severity_reason", "blind_spots", "data_needed")
+# What Kibana adds to a rule when it stores it: it makes these anew, so an import needs none of them.
+RESPONSE_ONLY = frozenset(
+    {
+        "id",
+        "immutable",
+        "rule_source",
+        "created_at",
+        "created_by",
+        "updated_at",
+        "updated_by",
+        "revision",
+        "execution_summary",
+    }
+)
+
+
+def read(data: bytes, path: str, pack: Pack, build: Any, report: Report) -> None:
+    """Add what one export holds to the pack. A line that is broken is one diagnostic; the rest loads. ``build`` makes a
+    ``Rule`` of a table and the tables beside it."""
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            document = orjson.loads(line)
+        except orjson.JSONDecodeError as fault:
+            report(
+                Diagnostic(
+                    BROKEN, Severity.ERROR, f"{path}, line {number}: not JSON ({fault})", path=path, record=number - 1
+                )
+            )
+            continue
+        try:
+            _take(document, path, pack, build)
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            message = f"{path}, line {number}: {place}: {first['msg']}"
+            report(Diagnostic(BROKEN, Severity.ERROR, message, path=path, record=number - 1))
+    _find_values(Path(path).parent, pack)
+
+
+def is_export(data: bytes) -> bool:
+    """Whether a file is such an export and not one TOML or a log."""
+    line = data.lstrip(b"\xef\xbb\xbf \r\n\t").split(b"\n", 1)[0]
+    try:
+        first = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(first, dict) and bool(
+        {"rule_id", "list_id", "exported_count", "exported_rules_count"} & first.keys()
+    )
+
+
+def _take(document: Any, path: str, pack: Pack, build: Any) -> None:
+    if not isinstance(document, dict):
+        Rule.model_validate(document)
+    elif "exported_count" in document or "exported_rules_count" in document:
+        return
+    elif "item_id" in document:
+        pack.items.append(Item.model_validate({**document, "raw": document}))
+    elif "list_id" in document:
+        made = ExceptionList.model_validate({**document, "raw": document})
+        pack.lists.setdefault(made.list_id, made)
+    elif "rule_id" in document or "query" in document or "risk_score" in document:
+        table = dict(document)
+        own = table.get(META, {}).get(OWN, {}) if isinstance(table.get(META), dict) else {}
+        if own:
+            rest = {key: value for key, value in table[META].items() if key != OWN}
+            table = {**{key: value for key, value in table.items() if key != META}, **own.get("rule", {})}
+            if rest:
+                table[META] = rest
+        pack.rules.append(build(table, own.get("beside", {}), path))
+    else:
+        pack.others.append(document)
+
+
+def _find_values(folder: Path, pack: Pack) -> None:
+    """Files beside an export that bear the id of a value list; an id that is a path is none."""
+    for item in pack.items:
+        for entry in item.entries:
+            if entry.value_list is None or entry.value_list.id in pack.values:
+                continue
+            name = PurePath(entry.value_list.id)
+            if len(name.parts) == 1 and name.parts[0] not in ("..", ".") and (folder / name).is_file():
+                pack.values[entry.value_list.id] = ValueList(entry.value_list.id, folder / name)
+
+
+def write(pack: Pack) -> Iterator[dict[str, Any]]:
+    """The lines of an export, ready for Kibana's import: rules, lists, exceptions, connectors, and the summary."""
+    for rule in pack.rules:
+        yield rule_document(rule)
+    yield from (each.raw or _plain(each) for each in pack.lists.values())
+    yield from (item.raw or _plain(item) for item in pack.items)
+    yield from pack.others
+    yield summary(pack)
+
+
+def rule_document(rule: Rule) -> dict[str, Any]:
+    """One rule as Kibana's API takes it, with what it does not know in ``meta.falselight``."""
+    document = {
+        key: value
+        for key, value in rule.raw.items()
+        if key not in OWN_KEYS and not (key == "id" and "rule_id" not in rule.raw)
+    }
+    document.setdefault("rule_id", rule.id)
+    own = {key: rule.raw[key] for key in OWN_KEYS if key in rule.raw}
+    if "rule_id" not in rule.raw:
+        own["id"] = rule.id
+    kept: dict[str, Any] = {}
+    if own:
+        kept["rule"] = own
+    if rule.beside:
+        kept["beside"] = rule.beside
+    if kept:
+        document[META] = {**document.get(META, {}), OWN: kept}
+    for key, value in (
+        ("description", rule.name),
+        ("risk_score", rule.risk_score),
+        ("severity", rule.severity),
+        ("type", rule.type),
+    ):
+        document.setdefault(key, value)
+    if rule.is_eql:
+        document.setdefault("language", "eql")
+    return document
+
+
+def summary(pack: Pack) -> dict[str, Any]:
+    """The last line of an export."""
+    lists, items, rules = len(pack.lists), len(pack.items), len(pack.rules)
+    return {
+        "exported_count": rules + lists + items + len(pack.others),
+        "exported_rules_count": rules,
+        "missing_rules": [],
+        "missing_rules_count": 0,
+        "exported_exception_list_count": lists,
+        "exported_exception_list_item_count": items,
+        "missing_exception_list_item_count": 0,
+        "missing_exception_list_items": [],
+        "missing_exception_lists": [],
+        "missing_exception_lists_count": 0,
+        "exported_action_connector_count": len(pack.others),
+        "missing_action_connection_count": 0,
+        "missing_action_connections": [],
+        "excluded_action_connection_count": 0,
+        "excluded_action_connections": [],
+    }
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump(mode="json", exclude={"raw"}, exclude_none=True, exclude_defaults=False)
