@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def run(command: str) -> str:
     known = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    words = command.replace("falselight ", f"{sys.executable} -m falselight ", 1)
+    words = re.sub(r"(^|\| )falselight ", rf"\1{sys.executable} -m falselight ", command)
     done = subprocess.run(
         words, shell=True, capture_output=True, text=True, cwd=ROOT, env=known, timeout=120, check=False
     )
@@ -55,19 +55,23 @@ def test_the_command_line_reference_is_fresh() -> None:
 
 
 HUNT = (ROOT / "specs" / "hunt.md").read_text(encoding="utf-8")
-SHOWN = [
-    (command, shown.rstrip("\n"))
-    for block in re.findall(r"```console\n(.*?)```", HUNT, re.DOTALL)
-    for command, shown in re.findall(r"^\$ ([^\n]*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
-]
+MANUALS = {
+    path.name: [
+        (command, shown.rstrip("\n"))
+        for block in re.findall(r"```console\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+        for command, shown in re.findall(r"^\$ ([^\n]*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
+    ]
+    for path in (ROOT / "specs" / "hunt.md", ROOT / "specs" / "read.md")
+}
+SHOWN = [(name, command, shown) for name, examples in MANUALS.items() for command, shown in examples]
 
 
-def test_the_manual_of_hunt_has_examples() -> None:
-    assert len(SHOWN) >= 7
+def test_the_manuals_have_examples() -> None:
+    assert len(MANUALS["hunt.md"]) >= 7 and len(MANUALS["read.md"]) >= 5
 
 
-@pytest.mark.parametrize(("command", "shown"), SHOWN, ids=[command for command, _ in SHOWN])
-def test_the_manual_of_hunt_shows_what_happens(
+@pytest.mark.parametrize(("command", "shown"), [pair[1:] for pair in SHOWN], ids=[f"{n}: {c}" for n, c, _ in SHOWN])
+def test_the_manuals_show_what_happens(
     command: str, shown: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OUT", str(tmp_path / "out"))

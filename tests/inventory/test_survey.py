@@ -15,7 +15,7 @@ from falselight.ecs import release
 from falselight.eql import syntax
 from falselight.eql.parser import parse
 from falselight.inventory import Inventory, survey
-from falselight.inventory.feeding import necessary
+from falselight.inventory.feeding import lacking
 from falselight.plan.dates import span
 from falselight.rules import Rule
 from falselight.source import Source
@@ -25,6 +25,7 @@ RULES = [
     Rule(id="a", name="fed", query='network where destination.port == 443 and not process.name : "x"'),
     Rule(id="b", name="partly", query='network where destination.port == 443 and not destination.domain : "x"'),
     Rule(id="c", name="starved", query='sequence by host.name [network where true] [dns where dns.question.name != null]'),
+    Rule(id="f", name="or", query='any where (source.ip == "1.1.1.1" or user.name : "x") and host.name != null'),
     Rule(id="d", name="kql", query="process.name: x", language="kuery", type="query"),
     Rule(id="e", name="broken", query="network where"),
 ]  # fmt: skip
@@ -104,26 +105,31 @@ def test_a_hosts_clock_beside_a_sensors(tmp_path: Path) -> None:
 def test_which_rules_the_data_can_feed(tmp_path: Path) -> None:
     feeds = {feed.name: feed for feed in inventory(tmp_path, [event(0), event(1)]).feeds}
     assert {name: feed.verdict for name, feed in feeds.items()} == {
-        "fed": "fed", "partly": "partly", "starved": "starved", "kql": "not run", "broken": "not run",
+        "fed": "fed", "partly": "partly", "starved": "starved", "or": "starved", "kql": "not run", "broken": "not run",
     }  # fmt: skip
-    assert feeds["starved"].lacking == ["dns.question.name", "host.name"]
+    assert feeds["starved"].lacking == [("dns.question.name",), ("host.name",)]
     assert feeds["partly"].stages[0].useful == ("destination.domain",)
     assert feeds["fed"].stages[0].able == 2
+    assert feeds["or"].lacking == [("source.ip", "user.name")] and feeds["or"].stages[0].able == 0
 
 
 @pytest.mark.parametrize(
-    ("condition", "fields"),
+    ("condition", "empty", "groups"),
     [
-        ('a == 1 and (b : "x" or (b : "y" and c == 2))', {"a", "b"}),
-        ("not a == 1 and b == null and c != null and d != 1", {"c"}),
-        ('a in ("x", "y") and b not in ("x") and cidrMatch(c, "10.0.0.0/8")', {"a", "c"}),
-        ("true", set()),
+        ('a == 1 and (b : "x" or (b : "y" and c == 2))', "ab", [("a",), ("b",)]),
+        ('a == 1 and (b : "x" or (b : "y" and c == 2))', "c", []),
+        ('a : "x" or b : "x" or c in ("x", "y")', "abc", [("a", "b", "c")]),
+        ('a : "x" or b : "x" or c in ("x", "y")', "ab", []),
+        ("not a == 1 and b == null and c != null and d != 1", "abcd", [("c",)]),
+        ('a in ("x", "y") and b not in ("x") and cidrMatch(c, "10.0.0.0/8")', "abc", [("a",), ("c",)]),
+        ("a == b", "ab", [("a",), ("b",)]),
+        ("true", "", []),
     ],
 )
-def test_what_a_condition_cannot_do_without(condition: str, fields: set[str]) -> None:
+def test_what_a_condition_cannot_do_without(condition: str, empty: str, groups: list[tuple[str, ...]]) -> None:
     query = parse(Source(f"any where {condition}"))
     assert isinstance(query, syntax.EventQuery)
-    assert necessary(query.filter.condition) == fields
+    assert lacking(query.filter.condition, frozenset(empty)) == groups
 
 
 def test_nothing_of_a_log_is_obeyed(tmp_path: Path) -> None:

@@ -63,10 +63,7 @@ def command(
     settings: Settings,
     diagnostics: str,
 ) -> int:
-    """Hunt with rules in the files and folders PATH.
-
-    Windows event logs (EVTX, or as JSON), ECS NDJSON, plain or in gz, zst, zip and tar.gz archives.
-    """
+    """Hunt with rules in PATH: files, folders, quoted patterns, - for stdin, s3:// and http(s):// addresses."""
     talk = errors.Talk(diagnostics == "json")
     chosen_format = options.chosen(format)
     if (sequences or evidence) and output is None and chosen_format not in ("table", "ndjson"):

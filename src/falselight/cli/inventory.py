@@ -152,8 +152,8 @@ def _feeds(feeds: Iterable[Feed]) -> Iterator[str]:
             yield f"not run  {feed.name}"
             continue
         yield f"{'fed' if feed.verdict == 'fed' else feed.verdict:8} {feed.name}: {plural(able, 'event')} with all it needs"
-        for name in feed.lacking:
-            yield f"         needs {name}{_would_fill(name)}"
+        for group in feed.lacking:
+            yield f"         needs {' or '.join(group)}{_would_fill(group)}"
         if not feed.lacking and feed.verdict == "starved":
             empty = next(stage for stage in feed.stages if not stage.able)
             category = empty.category or "any"
@@ -164,11 +164,10 @@ def _feeds(feeds: Iterable[Feed]) -> Iterator[str]:
             yield f"         would see more with {', '.join(useful)}"
 
 
-def _would_fill(name: str) -> str:
-    sources = availability.sources(name)
-    if not sources or sources == [availability.EVERYWHERE]:
-        return ""
-    return f"; it comes with {', '.join(sources[:MOST_SOURCES])}"
+def _would_fill(names: Sequence[str]) -> str:
+    known = dict.fromkeys(source for name in names for source in availability.sources(name))
+    sources = [source for source in known if source != availability.EVERYWHERE]
+    return f"; it comes with {', '.join(sources[:MOST_SOURCES])}" if sources else ""
 
 
 def _time(instant: int | None) -> str:

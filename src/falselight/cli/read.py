@@ -47,7 +47,8 @@ def command(
     settings: Settings,
     diagnostics: str,
 ) -> int:
-    """Tell what the files and folders PATH hold, and which detections they can feed.
+    """Tell what PATH holds (files, folders, quoted patterns, - for stdin, s3:// and http(s)://) and which detections it can
+    feed.
 
     Sources, events by dataset and category, time span and gaps, hosts, odd clocks, fields and how often they are filled,
     and what was left out and why. With --events, each record is one line of JSON instead, in input order, as Elastic's

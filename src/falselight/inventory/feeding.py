@@ -1,13 +1,13 @@
 """Which detections the input can feed: for each stage of a rule's query, whether events of its category fill the fields
 that a match cannot do without.
 
-A field is needed where a condition cannot hold without it: not under ``not``, and in every branch of an ``or``. The other
-fields only narrow or exclude; without them the rule runs, and sees less.
+A condition needs its fields to be filled, all of an ``and``, those of one branch of an ``or``, none under ``not``. What is
+not needed only narrows or excludes; without it the rule runs, and sees less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,13 +25,14 @@ Verdict = Literal["fed", "partly", "starved", "not run"]
 
 @dataclass(frozen=True)
 class StageFeed:
-    """One event filter: how many events have its category, how many of these fill every needed field, and the fields that
-    none of them fills (needed, and merely useful)."""
+    """One event filter: how many events have its category, and how many of these fill what it needs. ``needed``: what none
+    of them fills though no match can do without it, each entry the fields of which one is wanted; ``useful``: other fields
+    that none of them fills."""
 
     category: str | None
     events: int
     able: int
-    needed: tuple[str, ...]
+    needed: tuple[tuple[str, ...], ...]
     useful: tuple[str, ...]
 
 
@@ -46,8 +47,8 @@ class Feed:
     stages: tuple[StageFeed, ...] = ()
 
     @property
-    def lacking(self) -> list[str]:
-        """The needed fields that are empty, once each."""
+    def lacking(self) -> list[tuple[str, ...]]:
+        """What is needed and empty, once each: the fields of which one is wanted."""
         return list(dict.fromkeys(name for stage in self.stages for name in stage.needed))
 
 
@@ -79,7 +80,6 @@ def _feed(table: EventTable, rule: Rule) -> Feed:
 
 
 def _stage(table: EventTable, rule: Rule, event: syntax.EventFilter, keys: list[str]) -> StageFeed:
-    needed = list(dict.fromkeys([*sorted(necessary(event.condition)), *keys]))
     named = dict.fromkeys([*(each.name for each in walk.fields(event.condition)), *keys])
     category = "TRUE"
     if event.category is not None:
@@ -87,20 +87,16 @@ def _stage(table: EventTable, rule: Rule, event: syntax.EventFilter, keys: list[
         category = f"list_contains({events.each(table, rule.event_category_override)}, {literal})"
     columns = {name: _column(table, name) for name in named}
     known = {name: text for name, text in columns.items() if text is not None}
-    tests = [f"{known[name]} IS NOT NULL" if name in known else "FALSE" for name in needed]
-    able = " AND ".join(tests) or "TRUE"
+    able = " AND ".join([presence(event.condition, known), *(_filled(name, known) for name in keys)])
     counts = "".join(f", count({text})" for text in known.values())
     total, whole, *filled = table.connection.execute(
         f"SELECT count(*), count(*) FILTER (WHERE {able}){counts} FROM {quoted(table.name)} WHERE {category}"
     ).fetchall()[0]
-    empty = [name for name in named if not dict(zip(known, filled, strict=True)).get(name)]
-    return StageFeed(
-        event.category,
-        total,
-        whole,
-        tuple(name for name in empty if name in needed),
-        tuple(name for name in empty if name not in needed),
-    )
+    empty = frozenset(named) - {name for name, count in zip(known, filled, strict=True) if count}
+    needed = [*lacking(event.condition, empty), *((name,) for name in keys if name in empty)]
+    told = {name for group in needed for name in group}
+    useful = tuple(name for name in named if name in empty and name not in told)
+    return StageFeed(event.category, total, whole, tuple(dict.fromkeys(needed)), useful)
 
 
 def _column(table: EventTable, name: str) -> str | None:
@@ -108,35 +104,56 @@ def _column(table: EventTable, name: str) -> str | None:
     return quoted(column(entry.name)) if entry is not None and entry.filled else None
 
 
-def necessary(expression: syntax.Expression) -> frozenset[str]:
-    """The fields without which the condition cannot hold."""
+def presence(expression: syntax.Expression, columns: Mapping[str, str]) -> str:
+    """SQL that is true where an event fills what the condition needs; ``columns`` is the SQL of the fields that exist."""
     match expression:
         case syntax.And():
-            return frozenset().union(*map(necessary, expression.operands))
+            return " AND ".join(f"({presence(each, columns)})" for each in expression.operands)
         case syntax.Or():
-            return frozenset.intersection(*map(necessary, expression.operands))
-        case syntax.Not():
-            return frozenset()
+            return " OR ".join(f"({presence(each, columns)})" for each in expression.operands)
+    return " AND ".join(_filled(name, columns) for name in needs(expression)) or "TRUE"
+
+
+def _filled(name: str, columns: Mapping[str, str]) -> str:
+    return f"{columns[name]} IS NOT NULL" if name in columns else "FALSE"
+
+
+def lacking(expression: syntax.Expression, empty: frozenset[str]) -> list[tuple[str, ...]]:
+    """Why the condition cannot hold where these fields are empty: groups of fields, one of each group is wanted."""
+    match expression:
+        case syntax.And():
+            return [group for each in expression.operands for group in lacking(each, empty)]
+        case syntax.Or():
+            branches = [lacking(each, empty) for each in expression.operands]
+            if not all(branches):
+                return []
+            return [tuple(dict.fromkeys(name for groups in branches for group in groups for name in group))]
+    return [(name,) for name in needs(expression) if name in empty]
+
+
+def needs(leaf: syntax.Expression) -> list[str]:
+    """The fields without which a condition that is neither ``and`` nor ``or`` cannot hold."""
+    match leaf:
         case syntax.Comparison():
-            return _compared(expression)
+            return _compared(leaf)
         case syntax.Membership():
-            return frozenset() if expression.negated else _all(expression.operand)
+            return [] if leaf.negated else _all(leaf.operand)
         case syntax.Match():
-            return _all(expression.operand)
+            return _all(leaf.operand)
         case syntax.FieldName() | syntax.Call():
-            return _all(expression)
-    return frozenset()
+            return _all(leaf)
+    return []
 
 
-def _compared(comparison: syntax.Comparison) -> frozenset[str]:
+def _compared(comparison: syntax.Comparison) -> list[str]:
     """``== null`` needs no value; ``!= value`` may be written to exclude, and only ``!= null`` asks for one."""
     is_null = any(
         isinstance(side, syntax.Literal) and side.value is None for side in (comparison.left, comparison.right)
     )
     if is_null != (comparison.operator == "!="):
-        return frozenset()
-    return _all(comparison.left) | _all(comparison.right)
+        return []
+    return list(dict.fromkeys([*_all(comparison.left), *_all(comparison.right)]))
 
 
-def _all(expression: syntax.Expression) -> frozenset[str]:
-    return frozenset(each.name for each in walk.fields(expression))
+def _all(expression: syntax.Expression) -> list[str]:
+    return list(dict.fromkeys(each.name for each in walk.fields(expression)))
