@@ -31,14 +31,15 @@ _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]
 _OWN_NAMES = ("winlog.event_data.", "winlog.user_data.")
 # Objects in a list: their columns are lists whose places belong together.
 _OBJECTS = ("dns.answers",)
+_ALIGNED = tuple(name + "." for name in _OBJECTS)
 
 
 def numbered(batch: pa.RecordBatch | pa.Table, schema: Schema, *, unit: int = 1) -> Iterator[tuple[int, Document]]:
     """The records' numbers and documents, in the batch's order. ``unit``: nanoseconds of the smallest part of a time that
     is kept in ``@timestamp``."""
     documents: list[Document] = [{} for _ in range(batch.num_rows)]
-    places = _Places(documents)
     names = batch.schema.names
+    places = _Places(documents, names)
     if "_time" in names:
         times = batch.column("_time").to_pylist()
         for document, time in zip(documents, times, strict=True):
@@ -49,7 +50,10 @@ def numbered(batch: pa.RecordBatch | pa.Table, schema: Schema, *, unit: int = 1)
             continue
         values = batch.column(name)
         if values.null_count < len(values):
-            _fill(places, name, _plain(values, _entry(name, schema)))
+            found = _plain(values, _entry(name, schema))
+            if pa.types.is_list(values.type) and not name.startswith(_ALIGNED):
+                found = [_dense(value) for value in found]
+            places.fill(name, found)
     for name in _OBJECTS:
         if any(each.startswith(name + ".") for each in names):
             for document in documents:
@@ -117,25 +121,53 @@ def _far(documents: list[Document], values: pa.Array | pa.ChunkedArray, entry: F
             document[TIMESTAMP] = value
 
 
-def _fill(places: _Places, name: str, values: list[Any]) -> None:
+def _dense(values: list[Any] | None) -> list[Any] | None:
+    """A list without its nulls, None if nothing else is in it; a list that is empty stays."""
+    if values is None or None not in values:
+        return values
+    return [each for each in values if each is not None] or None
+
+
+def _parts(name: str) -> list[str]:
     prefix = next((own for own in _OWN_NAMES if name.startswith(own)), None)
-    parts = [*prefix.split(".")[:-1], name[len(prefix) :]] if prefix is not None else name.split(".")
-    keeps_nulls = name.startswith(tuple(each + "." for each in _OBJECTS))
-    for row, value in enumerate(values):
-        if value is None:
-            continue
-        if value.__class__ is list and not keeps_nulls and None in value:
-            value = [each for each in value if each is not None]
-            if not value:
-                continue
-        places.put(row, parts, value)
+    return name.split(".") if prefix is None else [*prefix.split(".")[:-1], name[len(prefix) :]]
 
 
 class _Places:
-    """Where values go: the objects of each row."""
+    """Where values go: the objects of each row, by the path that leads to them. ``names`` are all fields to come."""
 
-    def __init__(self, documents: list[Document]) -> None:
+    def __init__(self, documents: list[Document], names: Iterable[str] = ()) -> None:
         self._documents = documents
+        self._names = frozenset(names)
+        self._above = frozenset(name[:at] for name in self._names for at, sign in enumerate(name) if sign == ".")
+        self._holders: dict[str, list[Document | None]] = {}
+
+    def fill(self, name: str, values: list[Any]) -> None:
+        """A whole column; None is no value."""
+        parts = _parts(name)
+        if name in self._above or any(".".join(parts[:end]) in self._names for end in range(1, len(parts))):
+            for row, value in enumerate(values):
+                if value is not None:
+                    self.put(row, parts, value)
+            return
+        *parents, leaf = parts
+        holders = self._holders.setdefault(".".join(parents), [None] * len(values))
+        for row, value in enumerate(values):
+            if value is not None:
+                holder = holders[row]
+                if holder is None:
+                    holder = holders[row] = self._object(row, parents)
+                holder[leaf] = value
+
+    def _object(self, row: int, parents: list[str]) -> Document:
+        """The object at a path on which no field's value stands."""
+        target = self._documents[row]
+        for part in parents:
+            below = target.get(part)
+            if below is None:
+                below = target[part] = {}
+            target = below
+        return target
 
     def put(self, row: int, parts: list[str], value: Any) -> None:
         """A value at its path; where another value stands on the way, the dotted rest is the key."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 import click
+import pyarrow.compute as pc
 from rich.console import Console
 
 from falselight import ingest, nesting
@@ -24,6 +25,7 @@ from falselight.rules import bundled, load
 from falselight.sinks.flat import harmless_json, json_text
 from falselight.store import Counts, Input
 
+_AT_ONCE = 4_096
 # Elastic's pipelines read these sources' times as seconds since 1970, of which milliseconds are kept.
 _MILLISECONDS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY})
 
@@ -92,36 +94,57 @@ def write_events(found: Iterator[tuple[Input, Counts, Piece]], schema: Schema, s
     """Write each record as a line; give how many records were left out."""
     counts: dict[int, Counts] = {}
     for lines in _in_order(found, schema, counts):
-        _write([line for _, line in lines], stream)
+        _write(lines, stream)
     stream.flush()
     return sum(each.skipped.total() for each in counts.values())
 
 
 def _in_order(
     found: Iterator[tuple[Input, Counts, Piece]], schema: Schema, counts: dict[int, Counts]
-) -> Iterator[list[tuple[int, bytes]]]:
-    """Groups of lines in the order of their records. Readers give one input's records in order, except that batches of
-    several kinds may interleave: such batches become one group."""
-    held: list[tuple[int, bytes]] = []
+) -> Iterator[list[bytes]]:
+    """Lines in the order of their records. Readers give one input's records in order, except that batches of several kinds
+    may interleave: such batches are written together."""
+    held: list[Piece] = []
     last = -1
     owner: Counts | None = None
     for _, count, piece in found:
         counts[id(count)] = count
-        lines = _lines(piece, schema)
-        if held and (owner is not count or (lines and lines[0][0] > last)):
-            yield sorted(held, key=lambda line: line[0])
+        records = _records(piece)
+        if held and (owner is not count or (records is not None and records[0] > last)):
+            yield from _group(held, schema)
             held, last = [], -1
-        held.extend(lines)
-        last = max(last, *(number for number, _ in lines), -1)
+        if records is not None:
+            held.append(piece)
+            last = max(last, records[1])
         owner = count
-    yield sorted(held, key=lambda line: line[0])
+    yield from _group(held, schema)
 
 
-def _lines(piece: Piece, schema: Schema) -> list[tuple[int, bytes]]:
+def _records(piece: Piece) -> tuple[int, int] | None:
+    """The first and the last record of a piece, None where it has none."""
     if piece.batch is None:
-        return nesting.json_lines((number, nesting.nested(document, schema)) for number, document in piece.documents)
+        return (piece.documents[0][0], piece.documents[-1][0]) if piece.documents else None
+    numbers = piece.batch.column("_record")
+    return (numbers[0].as_py(), pc.max(numbers).as_py()) if len(numbers) else None
+
+
+def _group(pieces: list[Piece], schema: Schema) -> Iterator[list[bytes]]:
+    if len(pieces) == 1:
+        for lines in _lines(pieces[0], schema):
+            yield [line for _, line in lines]
+    elif pieces:
+        together = [line for piece in pieces for lines in _lines(piece, schema) for line in lines]
+        yield [line for _, line in sorted(together, key=lambda line: line[0])]
+
+
+def _lines(piece: Piece, schema: Schema) -> Iterator[list[tuple[int, bytes]]]:
+    """Some lines at a time, so that memory does not grow with a batch."""
+    if piece.batch is None:
+        yield nesting.json_lines((number, nesting.nested(document, schema)) for number, document in piece.documents)
+        return
     unit = nesting.MILLISECOND if piece.kind in _MILLISECONDS else 1
-    return nesting.json_lines(nesting.numbered(piece.batch, schema, unit=unit))
+    for start in range(0, piece.batch.num_rows, _AT_ONCE):
+        yield nesting.json_lines(nesting.numbered(piece.batch.slice(start, _AT_ONCE), schema, unit=unit))
 
 
 def _write(lines: list[bytes], stream: TextIO) -> None:
