@@ -189,7 +189,7 @@ class _Ingest:
             yield from read_evtx(opened.stream, opened.label, self._report, skipped, self._wanted)
             return
         numbered = ndjson.raw_lines(opened, kind, self._report, skipped)
-        for events in windows_json.read_lines(numbered, self._report, opened.label, skipped):
+        for events in windows_json.read_lines(numbered, self._report, opened.label, skipped, self._settings):
             yield apply(events, self._wanted)
 
     def _sensors(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:

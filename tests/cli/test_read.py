@@ -132,3 +132,26 @@ def test_an_inventory_is_a_table_or_json(tmp_path: Path) -> None:
     for title in ("1 event in 1 input", "Sources", "Datasets", "Clocks", "Fields", "Left out", "Detections"):
         assert title in table
     assert "event.category" not in table and "event.category" in read(path, "--fields").stdout
+
+
+@pytest.mark.parametrize(
+    ("event", "time", "told"),
+    [
+        ({"EventTime": "2026-07-01 08:00:00"}, "2026-07-01T06:00:00.000Z", True),
+        ({"EventTime": "2026-01-01 08:00:00"}, "2026-01-01T07:00:00.000Z", True),
+        ({"EventTime": "2026-07-01T08:00:00+05:00"}, "2026-07-01T03:00:00.000Z", False),
+        ({"EventTime": "2026-07-01 08:00:00", "TimeCreated": "2026-07-01T01:00:00Z"}, "2026-07-01T01:00:00.000Z", False),
+        (
+            {"EventTime": "2026-07-01 08:00:00", "EventReceivedTime": "2026-07-01 08:00:01",
+             "@timestamp": "2026-07-01T12:00:01Z"},
+            "2026-07-01T12:00:00.000Z",
+            False,
+        ),
+    ],
+)  # fmt: skip
+def test_a_local_time_is_one_of_the_users_zone(tmp_path: Path, event: dict[str, str], time: str, told: bool) -> None:
+    path = tmp_path / "nxlog.json"
+    path.write_text(json.dumps({"EventID": 4624, "Channel": "Security", "SourceName": "x", **event}), encoding="utf-8")
+    done = read(path, "--events", "--timezone", "Europe/Berlin")
+    assert json.loads(done.stdout)["@timestamp"] == time
+    assert ("time zone: Europe/Berlin for 1 record without a zone" in done.stderr) is told

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from falselight.readers import NOT_JSON, Report, fault
 from falselight.readers.ndjson import Unparsable, parse
+from falselight.readers.settings import DEFAULTS, TIMEZONE, Settings
 from falselight.readers.windows_event import (
     CHUNK_EVENTS,
     WindowsEvent,
@@ -20,6 +23,7 @@ from falselight.readers.windows_tree import event_of_tree
 
 TREE, FLAT, BEAT, BEAT_6 = "event-tree", "flat", "winlogbeat", "winlogbeat-6"
 _REPORTED = 20
+_ZONED = re.compile(r"(?:[Zz]|UTC|[+-][0-9]{2}:?(?:[0-9]{2})?)\Z")
 _QUARTER_HOUR = 900_000_000_000
 _NXLOG_LEVELS = {1: 5, 2: 4, 3: 3, 4: 2, 5: 1}
 _LEVEL_NUMBERS = {"critical": 1, "error": 2, "warning": 3, "information": 4, "verbose": 5}
@@ -94,9 +98,14 @@ def _is_beat(document: dict[str, Any]) -> bool:
 
 
 def read_lines(
-    lines: Iterator[tuple[int, bytes]], report: Report, label: str = "input", skipped: Counter[str] | None = None
+    lines: Iterator[tuple[int, bytes]],
+    report: Report,
+    label: str = "input",
+    skipped: Counter[str] | None = None,
+    settings: Settings = DEFAULTS,
 ) -> Iterator[list[tuple[int, WindowsEvent]]]:
-    """Chunks of numbered events. A line that is no JSON object or no Windows event is reported (E0508) by its number from
+    """Chunks of numbered events; a time that tells neither its zone nor how far it is from another is one of the user's
+    zone. A line that is no JSON object or no Windows event is reported (E0508) by its number from
     1, counted in ``skipped`` and left out. label: the input's name for messages."""
     chunk: list[tuple[int, WindowsEvent]] = []
     counts: Counter[str] = Counter() if skipped is None else skipped
@@ -115,6 +124,10 @@ def read_lines(
                 more = "; further lines like it are only counted" if faults == _REPORTED else ""
                 report(fault(NOT_JSON, f"{label}, line {number + 1} {reason}{more}", label, record=number))
             continue
+        # Sysmon's events tell their own time, and in UTC.
+        if event.time is not None and "UtcTime" not in event.event_data and _is_local(document):
+            settings.assumed[TIMEZONE] += 1
+            event.time -= _offset(event.time, settings.timezone)
         chunk.append((number, event))
         if len(chunk) >= CHUNK_EVENTS:
             yield chunk
@@ -221,6 +234,29 @@ def _flat_time(document: dict[str, Any]) -> int | None:
     if received is None or stamped is None:
         return local
     return local + (stamped - received + _QUARTER_HOUR // 2) // _QUARTER_HOUR * _QUARTER_HOUR
+
+
+def _is_local(document: dict[str, Any]) -> bool:
+    """Whether the event's time is NXLog's EventTime, which is local, and nothing tells its zone."""
+    if "EventTime" not in document or recognise(document) != FLAT:
+        return False
+    if epoch_nanoseconds(text_of(document.get("TimeCreated"))) is not None:
+        return False
+    written = text_of(document["EventTime"])
+    if epoch_nanoseconds(written) is None or _ZONED.search(written, 19):
+        return False
+    both = (epoch_nanoseconds(text_of(document.get(name))) for name in ("EventReceivedTime", "@timestamp"))
+    return any(time is None for time in both)
+
+
+def _offset(nanoseconds: int, zone: tzinfo) -> int:
+    """How far the zone's clock is from UTC when it shows this time; 0 where no zone has a calendar for it."""
+    try:
+        shown = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC).replace(tzinfo=None)
+        offset = zone.utcoffset(shown)
+    except (ValueError, OverflowError, OSError):
+        return 0
+    return 0 if offset is None else round(offset.total_seconds()) * 1_000_000_000
 
 
 def _flat_level(document: dict[str, Any]) -> int | None:

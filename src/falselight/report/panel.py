@@ -71,11 +71,11 @@ def assumptions(settings: Settings) -> Iterable[tuple[str, Text]]:
     """What was taken for granted of records that name no time zone or no year."""
     bare = settings.assumed[TIMEZONE]
     if bare:
-        yield "time zone", Text(visible(f"{zone_name(settings)} for {plural(bare, 'record')} that name none"))
+        yield "time zone", Text(visible(f"{zone_name(settings)} for {plural(bare, 'record')} without a zone"))
     bare = settings.assumed[YEAR]
     if bare:
         year = settings.year or "the latest that is not in the future"
-        yield "year", Text(f"{year} for {plural(bare, 'record')} that name none")
+        yield "year", Text(f"{year} for {plural(bare, 'record')} without a year")
 
 
 def zone_name(settings: Settings) -> str:
