@@ -1,8 +1,8 @@
 """Writes specs/sources.md from the mapping tables: every field of every source, and whence it comes. Run it after a change
 of a table; a new table is found by itself.
 
-Two forms of table are known: those of ``mappings.records`` (rename, copy, steps) and those of Windows events (rules). A
-table without either holds lookups for others, and gives no chapter.
+Three forms of table are known: those of ``mappings.records`` (rename, copy, steps), those of Windows events (rules), and
+named lists of ``[column, field]``. A table without any holds lookups for others, and gives no chapter.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def guide() -> str:
 def _chapter(name: str, text: str, entry: Mapping[str, Any]) -> Iterator[str]:
     sections = [(f"{name.replace('_', ' ')}", entry)] if _is_records(entry) or "rule" in entry else []
     sections += [(key, part) for key, part in entry.items() if isinstance(part, dict) and _is_records(part)]
+    sections += [(key, {"copy": part}) for key, part in entry.items() if key not in RECORDS and _are_pairs(part)]
     if not sections:
         return
     yield f"## {name}.toml\n"
@@ -95,13 +96,15 @@ def _chapter(name: str, text: str, entry: Mapping[str, Any]) -> Iterator[str]:
     for title, section in sections:
         if len(sections) > 1 or title != name.replace("_", " "):
             yield f"### {_code(title)}\n"
-        yield from _windows(section) if "rule" in section else _records(section, _prefix(name, title, section))
+        yield from _windows(section) if "rule" in section else _records(section, _prefix(name, title, section, entry))
 
 
-def _prefix(name: str, title: str, section: Mapping[str, Any]) -> str:
+def _prefix(name: str, title: str, section: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
     """Under which name a section's own columns stand."""
     if "prefix" in section:
         return str(section["prefix"])
+    if "event.dataset" in whole.get("constants", {}):
+        return str(whole["constants"]["event.dataset"])
     family = name.partition("_")[0]
     if title == "flow" or title == name.replace("_", " "):
         return f"{family}.⟨log⟩"
@@ -111,6 +114,13 @@ def _prefix(name: str, title: str, section: Mapping[str, Any]) -> str:
 
 def _is_records(entry: Mapping[str, Any]) -> bool:
     return bool(RECORDS & entry.keys()) or isinstance(entry.get("constants"), dict)
+
+
+def _are_pairs(part: Any) -> bool:
+    """Whether this is a list of ``[column, field]``."""
+    return isinstance(part, list) and bool(part) and all(
+        isinstance(each, list) and len(each) >= 2 and all(isinstance(word, str) for word in each) for each in part
+    )  # fmt: skip
 
 
 def _about(text: str) -> str:

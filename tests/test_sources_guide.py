@@ -20,8 +20,9 @@ def test_the_guide_is_fresh() -> None:
 def targets(entry: Any) -> Iterator[str]:
     """Every field that a table names as a target, wherever it stands."""
     if isinstance(entry, dict):
-        for key in ("rename", "copy"):
-            yield from (pair[1] for pair in entry.get(key, []) if isinstance(pair, list))
+        for pairs in entry.values():
+            if isinstance(pairs, list) and all(isinstance(pair, list) and len(pair) > 1 for pair in pairs):
+                yield from (pair[1] for pair in pairs if isinstance(pair[1], str))
         if "to" in entry:
             yield from entry["to"] if isinstance(entry["to"], list) else [entry["to"]]
         for below in entry.values():

@@ -78,3 +78,11 @@ def test_a_damaged_evtx_gives_the_records_that_were_read(shared: Path, tmp_path:
         assert isinstance(record, bytes)
         system = json.loads(record)["Event"]["System"]
         assert str(system["EventRecordID"]) == events[number].record_id
+
+
+@pytest.mark.parametrize("label", ["stdin", "https://logs.example/day.json.gz", "s3://bucket/day.json"])
+def test_what_came_only_once_is_told(label: str) -> None:
+    with pytest.raises(FalselightError) as refused:
+        original(Input(label), [0])
+    assert [told.code for told in refused.value.diagnostics] == ["E0510"]
+    assert "cannot be read again" in str(refused.value)

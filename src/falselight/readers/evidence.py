@@ -11,6 +11,7 @@ from falselight.diagnostics import Diagnostic, FalselightError
 from falselight.readers import CHANGED, NO_RECORD, containers, evtx, fault
 from falselight.readers.detect import Kind, detect
 from falselight.readers.ndjson import elements, lines
+from falselight.readers.places import comes_once
 from falselight.readers.settings import DEFAULTS
 from falselight.store import Input
 
@@ -25,6 +26,9 @@ def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:
 
     Raises ``FalselightError``: the file is gone or unreadable (E0501, E0502), its SHA-256 is not the recorded one
     (E0509), or it holds no such record (E0510)."""
+    if comes_once(input.path):
+        message = f"{input.path} was read as it came, and cannot be read again; save it to a file to have its records"
+        raise FalselightError([fault(NO_RECORD, message, input.path)])
     diagnostics: list[Diagnostic] = []
     for opened in containers.open_all([Path(input.path)], diagnostics.append):
         found_sha256 = opened.described().sha256

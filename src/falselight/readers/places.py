@@ -66,6 +66,11 @@ def any_there(names: Iterable[str | Path]) -> bool:
     )
 
 
+def comes_once(label: str) -> bool:
+    """Whether what an input is named after cannot be read again: it was stdin, or came from a server."""
+    return not os.path.exists(label) and (label == "stdin" or bool(_ADDRESS.match(label)))
+
+
 def _stdin() -> BinaryIO:
     return open(os.dup(sys.stdin.fileno()), "rb", _BUFFER)
 
