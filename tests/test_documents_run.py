@@ -61,7 +61,8 @@ MANUALS = {
         for block in re.findall(r"```console\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
         for command, shown in re.findall(r"^\$ ([^\n]*)\n((?:(?!\$ ).*\n)*)", block, re.MULTILINE)
     ]
-    for path in (ROOT / "specs" / "hunt.md", ROOT / "specs" / "read.md")
+    for path in sorted((ROOT / "specs").glob("*.md"))
+    if path.name != "command-line.md"
 }
 SHOWN = [(name, command, shown) for name, examples in MANUALS.items() for command, shown in examples]
 

@@ -21,7 +21,7 @@ LAYERS = (
     ("ingest",),
     ("nesting", "rebuild", "sql"),
     ("engines", "sources"),
-    ("search", "explain", "compiling", "rules", "testing", "analytics", "intel", "lab"),
+    ("search", "explain", "compiling", "rules", "testing", "analytics", "intel", "lab", "replay"),
     ("findings", "inventory"),
     ("hunting",),
     ("report",),

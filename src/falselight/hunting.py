@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,13 @@ from falselight.plan import nodes
 from falselight.plan.limits import Window
 from falselight.readers.settings import DEFAULTS, Settings
 from falselight.rebuild import documents
-from falselight.rules import LEVELS, Rule
+from falselight.replay import restricting
+from falselight.replay.run import RuleReplay, replay
+from falselight.rules import LEVELS, Pack, Rule
 from falselight.search import plan
 from falselight.source import Source
 from falselight.sql.stages import key_names as sql_keys
-from falselight.store import EventTable
+from falselight.store import EventTable, quoted
 
 ALWAYS_READ = frozenset({"@timestamp", "event.category", "event.type", *findings.DETAILS})
 
@@ -40,6 +43,7 @@ class RuleRun:
     findings: list[Finding] = field(default_factory=list)
     diagnostics: tuple[Diagnostic, ...] = ()
     unseen: list[str] = field(default_factory=list)
+    replay: RuleReplay | None = None
 
 
 @dataclass
@@ -118,19 +122,25 @@ def hunt(
     report: Callable[[Diagnostic], None] | None = None,
     progress: Callable[[int, int, int], None] | None = None,
     settings: Settings = DEFAULTS,
+    pack: Pack | None = None,
+    as_scheduled: bool = False,
 ) -> HuntResult:
     """Read the paths once and run every rule. since (inclusive), until (exclusive): epoch nanoseconds. Damage of inputs
-    and faults of rules go to ``report``, or become Python warnings without it; the rest runs."""
+    and faults of rules go to ``report``, or become Python warnings without it; the rest runs.
+
+    ``pack`` holds the rules' exception lists. ``as_scheduled`` replays each rule's schedule as well (``RuleRun.replay``), and
+    then all fields are read, since alerts show them."""
     report = report or _warn
+    pack = pack or Pack(list(rules))
     parsed = [_parsed(rule) for rule in rules]
     wanted = set(ALWAYS_READ)
     for run, tree in parsed:
         if tree is not None:
-            wanted.update(walk.field_names(tree), _named_fields(run.rule))
+            wanted.update(walk.field_names(tree), _named_fields(run.rule), restricting.fields(run.rule, pack))
     table = ingest.read_events(
         list(paths),
         release.schema(),
-        wanted=frozenset(wanted),
+        wanted=None if as_scheduled else frozenset(wanted),
         since_ns=since,
         until_ns=until,
         report=report,
@@ -140,7 +150,7 @@ def hunt(
     result = HuntResult(table, [run for run, _ in parsed], settings)
     for run, tree in parsed:
         if tree is not None:
-            _run(run, tree, table)
+            _run(run, tree, table, pack, as_scheduled, report)
         for diagnostic in run.diagnostics:
             report(diagnostic)
     return result
@@ -170,13 +180,32 @@ def _parsed(rule: Rule) -> tuple[RuleRun, syntax.Query | None]:
         return RuleRun(rule, diagnostics=fault.diagnostics), None
 
 
-def _run(run: RuleRun, tree: syntax.Query, table: EventTable) -> None:
+def _run(
+    run: RuleRun,
+    tree: syntax.Query,
+    table: EventTable,
+    pack: Pack,
+    as_scheduled: bool,
+    report: Callable[[Diagnostic], None],
+) -> None:
     try:
-        run.plan = plan(Source(run.rule.query, run.rule.name), table.schema, options(run.rule))
+        made = plan(Source(run.rule.query, run.rule.name), table.schema, options(run.rule))
+        run.plan = restricting.restricted(run.rule, made, pack, table, _now(table, as_scheduled), report)
+        if as_scheduled:
+            run.replay = replay(run.rule, run.plan, table, report)
         run.findings = list(findings.build(run.rule, run.plan, walk.key_names(tree), table))
     except EqlError as fault:
         run.diagnostics = fault.diagnostics
     run.unseen = unseen(walk.field_names(tree), table)
+
+
+def _now(table: EventTable, as_scheduled: bool) -> datetime:
+    """When exceptions must not have expired: now, or at the last event of a replay."""
+    if as_scheduled:
+        ((last,),) = table.connection.execute(f"SELECT max(_time) FROM {quoted(table.name)}").fetchall()
+        if last is not None:
+            return datetime.fromtimestamp(last / 1e9, UTC)
+    return datetime.now(UTC)
 
 
 def unseen(names: Iterable[str], table: EventTable) -> list[str]:

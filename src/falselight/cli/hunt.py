@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from falselight import hunting
-from falselight.cli import details, errors, options, progress
+from falselight.cli import details, errors, options, progress, replays
 from falselight.drawing import visible
 from falselight.explain import explain
 from falselight.findings import Finding
@@ -24,7 +25,7 @@ from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import findings as findings_table
 from falselight.report import panel, words
-from falselight.rules import LEVELS, Rule, bundled, load
+from falselight.rules import LEVELS, Pack, bundled_pack, load_pack
 from falselight.sinks import write
 from falselight.source import Source
 
@@ -45,6 +46,12 @@ MOST_EXPLAINED = 3
 @click.option("--to", "until", type=options.Instant(last=True), help="Leave out events after this time.")
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 1 if a finding is at this level or above.")
 @click.option("--building-blocks", is_flag=True, help="Show findings of the bundled pack's building-block rules, too.")
+@click.option(
+    "--as-scheduled", is_flag=True, help="Replay each rule's schedule, cap and suppression as Kibana has them."
+)
+@click.option(
+    "--alerts", type=click.Path(dir_okay=False, path_type=Path), help="Write the alerts that Kibana would, as NDJSON."
+)
 @click.option("--sequences", is_flag=True, help="List each window of a finding with its events (table, ndjson, or -o).")
 @click.option("--evidence", is_flag=True, help="Show the original records, verified by SHA-256 (table, ndjson, or -o).")
 @options.reading
@@ -58,6 +65,8 @@ def command(
     until: int | None,
     fail_on: str | None,
     building_blocks: bool,
+    as_scheduled: bool,
+    alerts: Path | None,
     sequences: bool,
     evidence: bool,
     settings: Settings,
@@ -65,45 +74,73 @@ def command(
 ) -> int:
     """Hunt with rules in PATH: files, folders, quoted patterns, - for stdin, s3:// and http(s):// addresses."""
     talk = errors.Talk(diagnostics == "json")
-    chosen_format = options.chosen(format)
-    if (sequences or evidence) and output is None and chosen_format not in ("table", "ndjson"):
-        raise click.UsageError(f"--sequences and --evidence do not fit into {chosen_format}; add -o FOLDER")
-    chosen = _rules(rules, talk)
+    asked = Asked(options.chosen(format), output, building_blocks, as_scheduled, alerts, sequences, evidence)
+    if (sequences or evidence) and output is None and asked.format not in ("table", "ndjson"):
+        raise click.UsageError(f"--sequences and --evidence do not fit into {asked.format}; add -o FOLDER")
+    pack = _rules(rules, talk)
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
     started = time.perf_counter()
     with progress.bar(console) as tell:
         result = hunting.hunt(
-            paths,
-            chosen,
+            list(paths),
+            pack.rules,
             since=since,
             until=None if until is None else until + 1,
             report=talk.report,
             progress=tell,
             settings=settings,
+            pack=pack,
+            as_scheduled=as_scheduled or alerts is not None,
         )
     seconds = time.perf_counter() - started
     result.building_blocks = bool(rules) or building_blocks
+    _deliver(result, asked, talk)
+    panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
+    return _exit_code(paths, result, talk, fail_on)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be written, and where."""
+
+    format: str
+    output: Path | None
+    building_blocks: bool
+    as_scheduled: bool
+    alerts: Path | None
+    sequences: bool
+    evidence: bool
+
+
+def _deliver(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
     found = result.findings
     documents = [finding.to_document() for finding in found]
-    _print(found, documents, chosen_format)
-    if output is not None:
-        save(output, result, documents, sequences, evidence, talk)
-    elif sequences or evidence:
-        _details(result, found, chosen_format, sequences, evidence, talk)
+    if asked.as_scheduled:
+        replays.show(result, asked.format)
+    else:
+        _print(found, documents, asked.format)
+    if asked.alerts is not None:
+        replays.save(result, asked.alerts)
+    if asked.output is not None:
+        save(asked.output, result, documents, asked.sequences, asked.evidence, talk)
+    elif asked.sequences or asked.evidence:
+        _details(result, found, asked.format, asked.sequences, asked.evidence, talk)
     sys.stdout.flush()
-    panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
+
+
+def _exit_code(paths: tuple[str, ...], result: HuntResult, talk: errors.Talk, fail_on: str | None) -> int:
     if not any_there(paths):
         return errors.MISUSE
     if talk.left_out or any(count.skipped.keys() - {OUTSIDE} for count in result.table.counts):
         return errors.DAMAGED
-    return errors.FOUND if _fails(found, fail_on) else errors.DONE
+    return errors.FOUND if _fails(result.findings, fail_on) else errors.DONE
 
 
-def _rules(paths: tuple[str, ...], talk: errors.Talk) -> list[Rule]:
-    chosen = load(paths, talk.report) if paths else bundled(talk.report)
-    if not chosen:
+def _rules(paths: tuple[str, ...], talk: errors.Talk) -> Pack:
+    pack = load_pack(paths, talk.report) if paths else bundled_pack(talk.report)
+    if not pack.rules:
         raise click.UsageError("there is no rule to run")
-    return chosen
+    return pack
 
 
 def _print(found: list[Finding], documents: list[dict[str, Any]], format: str) -> None:

@@ -84,6 +84,13 @@ class Fixed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """The events whose ingest positions stand in the column ``_seq`` of this relation."""
+
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     operand: Predicate
 
@@ -99,7 +106,7 @@ class Or:
 
 
 Leaf = Equal | Range | Within | Like | Regex | Cidr | Exists | Script
-Predicate = Leaf | Fixed | Not | And | Or
+Predicate = Leaf | Fixed | Rows | Not | And | Or
 
 NEVER = Or(())
 ALWAYS = And(())

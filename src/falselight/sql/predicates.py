@@ -22,6 +22,8 @@ def condition(predicate: nodes.Predicate, negated: bool = False) -> str:
     if isinstance(predicate, nodes.Fixed):
         fixed = expressions.fixed(predicate.expression)
         return f"(NOT {fixed})" if negated else fixed
+    if isinstance(predicate, nodes.Rows):
+        return f"(_seq {'NOT ' if negated else ''}IN (SELECT _seq FROM {name(predicate.relation)}))"
     if isinstance(predicate, nodes.Script):
         leaf = expressions.script(predicate.expression)
     elif not predicate.field.filled:

@@ -1,0 +1,86 @@
+"""What ``hunt --as-scheduled`` shows: for each rule what its schedule, cap and suppression made of its matches."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from falselight.cli import errors
+from falselight.drawing import visible
+from falselight.hunting import HuntResult
+from falselight.plan.dates import iso
+from falselight.replay.run import RuleReplay
+from falselight.report import words
+from falselight.sinks import json_text, write
+
+
+def show(result: HuntResult, format: str) -> None:
+    """Every rule that matched, in words at a terminal, as figures else."""
+    replays = [run.replay for run in result.rules if run.replay is not None]
+    if format != "table":
+        write(format, (each.to_dict() for each in replays), sys.stdout)
+        return
+    console = Console(highlight=False, no_color=not errors.colour(sys.stdout), soft_wrap=True)
+    for each in replays:
+        if each.matches:
+            _rule(console, each)
+    silent = sum(1 for each in replays if not each.matches)
+    if silent:
+        console.print(Text(f"{words.plural(silent, 'rule')} matched nothing."))
+
+
+def _rule(console: Console, replay: RuleReplay) -> None:
+    rule, schedule = replay.rule, replay.schedule
+    console.print(Text(visible(rule.name), style="bold"))
+    lines = [
+        f"every {rule.interval} from {rule.from_}: {words.plural(schedule.runs, 'run')} over the time of the data",
+        f"{words.number(replay.matches)} matches in all, {words.number(schedule.busiest)} at most within one run",
+    ]
+    if replay.untimed:
+        lines.append(f"{words.number(replay.untimed)} without a time in {rule.timestamp_override}: no run finds them")
+    if schedule.unseen:
+        lines.append(
+            f"{words.number(len(schedule.unseen))} lie whole in no run's range and are never found: lengthen the look-back"
+        )
+    if schedule.cut:
+        lines.append(
+            f"{words.number(len(schedule.cut))} cut by max_signals {rule.max_signals}, "
+            f"which {words.plural(schedule.capped_runs, 'run')} reached: the newest are taken"
+        )
+    elif schedule.capped_runs:
+        reached = f"{words.plural(schedule.capped_runs, 'run')} reached max_signals {rule.max_signals}"
+        lines.append(f"{reached}, and what they left out was an alert already")
+    lines.append(_written(replay))
+    if rule.alert_suppression is not None:
+        by = ", ".join(rule.alert_suppression.group_by)
+        lines.append(
+            f"suppression by {by}: {words.number(replay.suppressed)} suppressed, {words.number(len(replay.kept))} left"
+        )
+    if replay.kept:
+        lines.append(f"first at {iso(replay.kept[0].run)}, last at {iso(replay.kept[-1].run)}")
+    for line in lines:
+        console.print(Text(f"  {visible(line)}"))
+
+
+def _written(replay: RuleReplay) -> str:
+    shells = len(replay.kept)
+    if not replay.blocks:
+        return f"Kibana would write {words.plural(shells, 'alert')}"
+    total = words.number(shells + replay.block_count)
+    parts = f"{words.plural(shells, 'shell')} and {words.plural(replay.block_count, 'building block')}"
+    return f"Kibana would write {total} documents: {parts}"
+
+
+def save(result: HuntResult, path: Path) -> None:
+    """All alerts as NDJSON, rule by rule, in the order of writing."""
+    try:
+        with path.open("w", encoding="utf-8") as stream:
+            for run in result.rules:
+                for document in run.replay.documents() if run.replay is not None else ():
+                    stream.write(json_text(document) + "\n")
+    except OSError as fault:
+        raise click.UsageError(f"{path} cannot be written: {fault.strerror}") from fault

@@ -1,0 +1,221 @@
+"""A rule's own filters and exceptions as a predicate beside its query: what they exclude is absent for every stage.
+
+Value lists are joined, never inlined: each becomes a relation of the events that it holds for."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from falselight.columns import physical
+from falselight.diagnostics import Diagnostic, EqlError, Severity
+from falselight.ecs.schema import EXACT_STRING_TYPES, Field, column, ip_column
+from falselight.plan import filters, nodes
+from falselight.rules.exceptions import Entry, Item
+from falselight.rules.model import Rule
+from falselight.rules.pack import Pack, Report, ValueList
+from falselight.store import EventTable, quoted
+
+NOT_APPLIED, KIBANA_DIFFERS, EXPIRED = "W0614", "N0615", "N0616"
+# Beyond these Kibana does not apply a list to an EQL rule (facts: lists of 65,536 items, 200 ranges, no text lists).
+_KIBANA_ITEMS, _KIBANA_RANGES = 65_536, 200
+_OS_NAMES = {"linux": "linux", "macos": "macos", "windows": "windows"}
+
+
+def restricted(rule: Rule, plan: nodes.Plan, pack: Pack, table: EventTable, at: datetime, report: Report) -> nodes.Plan:
+    """The plan without the events that the rule's filters and its exceptions at this time leave out. Raises ``EqlError``
+    for a filter that is not supported."""
+    parts = [_filter(each, table) for each in rule.filters]
+    items = pack.items_of(rule)
+    living = [item for item in items if item.expire_time is None or item.expire_time > at]
+    if len(living) < len(items):
+        message = (
+            f"Rule [{rule.name}]: {len(items) - len(living)} of {len(items)} exceptions have expired and do not hold"
+        )
+        report(Diagnostic(EXPIRED, Severity.NOTE, message, path=rule.path))
+    excepted = [predicate for item in living if (predicate := of_item(item, pack, table, report)) is not None]
+    if excepted:
+        parts.append(nodes.Not(nodes.Or(tuple(excepted))))
+    return filters.restrict(plan, nodes.And(tuple(parts))) if parts else plan
+
+
+def fields(rule: Rule, pack: Pack) -> set[str]:
+    """Every field that the filters and exceptions of a rule read."""
+    found = {name for item in pack.items_of(rule) for name in _names(item.entries, "")}
+    if any(item.os_types for item in pack.items_of(rule)):
+        found |= {"host.os.type", "host.os.name"}
+    for each in rule.filters:
+        found |= set(_filter_fields(each))
+    return found
+
+
+def _filter(written: dict[str, Any], table: EventTable) -> nodes.Predicate:
+    """One of Kibana's filters: a query under ``query``, turned by ``meta.negate``, without effect if ``meta.disabled``."""
+    meta = written.get("meta") or {}
+    if meta.get("disabled"):
+        return nodes.ALWAYS
+    query = written.get("query") or {key: value for key, value in written.items() if key not in ("meta", "$state")}
+    predicate = filters.parse(query, table.schema)
+    return nodes.Not(predicate) if meta.get("negate") else predicate
+
+
+def of_item(item: Item, pack: Pack, table: EventTable, report: Report) -> nodes.Predicate | None:
+    """The events that one exception leaves out; None where it cannot hold, which is told."""
+    parts: list[nodes.Predicate] = []
+    for entry in item.entries:
+        made = _entry(entry, "", pack, table, report)
+        if made is None:
+            message = f"Exception [{item.name or item.item_id}] does not hold: its value list cannot be used"
+            report(Diagnostic(NOT_APPLIED, Severity.WARNING, message))
+            return None
+        parts.append(made)
+    if item.os_types:
+        parts.append(nodes.Or(tuple(_system(name, table) for name in item.os_types)))
+    return nodes.And(tuple(parts))
+
+
+def _system(name: str, table: EventTable) -> nodes.Predicate:
+    return nodes.Or(
+        (
+            filters.parse({"term": {"host.os.type": name}}, table.schema),
+            filters.parse(
+                {"term": {"host.os.name": {"value": _OS_NAMES[name], "case_insensitive": True}}}, table.schema
+            ),
+        )
+    )
+
+
+def _entry(entry: Entry, above: str, pack: Pack, table: EventTable, report: Report) -> nodes.Predicate | None:
+    name = above + entry.field
+    made: nodes.Predicate | None
+    if entry.type == "nested":
+        inner = [_entry(each, f"{name}.", pack, table, report) for each in entry.entries]
+        made = nodes.And(tuple(each for each in inner if each is not None))
+    elif entry.value_list is not None:
+        made = _listed(name, entry.value_list.id, entry.value_list.type, pack, table, report)
+    else:
+        made = filters.parse(_query(entry, name), table.schema)
+    return nodes.Not(made) if made is not None and entry.operator == "excluded" else made
+
+
+def _query(entry: Entry, name: str) -> dict[str, Any]:
+    match entry.type:
+        case "exists":
+            return {"exists": {"field": name}}
+        case "wildcard":
+            return {"wildcard": {name: {"value": entry.value}}}
+        case "match_any":
+            return {"bool": {"should": [{"match_phrase": {name: value}} for value in entry.value or ()]}}
+        case _:
+            return {"match_phrase": {name: entry.value}}
+
+
+def _listed(
+    name: str, list_id: str, kind: str, pack: Pack, table: EventTable, report: Report
+) -> nodes.Predicate | None:
+    """The events of which some value of the field is in the list."""
+    values = pack.values.get(list_id)
+    entry = table.schema.find(name)
+    if values is None:
+        return None
+    if entry is not None and entry.type not in EXACT_STRING_TYPES and entry.exact:
+        entry = table.schema.find(entry.exact)
+    if entry is None or not entry.filled:
+        return nodes.NEVER
+    relation = f"list {list_id} of {name}"
+    (count,) = table.connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [relation]
+    ).fetchall()
+    if not count[0]:
+        size = _join(relation, entry, kind, values, table)
+        _compare_with_kibana(values, kind, size, report)
+    return nodes.Rows(relation)
+
+
+def _join(relation: str, entry: Field, kind: str, values: ValueList, table: EventTable) -> int:
+    """Make the relation; gives the number of values in the list."""
+    texts = list(dict.fromkeys(values.values()))
+    own = quoted(column(entry.name))
+    if entry.type == "ip":
+        low, high = _bounds(texts)
+        listed = pa.table({"low": pa.array(low, pa.binary()), "high": pa.array(high, pa.binary())})
+        own = quoted(ip_column(entry.name))
+        condition = "e.value BETWEEN l.low AND l.high" if kind == "ip_range" or low != high else "e.value = l.low"
+    else:
+        column_values = physical(pa.array(texts, pa.string()), entry, table.malformed)
+        listed = (
+            pa.table({"value": next(iter(column_values.values()))})
+            if column_values
+            else pa.table({"value": pa.array([], pa.string())})
+        )
+        condition = "e.value = l.value"
+    each = f"unnest({own})" if entry.many else own
+    table.connection.register("listed values", listed)
+    table.connection.execute(
+        f"CREATE TEMP TABLE {quoted(relation)} AS SELECT DISTINCT e._seq FROM "
+        f"(SELECT _seq, {each} AS value FROM {quoted(table.name)} "
+        f'WHERE {own} IS NOT NULL) e JOIN "listed values" l ON {condition}'
+    )
+    table.connection.unregister("listed values")
+    return len(texts)
+
+
+def _bounds(texts: Iterable[str]) -> tuple[list[bytes], list[bytes]]:
+    """First and last address of each address, network (CIDR) or range (``a-b``), 16 bytes each; what is none is left out."""
+    low, high = [], []
+    for text in texts:
+        try:
+            if "-" in text:
+                first, last = (ipaddress.ip_address(part.strip()) for part in text.split("-", 1))
+            else:
+                network = ipaddress.ip_network(text, strict=False)
+                first, last = network.network_address, network.broadcast_address
+        except ValueError:
+            continue
+        low.append(_packed(first))
+        high.append(_packed(last))
+    return low, high
+
+
+def _packed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
+    return (b"\0" * 10 + b"\xff\xff" if address.version == 4 else b"") + address.packed
+
+
+def _compare_with_kibana(values: ValueList, kind: str, size: int, report: Report) -> None:
+    most = _KIBANA_RANGES if kind == "ip_range" else _KIBANA_ITEMS
+    if kind == "text" or size >= most:
+        why = "of type text" if kind == "text" else f"of {size:,} values"
+        message = (
+            f"Value list [{values.id}] is {why}: it is applied here, Kibana does not apply such a list to EQL rules"
+        )
+        report(Diagnostic(KIBANA_DIFFERS, Severity.NOTE, message, path=str(values.path)))
+
+
+def _names(entries: Sequence[Entry], above: str) -> Iterable[str]:
+    for entry in entries:
+        if entry.type == "nested":
+            yield from _names(entry.entries, f"{above}{entry.field}.")
+        else:
+            yield above + entry.field
+
+
+def _filter_fields(query: Any) -> Iterable[str]:
+    """Keys below the queries of a filter that name fields: those with a dot, and of ``exists``."""
+    if isinstance(query, dict):
+        for key, value in query.items():
+            if key == "field" and isinstance(value, str):
+                yield value
+            elif key not in ("meta", "$state"):
+                if "." in key or key == "message":
+                    yield key
+                yield from _filter_fields(value)
+    elif isinstance(query, list):
+        for each in query:
+            yield from _filter_fields(each)
+
+
+__all__ = ["EqlError", "fields", "of_item", "restricted"]

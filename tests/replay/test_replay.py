@@ -1,0 +1,274 @@
+"""What Kibana would make of a rule's matches: alerts and their ids, suppression, exceptions, overrides."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from falselight.diagnostics import Diagnostic
+from falselight.hunting import HuntResult, RuleRun, hunt
+from falselight.rules import Pack, Rule, load
+from falselight.rules.exceptions import Item
+from falselight.rules.pack import ValueList
+
+SERVER = "203.0.113.77"
+
+
+def beat(minute: int, host: str = "ws03", **more: Any) -> dict[str, Any]:
+    time = f"2026-03-11T{9 + minute // 60:02d}:{minute % 60:02d}:00Z"
+    return {"@timestamp": time, "event": {"category": ["network"], "type": ["start"]}, "host": {"name": host},
+            "network": {"direction": "egress"}, "destination": {"ip": SERVER}, **more}  # fmt: skip
+
+
+@pytest.fixture
+def replay(tmp_path: Path) -> Callable[..., RuleRun]:
+    def run(
+        rule: Rule,
+        events: list[dict[str, Any]],
+        items: list[Item] | None = None,
+        values: dict[str, ValueList] | None = None,
+    ) -> RuleRun:
+        path = tmp_path / "events.ndjson"
+        path.write_text("".join(json.dumps(event) + "\n" for event in events))
+        pack = Pack([rule], items=items or [], values=values or {})
+        told: list[Diagnostic] = []
+        result: HuntResult = hunt([path], [rule], pack=pack, as_scheduled=True, report=told.append)
+        (made,) = result.rules
+        made.diagnostics = (*made.diagnostics, *told)
+        return made
+
+    return run
+
+
+def page(**more: Any) -> Rule:
+    (rule,) = load(["@page"], pytest.fail)
+    return rule.model_copy(update=more)
+
+
+def single(**more: Any) -> Rule:
+    return Rule(
+        id="one", name="Any connection", query="network where true", **{"interval": "5m", "from_": "now-10m", **more}
+    )
+
+
+def test_the_pages_rule_on_sixty_connections_an_hour(replay: Callable[..., RuleRun]) -> None:
+    made = replay(page(), [beat(minute) for minute in range(60)]).replay
+    assert made is not None and made.matches == 51 and len(made.kept) == 51 and made.block_count == 510
+    assert made.schedule.unseen == [] and made.schedule.cut == []
+    documents = list(made.documents())
+    assert len(documents) == 561
+    shell, blocks = documents[10], documents[:10]
+    assert (
+        {block["kibana.alert.group.id"] for block in blocks}
+        == {shell["kibana.alert.uuid"]}
+        == {shell["kibana.alert.group.id"]}
+    )
+    assert [block["kibana.alert.group.index"] for block in blocks] == list(
+        range(10)
+    ) and "kibana.alert.group.index" not in shell
+    assert shell["kibana.alert.depth"] == 2 and blocks[0]["kibana.alert.depth"] == 1
+    assert shell["host"] == {"name": "ws03"} and shell["destination"] == {"ip": SERVER}
+    assert len(shell["kibana.alert.ancestors"]) == 20
+    assert len({document["kibana.alert.uuid"] for document in documents}) == 561
+
+
+def test_elastics_default_look_back_finds_none(replay: Callable[..., RuleRun]) -> None:
+    made = replay(page(from_="now-6m"), [beat(minute) for minute in range(60)]).replay
+    assert made is not None and made.matches == 51 and made.kept == [] and len(made.schedule.unseen) == 51
+
+
+def test_the_cap_takes_the_newest(replay: Callable[..., RuleRun]) -> None:
+    made = replay(single(max_signals=2), [beat(0, destination={"ip": f"203.0.113.{n}"}) for n in range(5)]).replay
+    assert made is not None and len(made.schedule.cut) == 3
+    assert [kept.alert["destination"]["ip"] for kept in made.kept] == ["203.0.113.3", "203.0.113.4"]
+
+
+def test_overlapping_ranges_write_an_alert_once(replay: Callable[..., RuleRun]) -> None:
+    made = replay(single(from_="now-60m"), [beat(1), beat(2), beat(30)]).replay
+    assert made is not None and len(made.kept) == 3
+
+
+def suppression(**more: Any) -> dict[str, Any]:
+    return {"group_by": ["host.name"], **more}
+
+
+@pytest.mark.parametrize(
+    ("given", "left", "suppressed"),
+    [(suppression(), 14, 48), (suppression(duration={"value": 30, "unit": "m"}), 2, 60),
+     (suppression(duration={"value": 5, "unit": "h"}), 1, 61)],
+)  # fmt: skip
+def test_suppression_within_a_run_and_for_a_while(
+    replay: Callable[..., RuleRun], given: dict[str, Any], left: int, suppressed: int
+) -> None:
+    rule = Rule.model_validate({**single().model_dump(), "alert_suppression": given})
+    made = replay(rule, [beat(minute) for minute in range(62)]).replay
+    assert made is not None and (len(made.kept), made.suppressed) == (left, suppressed)
+    first = made.kept[0].alert
+    assert first["kibana.alert.suppression.docs_count"] == made.kept[0].suppressed
+    assert first["kibana.alert.suppression.terms"] == [{"field": "host.name", "value": ["ws03"]}]
+
+
+def test_suppression_of_the_pages_rule_by_its_keys_leaves_one(replay: Callable[..., RuleRun]) -> None:
+    given = {"group_by": ["host.name", "destination.ip"], "duration": {"value": 1, "unit": "h"}}
+    rule = Rule.model_validate({**page().model_dump(), "alert_suppression": given})
+    made = replay(rule, [beat(minute) for minute in range(60)]).replay
+    assert made is not None and len(made.kept) == 1 and made.suppressed == 50 and made.block_count == 10
+
+
+@pytest.mark.parametrize(("strategy", "left"), [("suppress", 1), ("doNotSuppress", 3)])
+def test_missing_fields(replay: Callable[..., RuleRun], strategy: str, left: int) -> None:
+    given = {"group_by": ["user.name"], "missing_fields_strategy": strategy}
+    rule = Rule.model_validate({**single().model_dump(), "alert_suppression": given})
+    made = replay(rule, [beat(1), beat(2), beat(3)]).replay
+    assert made is not None and len(made.kept) == left
+
+
+def item(*entries: dict[str, Any], **more: Any) -> Item:
+    whole = [{"operator": "included", **entry} for entry in entries]
+    return Item.model_validate({"item_id": "i", "list_id": "mine", "entries": whole, **more})
+
+
+EVENTS = [
+    beat(0, process={"name": "updater.exe"}),
+    beat(1, process={"name": "Updater.exe"}),
+    {**beat(2, process={"name": "helper.exe"}), "host": {"name": "ws03", "os": {"type": "windows"}}},
+    beat(3, user={"name": "root"}),
+    beat(4, destination={"ip": "198.51.100.9"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("made", "left"),
+    [
+        (item({"type": "match", "field": "process.name", "value": "updater.exe"}), [1, 2, 3, 4]),
+        (item({"type": "match_any", "field": "process.name", "value": ["updater.exe", "helper.exe"]}), [1, 3, 4]),
+        (item({"type": "match", "field": "process.name", "value": "updater.exe", "operator": "excluded"}), [0]),
+        (item({"type": "wildcard", "field": "process.name", "value": "*pdater.exe"}), [2, 3, 4]),
+        (item({"type": "wildcard", "field": "process.name", "value": "u*"}), [1, 2, 3, 4]),
+        (item({"type": "exists", "field": "user.name"}), [0, 1, 2, 4]),
+        (item({"type": "exists", "field": "user.name", "operator": "excluded"}), [3]),
+        (
+            item(
+                {"type": "match", "field": "process.name", "value": "helper.exe"},
+                {"type": "exists", "field": "user.name"},
+            ),
+            [0, 1, 2, 3, 4],
+        ),
+        (
+            item(
+                {
+                    "type": "nested",
+                    "field": "process",
+                    "entries": [{"type": "match", "field": "name", "value": "helper.exe", "operator": "included"}],
+                }
+            ),
+            [0, 1, 3, 4],
+        ),
+        (item({"type": "exists", "field": "host.name"}, os_types=["windows"]), [0, 1, 3, 4]),
+        (item({"type": "exists", "field": "host.name"}, expire_time="2026-03-11T08:00:00Z"), [0, 1, 2, 3, 4]),
+        (item({"type": "exists", "field": "host.name"}, expire_time="2027-03-11T08:00:00Z"), []),
+    ],
+)
+def test_every_operator_of_an_exception(replay: Callable[..., RuleRun], made: Item, left: list[int]) -> None:
+    rule = Rule.model_validate({**single().model_dump(), "exceptions_list": [{"list_id": "mine"}]})
+    result = replay(rule, EVENTS, [made]).replay
+    assert result is not None
+    assert [int(kept.alert["kibana.alert.ancestors"][0]["id"]) for kept in result.kept] == left
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "left"),
+    [("ip", "198.51.100.9\n192.0.2.1\n", [0, 1, 2, 3]), ("ip_range", "198.51.100.0/24\n", [0, 1, 2, 3]),
+     ("ip_range", "203.0.113.0-203.0.113.255\n", [4]), ("ip", "nonsense\n", [0, 1, 2, 3, 4])],
+)  # fmt: skip
+def test_value_lists_are_joined(
+    replay: Callable[..., RuleRun], tmp_path: Path, kind: str, text: str, left: list[int]
+) -> None:
+    (tmp_path / "list.txt").write_text(text)
+    made = item({"type": "list", "field": "destination.ip", "list": {"id": "list.txt", "type": kind}})
+    rule = Rule.model_validate({**single().model_dump(), "exceptions_list": [{"list_id": "mine"}]})
+    result = replay(rule, EVENTS, [made], {"list.txt": ValueList("list.txt", tmp_path / "list.txt")}).replay
+    assert result is not None
+    assert [int(kept.alert["kibana.alert.ancestors"][0]["id"]) for kept in result.kept] == left
+
+
+def test_a_list_of_a_million_values_is_no_obstacle_and_kibanas_limit_is_told(
+    replay: Callable[..., RuleRun], tmp_path: Path
+) -> None:
+    (tmp_path / "names.txt").write_text("".join(f"p{n}.exe\n" for n in range(1_000_000)) + "updater.exe\n")
+    made = item({"type": "list", "field": "process.name", "list": {"id": "names.txt", "type": "keyword"}})
+    rule = Rule.model_validate({**single().model_dump(), "exceptions_list": [{"list_id": "mine"}]})
+    result = replay(rule, EVENTS, [made], {"names.txt": ValueList("names.txt", tmp_path / "names.txt")})
+    assert result.replay is not None and len(result.replay.kept) == 4
+    assert "N0615" in [diagnostic.code for diagnostic in result.diagnostics]
+
+
+def test_kibanas_filters_hold(replay: Callable[..., RuleRun]) -> None:
+    only = {
+        "meta": {"negate": False},
+        "query": {"match_phrase": {"process.name": "updater.exe"}},
+        "$state": {"store": "appState"},
+    }
+    negated = {"meta": {"negate": True}, "query": {"exists": {"field": "process.name"}}}
+    disabled = {"meta": {"disabled": True}, "query": {"exists": {"field": "nothing"}}}
+    for filters, left in (([only], 1), ([negated], 2), ([disabled], 5)):
+        made = replay(single(filters=filters), EVENTS).replay
+        assert made is not None and len(made.kept) == left
+
+
+def test_overrides_of_severity_risk_and_name(replay: Callable[..., RuleRun]) -> None:
+    rule = Rule.model_validate(
+        {
+            **single().model_dump(),
+            "severity_mapping": [
+                {"field": "event.severity", "operator": "equals", "value": "9", "severity": "critical"}
+            ],
+            "risk_score_mapping": [{"field": "event.risk_score", "operator": "equals", "value": ""}],
+            "rule_name_override": "event.action",
+        }
+    )
+    event = beat(0)
+    event["event"] |= {"severity": 9, "risk_score": 77, "action": "called out"}
+    made = replay(rule, [event, beat(1)]).replay
+    assert made is not None
+    first, second = (kept.alert for kept in made.kept)
+    assert (first["kibana.alert.severity"], first["kibana.alert.risk_score"], first["kibana.alert.rule.name"]) == (
+        "critical",
+        77,
+        "called out",
+    )
+    assert (second["kibana.alert.severity"], second["kibana.alert.risk_score"], second["kibana.alert.rule.name"]) == (
+        "low",
+        21,
+        "Any connection",
+    )
+    assert first["kibana.alert.original_event.action"] == "called out"
+
+
+def test_timestamp_override_finds_late_events_and_falls_back(replay: Callable[..., RuleRun]) -> None:
+    late = beat(0)
+    late["event"] |= {"ingested": "2026-03-11T12:00:00Z"}
+    made = replay(single(timestamp_override="event.ingested"), [late, beat(1)]).replay
+    assert made is not None and [kept.run for kept in made.kept] == sorted(kept.run for kept in made.kept)
+    assert {kept.alert["@timestamp"] for kept in made.kept} == {"2026-03-11T12:00:00.000Z", "2026-03-11T09:05:00.000Z"}
+    strict = replay(
+        single(timestamp_override="event.ingested", timestamp_override_fallback_disabled=True), [late, beat(1)]
+    ).replay
+    assert strict is not None and len(strict.kept) == 1 and strict.untimed == 1
+
+
+def test_the_id_of_an_alert_is_kibanas_hash(replay: Callable[..., RuleRun], tmp_path: Path) -> None:
+    made = replay(single(), [beat(0)]).replay
+    assert made is not None
+    text = f"{tmp_path / 'events.ndjson'}" + "0" + "undefined" + "default:one"
+    assert made.kept[0].alert["kibana.alert.uuid"] == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_schedule_that_is_none_is_told(replay: Callable[..., RuleRun]) -> None:
+    made = replay(single(interval="often"), [beat(0)])
+    assert made.replay is None and "E0617" in [diagnostic.code for diagnostic in made.diagnostics]
