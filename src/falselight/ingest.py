@@ -33,6 +33,11 @@ _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_
 # Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
 _MODULES: dict[Kind, str] = {
     Kind.PCAP: "falselight.readers.pcap",
+    Kind.CISCO_ASA: "falselight.readers.cisco_asa",
+    Kind.FORTINET: "falselight.readers.fortinet",
+    Kind.IPTABLES: "falselight.readers.iptables",
+    Kind.SQUID: "falselight.readers.squid",
+    Kind.CISCO_UMBRELLA: "falselight.readers.cisco_umbrella",
 }
 _JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 

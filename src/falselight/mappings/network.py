@@ -107,7 +107,7 @@ def community_id(frame: Frame, step: Step) -> None:
         found = _hashed(source, destination, ports, lowered, by_port)
     if not pc.all(by_port, skip_nulls=False).as_py():
         others = [None if column is None else _only(pc.invert(by_port), column) for column in columns]
-        rest = jointly(others, frame.rows, _community, pa.string())
+        rest = jointly(others, frame.rows, community, pa.string())
         found = rest if found is None else pc.coalesce(found, rest)
     frame.put(step.targets[0], found)
 
@@ -153,7 +153,7 @@ def _big_endian(port: int | None) -> bytes | None:
     return port.to_bytes(2, "big") if port is not None and 0 <= port < 65_536 else None
 
 
-def _community(
+def community(
     source: str | None, destination: str | None, source_port: str | None, destination_port: str | None,
     transport: str | None, icmp_type: str | None = None, icmp_code: str | None = None,
 ) -> str | None:  # fmt: skip

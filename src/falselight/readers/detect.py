@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from falselight.readers import suricata_signs as suricata
+from falselight.readers import text_signs
 from falselight.readers import zeek_signs as zeek
 from falselight.readers.pcap.signs import is_capture
 
@@ -37,6 +38,11 @@ class Kind(StrEnum):
     EVE_LINES = "suricata-lines"
     EVE_ARRAY = "suricata-array"
     PCAP = "packet-capture"
+    CISCO_ASA = "cisco-asa"
+    FORTINET = "fortinet-firewall"
+    IPTABLES = "iptables"
+    SQUID = "squid"
+    CISCO_UMBRELLA = "cisco-umbrella"
     UNKNOWN = "unknown"
 
 
@@ -65,7 +71,8 @@ def detect(head: bytes) -> Kind:
         content = _content(document)
         if content is not None:
             return _FRAMED[content][array]
-    return Kind.UNKNOWN
+    text = text_signs.recognise(data)
+    return Kind.UNKNOWN if text is None else Kind(text)
 
 
 def _documents(data: bytes, array: bool) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,180 @@
+"""FortiGate's traffic, UTM, DNS and event logs as ECS, by the table ``fortinet.toml``."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from falselight.mappings.network import community, url_parts
+from falselight.readers.settings import Settings
+from falselight.readers.syslog import MOMENT, Document, append, iso, moment, pairs, zone_name
+
+_START = re.compile(r"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=")
+_TRANSPORTS = {"1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp"}
+_OWN = "fortinet.firewall."
+_ADDRESSES = ("source.ip", "destination.ip", "source.nat.ip", "destination.nat.ip")
+_GONE = ("tz", "date", "time", "devid", "eventtime", "duration", "hostname", "agent")
+_SUCCESS = ("FSSO-logon", "auth-logon", "FSSO-logoff", "auth-logout")
+
+
+@cache
+def table() -> dict[str, Any]:
+    """The table as written."""
+    return tomllib.loads(files("falselight.mappings").joinpath("fortinet.toml").read_text("utf-8"))
+
+
+def parse(line: str, settings: Settings) -> Document | None:
+    """The event of one line, None if it is none of FortiGate's."""
+    start = _START.search(line)
+    if start is None:
+        return None
+    raw = {key: text for key, text in pairs(line[start.start() :]).items() if text not in ("N/A", "undefined")}
+    kind = raw.get("type", "")
+    event: Document = {**table()["constants"], "event.original": line}
+    _times(event, raw, settings)
+    {"traffic": _traffic, "utm": _utm, "dns": _utm, "event": _event}.get(kind, _other)(event, raw)
+    for name in (*_lists(kind), "common"):
+        for key, target in table()[name]:
+            if raw.get(key) is not None and event.get(target) is None:
+                event[target] = raw.pop(key)
+    for key in table()["consumed"].get("utm" if kind == "dns" else kind, []):
+        raw.pop(key, None)
+    _finish(event, raw, kind)
+    for key, text in raw.items():
+        if key not in _GONE:
+            event[_OWN + key] = text
+    return event
+
+
+def _lists(kind: str) -> list[str]:
+    return [{"dns": "utm"}.get(kind, kind)] if kind in ("traffic", "utm", "event", "dns") else []
+
+
+def _times(event: Document, raw: dict[str, str], settings: Settings) -> None:
+    zone = raw.get("tz", "")
+    found = MOMENT.fullmatch(f"{raw.get('date', '')}T{raw.get('time', '')}{zone if zone[:1] in '+-' else ''}")
+    time = moment(found, settings) if found is not None else None
+    event["@timestamp"] = iso(time)
+    event["event.timezone"] = zone or zone_name(settings, time)
+    text = raw.get("eventtime", "")
+    if text.isdecimal() and len(text) <= 20:
+        scale = 1 if len(text) <= 11 else 1_000
+        number = int(text[:-6] if len(text) > 18 else text)
+        with suppress(OverflowError):  # beyond the year 9999: no such date
+            event["event.start"] = iso(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number / scale))
+    if raw.get("duration", "").isdecimal():
+        event["event.duration"] = min(int(raw["duration"]) * 1_000_000_000, 2**63 - 1)
+
+
+def _traffic(event: Document, raw: dict[str, str]) -> None:
+    action, utm = raw.get("action"), raw.get("utmaction")
+    types = ["connection"]
+    if action is not None:
+        event["event.action"], event["event.outcome"] = action, "success"
+        types.append("start" if action == "start" else "end")
+    if "app" in raw and action != "deny":
+        types.append("protocol")
+    if utm is None and action != "deny":
+        types.append("allowed")
+    if utm == "block" or action == "deny":
+        types.append("denied")
+    event["event.type"], event["event.category"], event["event.kind"] = types, ["network"], "event"
+
+
+def _utm(event: Document, raw: dict[str, str]) -> None:
+    action, subtype = raw.get("action"), raw.get("subtype")
+    is_alert = subtype in ("virus", "ips") or "attack" in raw
+    event["event.kind"] = "alert" if is_alert else "event"
+    if action is not None:
+        event["event.action"], event["event.outcome"] = action, "success"
+    if action in ("pass", "passthrough", "exempt"):
+        append(event, "event.type", "allowed")
+    if action in ("block", "blocked", "deny", "close", "server-rst", "dropped"):
+        append(event, "event.type", "denied")
+    if subtype == "dns":
+        append(event, "event.type", "info")
+    append(event, "event.category", "network")
+    if subtype == "ips":
+        append(event, "event.category", "intrusion_detection")
+
+
+def _event(event: Document, raw: dict[str, str]) -> None:
+    event["event.kind"] = "event"
+    action, subtype = raw.get("action"), raw.get("subtype")
+    if raw.get("result") == "ERROR" or raw.get("status") == "negotiate_error":
+        event["event.outcome"] = "failure"
+    if raw.get("result") == "OK" or action in _SUCCESS:
+        event["event.outcome"] = "success"
+    if action in _SUCCESS:
+        append(event, "event.type", "user", "start" if str(action).endswith("logon") else "end")
+    if subtype == "vpn":
+        append(event, "event.type", "connection")
+        append(event, "event.category", "network")
+    if action == "perf-stats" or subtype == "update":
+        append(event, "event.type", "info")
+        append(event, "event.category", "host")
+    if subtype == "update":
+        append(event, "event.category", "malware")
+    if subtype == "user":
+        append(event, "event.category", "authentication")
+    if raw.get("logdesc") == "Dynamic address updated" and "addr" in raw:
+        raw["addrgrp"] = raw.pop("addr")
+
+
+def _other(event: Document, raw: dict[str, str]) -> None:
+    event["event.kind"] = "event"
+
+
+def _finish(event: Document, raw: dict[str, str], kind: str) -> None:
+    for name in ("network.protocol", "network.direction"):
+        if event.get(name):
+            event[name] = event[name].lower()
+    event["network.direction"] = {"outgoing": "outbound", "incoming": "inbound"}.get(
+        event.get("network.direction") or "", event.get("network.direction")
+    )
+    if kind in ("traffic", "utm", "dns") and event.get("rule.category"):
+        event["rule.category"] = event["rule.category"].replace(".", "-")
+    number = event.get("network.iana_number")
+    transport = event["network.transport"] = _TRANSPORTS.get(number or "")
+    _url(event, raw)
+    if event.get("dns.resolved_ip"):
+        event["dns.resolved_ip"] = event["dns.resolved_ip"].split(", ")
+    for side in ("issuer",):
+        for end in ("server", "client"):
+            event[f"tls.{end}.x509.issuer.common_name"] = event.get(f"tls.{end}.{side}")
+    _network(event, transport)
+    append(event, "related.ip", *(event.get(name) for name in _ADDRESSES))
+    append(event, "related.ip", *event.get("dns.resolved_ip", []))
+    append(event, "related.user", event.get("source.user.name"), event.get("destination.user.name"))
+    append(event, "related.hosts", *(event.get(n) for n in ("destination.address", "source.address")))
+    append(event, "related.hosts", event.get("dns.question.name"))
+    append(event, "related.hash", event.get("fortinet.file.hash.crc32"))
+
+
+def _url(event: Document, raw: dict[str, str]) -> None:
+    if "url" in raw:
+        parts = url_parts(raw["url"])
+        if parts:
+            event["url.original"] = raw.pop("url")
+            event.update({f"url.{name}": part for name, part in parts.items()})
+    if event.get("url.domain") is None and raw.get("hostname"):
+        event["url.domain"] = raw["hostname"]
+
+
+def _network(event: Document, transport: str | None) -> None:
+    addresses = [event.get(name) or "" for name in ("source.ip", "destination.ip")]
+    if any(":" in each for each in addresses):
+        event["network.type"] = "ipv6"
+    elif any("." in each for each in addresses):
+        event["network.type"] = "ipv4"
+    ports = [event.get(name) for name in ("source.port", "destination.port")]
+    event["network.community_id"] = community(addresses[0], addresses[1], ports[0], ports[1], transport, "0", "0")
+    for unit in ("bytes", "packets"):
+        sides = [event.get(f"{side}.{unit}") or "" for side in ("source", "destination")]
+        if all(side.isdecimal() and len(side) < 19 for side in sides):
+            event[f"network.{unit}"] = int(sides[0]) + int(sides[1])

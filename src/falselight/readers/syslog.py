@@ -1,0 +1,160 @@
+"""What text logs share: lines in, documents out, and the header of syslog (RFC 3164, RFC 5424, ISO 8601) before a message."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from falselight.documents import Collector
+from falselight.ecs import release
+from falselight.readers import Report, fault, ndjson
+from falselight.readers.settings import TIMEZONE, YEAR, Settings
+
+Document = dict[str, Any]
+Parse = Callable[[str, Settings], Document | None]
+UNPARSED, MALFORMED = "W0514", "W0512"
+_TOGETHER = 4_096
+_MONTHS = {
+    name: number
+    for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)  # noqa: SIM905
+}
+# The zones that Cisco devices write, in minutes from UTC.
+_ZONES = {
+    "UTC": 0, "GMT": 0, "Z": 0, "EST": -300, "EDT": -240, "CST": -360, "CDT": -300, "MST": -420, "MDT": -360,
+    "PST": -480, "PDT": -420, "CET": 60, "CEST": 120,
+}  # fmt: skip
+MOMENT = re.compile(
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?"
+    r"(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} +(?P<day>\d{1,2})(?: (?P<year>\d{4}))? "
+    r"(?P<time>\d\d:\d\d:\d\d)(?P<part>\.\d{1,9})?(?: (?P<zone>[A-Z]{3,4})(?=[ :]|$))?"
+    r"|(?P<iso>\d{4}-\d\d-\d\d)[T ](?P<clock>\d\d:\d\d:\d\d)(?P<fraction>\.\d{1,9})?(?P<offset>Z|[+-]\d\d:?\d\d)?"
+)
+
+
+def read(
+    parse: Parse, stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str],
+    wanted: frozenset[str] | None, settings: Settings,
+) -> Iterator[pa.Table]:  # fmt: skip
+    """The lines of a log as normalised batches: ``parse`` gives an event's fields by dotted name, None for a line that is
+    none of its log, which is counted."""
+    malformed: Counter[str] = Counter()
+    collector = Collector(release.schema(), strings="keyword", malformed=malformed, wanted=wanted)
+    records: list[int] = []
+    unread = 0
+    for number, line in ndjson.lines(stream, path, label, report, skipped):
+        text = line.decode("utf-8", "replace").rstrip("\r\n")
+        document = parse(text, settings)
+        if document is None:
+            unread += 1
+            continue
+        collector.add({name: value for name, value in document.items() if value is not None and value != []})
+        records.append(number)
+        if len(records) >= _TOGETHER:
+            yield _taken(collector, records)
+            records = []
+    if records:
+        yield _taken(collector, records)
+    if unread:
+        skipped["not a line of this log"] += unread
+        report(fault(UNPARSED, f"{label}: {unread} lines are none of this log and were left out", path))
+    for name, count in sorted(malformed.items()):
+        report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
+
+
+def _taken(collector: Collector, records: list[int]) -> pa.Table:
+    return collector.take().append_column("_record", pa.array(records, pa.int64()))
+
+
+def moment(found: re.Match[str], settings: Settings) -> datetime | None:
+    """The time that ``MOMENT`` found, in its own zone or the user's; None if there is no such date."""
+    if found["iso"]:
+        year, month, day = (int(part) for part in found["iso"].split("-"))
+        clock, fraction, zone = found["clock"], found["fraction"], _offset(found["offset"])
+    else:
+        month, day = _MONTHS[found["month"].lower()], int(found["day"])
+        clock, fraction, zone = found["time"], found["part"], _named(found["zone"])
+        if found["year"] is None:
+            settings.assumed[YEAR] += 1
+        year = int(found["year"] or settings.year or 0)
+    if zone is None:
+        settings.assumed[TIMEZONE] += 1
+    hour, minute, second = (int(part) for part in clock.split(":"))
+    micro = int(((fraction or ".0")[1:] + "000000")[:6])
+    try:
+        if year == 0:
+            return _latest(month, day, hour, minute, second, micro, zone or settings.timezone)
+        return datetime(year, month, day, hour, minute, min(second, 59), micro, zone or settings.timezone)
+    except ValueError:
+        return None
+
+
+def _latest(month: int, day: int, hour: int, minute: int, second: int, micro: int, zone: tzinfo) -> datetime:
+    """The latest such date that is not in the future."""
+    now = datetime.now(UTC)
+    for year in range(now.year + 1, now.year - 5, -1):
+        try:
+            found = datetime(year, month, day, hour, minute, min(second, 59), micro, zone)
+        except ValueError:
+            continue  # 29 February of a year that has none
+        if found <= now + timedelta(days=1):
+            return found
+    raise ValueError("no such date")
+
+
+def _offset(text: str | None) -> tzinfo | None:
+    if text is None:
+        return None
+    if text == "Z":
+        return UTC
+    digits = text[1:].replace(":", "")
+    minutes = int(digits[:2]) * 60 + int(digits[2:])
+    return _zone(-minutes if text[0] == "-" else minutes)
+
+
+def _named(text: str | None) -> tzinfo | None:
+    return None if text is None or text not in _ZONES else _zone(_ZONES[text])
+
+
+def _zone(minutes: int) -> tzinfo | None:
+    from datetime import timezone
+
+    return timezone(timedelta(minutes=minutes)) if -1_440 < minutes < 1_440 else None
+
+
+def iso(time: datetime | None) -> str | None:
+    """The time as text in UTC, as dates are written to fields."""
+    if time is None:
+        return None
+    try:
+        return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    except OverflowError:
+        return None
+
+
+def zone_name(settings: Settings, time: datetime | None = None) -> str:
+    """The user's zone as ``+02:00``."""
+    text = (time or datetime.now(UTC)).astimezone(settings.timezone).strftime("%z")
+    return text[:3] + ":" + text[3:5]
+
+
+def append(document: Document, name: str, *values: Any) -> None:
+    """Puts values that the list does not hold yet behind it."""
+    known = document.setdefault(name, [])
+    for value in values:
+        if value not in (None, "") and value not in known:
+            known.append(value)
+    if not known:
+        del document[name]
+
+
+_PAIR = re.compile(r'([A-Za-z_][\w.-]{0,80})=("(?:[^"\\]|\\.)*"|[^\s"]*)')
+
+
+def pairs(text: str) -> dict[str, str]:
+    """``key=value`` and ``key="value with spaces"``; a key's last value counts."""
+    return {key: value[1:-1] if value[:1] == '"' else value for key, value in _PAIR.findall(text)}

@@ -1,0 +1,31 @@
+"""What tells the lines of one text log from those of another: marks that only its device writes."""
+
+from __future__ import annotations
+
+import re
+
+_LINES_LOOKED_AT, _LONGEST = 50, 4_096
+# By the name of the kind. The first line that bears a mark decides; no mark is part of another log's line.
+_MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("cisco-asa", re.compile(rb"%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-\d{6}\b")),
+    ("fortinet-firewall", re.compile(rb"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d.{0,2000}? logid=")),
+    ("iptables", re.compile(rb"\bIN=\S* OUT=\S* (?:\S+ )?SRC=[0-9A-Fa-f.:]+ DST=[0-9A-Fa-f.:]+ LEN=\d+ .{0,200}\bPROTO=")),
+    (
+        "squid",
+        re.compile(rb"^\d{9,11}\.\d{3} +-?\d+ \S+ [A-Z_]{3,60}/\d{3} \d+ [A-Z_]+ \S+ \S+ [A-Z_]{2,60}/\S+ \S+(?: .*)?$"),
+    ),
+    (
+        "cisco-umbrella",
+        re.compile(rb'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","[^"]*","[^"]*","[^"]*","[^"]*","(?:Allowed|Blocked|Proxied)","'),
+    ),
+)  # fmt: skip
+
+
+def recognise(head: bytes) -> str | None:
+    """The kind of log that begins with these bytes, None if no line bears a mark."""
+    for line in head.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]:
+        text = line[:_LONGEST].rstrip(b"\r")
+        for name, mark in _MARKS:
+            if mark.search(text):
+                return name
+    return None
