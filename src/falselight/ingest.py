@@ -38,6 +38,8 @@ _MODULES: dict[Kind, str] = {
     Kind.IPTABLES: "falselight.readers.iptables",
     Kind.SQUID: "falselight.readers.squid",
     Kind.CISCO_UMBRELLA: "falselight.readers.cisco_umbrella",
+    Kind.AWS_VPC: "falselight.readers.aws_vpcflow",
+    Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
 }
 _JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 

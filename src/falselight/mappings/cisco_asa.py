@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 from falselight.mappings.network import address, community, url_parts
@@ -18,6 +19,7 @@ _MESSAGE = re.compile(
     r"%ASA-(?:(?P<suffix>[^0-9-]{1,40})-)?(?P<severity>[0-7])-(?P<id>\d{6}):? *(?P<text>.*)$", re.DOTALL
 )
 _PRIORITY = re.compile(r"^<(\d{1,3})>")
+_LONGEST = 8_192  # no device writes longer ones; such a message keeps its header's fields
 _LEVELS = ("unknown", "alert", "critical", "error", "warning", "notification", "informational", "debug")
 _NUMBERS = {
     "icmp": 1, "igmp": 2, "ipv4": 4, "tcp": 6, "egp": 8, "igp": 9, "pup": 12, "udp": 17, "rdp": 27, "irtp": 28,
@@ -25,9 +27,9 @@ _NUMBERS = {
     "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
 }  # fmt: skip
 _NAMES = {str(number): name for name, number in _NUMBERS.items()}
-_END = r"(?P<{0}_interface>[^:\s]*):(?P<{0}>[^\s/()]+)/(?P<{1}port>\d+)"
+_END = r"(?P<{0}_interface>[^:\s]*):(?P<{0}>[^\s/()]+)/(?P<{1}port>\d{{1,5}})"
 _SOURCE, _DESTINATION = _END.format("source", "s"), _END.format("destination", "d")
-_MAPPED = r" \((?P<mapped_{0}>[^\s/()]+)/(?P<mapped_{1}port>\d+)\)(?:\((?P<{0}_user>[^()]*)\))?"
+_MAPPED = r" \((?P<mapped_{0}>[^\s/()]+)/(?P<mapped_{1}port>\d{{1,5}})\)(?:\((?P<{0}_user>[^()]*)\))?"
 _USER = r"(?: ?\(?(?P<{0}_user>[^\s()]+)\)?)?"
 _PATTERNS: dict[str, tuple[re.Pattern[str], ...]] = {}
 
@@ -62,12 +64,13 @@ _register(
 _register(
     "106023",
     r"(?P<outcome>\S+) (?:protocol (?P<number>\d+)|(?P<transport>\S+)) src (?P<source_interface>[^:]{1,80}):"
-    r"(?P<source>[^\s/()]+)(?:/(?P<sport>\d+))? ?(?:\((?P<source_user>[^()]*)\) )?dst (?P<destination_interface>[^:]{1,80}):"
-    r"(?P<destination>[^\s/()]+)(?:/(?P<dport>\d+))?.*?by access-group \"(?P<list>[^\"\s]+)\"",
+    r"(?P<source>[^\s/()]+)(?:/(?P<sport>\d{1,5}))? ?(?:\((?P<source_user>[^()]*)\) )?dst (?P<destination_interface>[^:]{1,80}):"
+    r"(?P<destination>[^\s/()]+)(?:/(?P<dport>\d{1,5}))?.*?by access-group \"(?P<list>[^\"\s]+)\"",
 )
 _register(
     "304001",
-    r"(?:(?P<plain_user>[^\s@]+)@)?(?P<source>[^\s()]+)(?:\([^()]*\))? \S+ URL (?:[^\s@]+@)?(?P<destination>[0-9a-fA-F.]+|[^\s:]+):(?P<url>.*)$",
+    r"(?:(?P<plain_user>[^\s@]+)@)?(?P<source>[^\s()]+)(?:\([^()]*\))? \S+ URL "
+    r"(?:[^\s@]+@)?(?P<destination>[0-9a-fA-F.]+|[^\s:]+):(?P<url>.*)$",
 )
 _register(
     "305011",
@@ -169,6 +172,8 @@ def _header(event: Document, head: str, settings: Settings) -> datetime | None:
 
 
 def _fields(code: str, text: str) -> Document:
+    if len(text) > _LONGEST:
+        return {}
     for pattern in _PATTERNS.get(code, ()):
         found = pattern.match(text)
         if found is not None:
@@ -191,7 +196,7 @@ def _dissected(template: tuple[tuple[str, str], ...], text: str) -> Document | N
         return None
     made: Document = {}
     place = len(template[0][0])
-    for (_, name), (following, _) in zip(template, template[1:], strict=False):
+    for (_, name), (following, _) in pairwise(template):
         end = text.find(following, place) if following else len(text)
         if end < 0:
             return None

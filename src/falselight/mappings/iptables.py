@@ -17,8 +17,8 @@ _PREFIX = re.compile(r"^(?:iptables )?(?P<action>[^\s:\[\]]{1,80}):? *$", re.IGN
 _PAIR = re.compile(r"(?:^| )([A-Z]{2,9})=(\S*)")
 _FLAGS = re.compile(r" (CWR|ECE|URG|ACK|PSH|RST|SYN|FIN)(?= |$)")
 _FRAGMENTS = re.compile(r" (CE|DF|MF)(?= )")
-_FRAGMENT = re.compile(r" FRAG: ?(\d+)")
-_INCOMPLETE = re.compile(r" INCOMPLETE \[(\d+) bytes\]")
+_FRAGMENT = re.compile(r" FRAG: ?(\d{1,9})")
+_INCOMPLETE = re.compile(r" INCOMPLETE \[(\d{1,9}) bytes\]")
 _NUMBERS = {
     "TTL": "iptables.ttl", "HOPLIMIT": "iptables.ttl", "FLOWLBL": "iptables.flow_label", "TC": "iptables.tos",
     "SPT": "source.port", "DPT": "destination.port", "WINDOW": "iptables.tcp.window", "SEQ": "iptables.tcp.seq",
@@ -84,7 +84,7 @@ def _ubiquiti(event: Document, label: re.Match[str]) -> None:
 def _packet(event: Document, rest: str) -> None:
     head, _, tail = rest.partition("PROTO=")
     for key, value in _PAIR.findall(head) + _PAIR.findall(" PROTO=" + tail):
-        if key in _NUMBERS and value.isdecimal():
+        if key in _NUMBERS and value.isdecimal() and len(value) < 19:
             event.setdefault(_NUMBERS[key], int(value))
         elif key in _HEXADECIMAL:
             event[_HEXADECIMAL[key]] = _hexadecimal(value)
@@ -130,7 +130,7 @@ def _ethernet(event: Document, octets: list[str]) -> None:
 
 def _hexadecimal(text: str) -> int | None:
     try:
-        return int(text, 16)
+        return int(text, 16) if len(text) < 17 else None
     except ValueError:
         return None
 

@@ -43,6 +43,8 @@ class Kind(StrEnum):
     IPTABLES = "iptables"
     SQUID = "squid"
     CISCO_UMBRELLA = "cisco-umbrella"
+    AWS_VPC = "aws-vpcflow"
+    AZURE_FLOWS = "azure-flows-csv"
     UNKNOWN = "unknown"
 
 

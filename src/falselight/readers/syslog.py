@@ -41,7 +41,7 @@ def read(
     wanted: frozenset[str] | None, settings: Settings,
 ) -> Iterator[pa.Table]:  # fmt: skip
     """The lines of a log as normalised batches: ``parse`` gives an event's fields by dotted name, None for a line that is
-    none of its log, which is counted."""
+    none of its log, which is counted, and nothing at all for one that tells of the others."""
     malformed: Counter[str] = Counter()
     collector = Collector(release.schema(), strings="keyword", malformed=malformed, wanted=wanted)
     records: list[int] = []
@@ -51,6 +51,8 @@ def read(
         document = parse(text, settings)
         if document is None:
             unread += 1
+            continue
+        if not document:
             continue
         collector.add({name: value for name, value in document.items() if value is not None and value != []})
         records.append(number)
