@@ -38,6 +38,7 @@ _MODULES: dict[Kind, str] = {
     Kind.IPTABLES: "falselight.readers.iptables",
     Kind.SQUID: "falselight.readers.squid",
     Kind.CISCO_UMBRELLA: "falselight.readers.cisco_umbrella",
+    Kind.DNS_SERVER: "falselight.readers.dns_server",
     Kind.AWS_VPC: "falselight.readers.aws_vpcflow",
     Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
 }

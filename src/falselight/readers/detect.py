@@ -43,6 +43,7 @@ class Kind(StrEnum):
     IPTABLES = "iptables"
     SQUID = "squid"
     CISCO_UMBRELLA = "cisco-umbrella"
+    DNS_SERVER = "dns-server-log"
     AWS_VPC = "aws-vpcflow"
     AZURE_FLOWS = "azure-flows-csv"
     UNKNOWN = "unknown"

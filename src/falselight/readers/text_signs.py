@@ -10,6 +10,11 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("cisco-asa", re.compile(rb"%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-\d{6}\b")),
     ("fortinet-firewall", re.compile(rb"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d.{0,2000}? logid=")),
     ("iptables", re.compile(rb"\bIN=\S* OUT=\S* (?:\S+ )?SRC=[0-9A-Fa-f.:]+ DST=[0-9A-Fa-f.:]+ LEN=\d+ .{0,200}\bPROTO=")),
+    ("dns-server-log", re.compile(rb"\bclient (?:@0x[0-9a-f]{1,16} )?[0-9A-Fa-f.:]{2,45}#\d{1,5}.{0,400}: query: \S+ [A-Z]")),
+    (
+        "dns-server-log",
+        re.compile(rb"\bdnsmasq\[\d+\]: (?:\d+ \S+ )?(?:query\[[A-Z0-9=]+\]|reply|cached|forwarded|config) \S+ (?:from|is|to) "),
+    ),
     ("aws-vpcflow", re.compile(rb"^[2-9] (?:\d{12}|unknown) eni-[0-9a-f]+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \d+ \d+ [A-Z-]+ [A-Z]+")),
     ("aws-vpcflow", re.compile(rb"^(?=[a-z -]*\binterface-id\b|[a-z -]*\bsrcaddr\b)(?=[a-z0-9 -]*\bstart\b)[a-z][a-z0-9 -]+$")),
     ("azure-flows-csv", re.compile(rb"^(?=.*\bFlowStartTime)(?=.*\bFlowDirection)(?=.*\bL4Protocol)[^{}]*$")),
