@@ -25,7 +25,7 @@ LAYERS = (
     ("findings", "inventory"),
     ("hunting",),
     ("report",),
-    ("guidance", "validation"),
+    ("guidance", "lint", "validation"),
     ("sinks",),
     ("cli", "web"),
 )

@@ -10,7 +10,7 @@ import click
 
 import falselight
 from falselight.cli import compile as compile_verb
-from falselight.cli import errors, explain, export, fmt, guide, hunt, intel, read, search, test, validate
+from falselight.cli import errors, explain, export, fmt, guide, hunt, intel, lint, read, search, test, validate
 
 
 class Verbs(click.Group):
@@ -54,6 +54,7 @@ for verb in (
     fmt.command,
     guide.command,
     intel.command,
+    lint.command,
     test.command,
     validate.command,
 ):

@@ -20,6 +20,16 @@ def sources(field: str) -> list[str]:
     return [EVERYWHERE if key == "*" else labels[key] for key in fields.get(field, ())]
 
 
+def source_keys(field: str) -> tuple[str, ...]:
+    """The keys of these sources in the table; ``*`` for a field of all events."""
+    return tuple(_table()[1].get(field, ()))
+
+
+def label(key: str) -> str:
+    """How messages name a source."""
+    return _table()[0][key]
+
+
 def known() -> frozenset[str]:
     """The fields that the table covers."""
     return frozenset(_table()[1])

@@ -1,0 +1,233 @@
+"""Remarks on single conditions: case, wildcards, names, addresses, cost, contradictions."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from falselight.diagnostics import Severity
+from falselight.ecs.schema import EXACT_STRING_TYPES, Schema
+from falselight.eql import syntax, walk
+from falselight.lint.remark import Remark
+from falselight.rules import Rule
+from falselight.source import Span
+
+_NAME_ENDS = (".domain", ".server_name", "dns.question.name", ".registered_domain", "url.domain")
+# Names under which adversaries rent servers, or get one for a trial.
+_CLOUDS = ("amazonaws.com", "azure.com", "azurewebsites.net", "cloudapp.net", "googleapis.com", "googleusercontent.com",
+           "cloudfront.net", "azureedge.net", "windows.net", "digitaloceanspaces.com", "cloudflare.com",
+           "akamaiedge.net", "herokuapp.com")  # fmt: skip
+_PRIVATE = ("127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12")
+_MANY_LEADING = 25
+# Fields whose values keep the case that the system gave them; programs' names differ by caller.
+_BY_CASE = (
+    "process.name",
+    "process.parent.name",
+    "process.executable",
+    "file.name",
+    "file.path",
+    "registry.path",
+    "dll.name",
+)
+
+
+def remarks(rule: Rule, tree: syntax.Query, schema: Schema) -> Iterator[Remark]:
+    """All remarks on the conditions of a query."""
+    for event in walk.filters(tree):
+        for expression, negated, parent in _walked(event.condition):
+            match expression:
+                case syntax.Comparison():
+                    yield from _comparison(rule, expression, schema)
+                case syntax.Match():
+                    yield from _match(rule, expression, negated)
+                case syntax.Call(name=name) if name.lower() == "cidrmatch":
+                    yield from _addresses(rule, expression, negated)
+                case syntax.And():
+                    yield from _contradictions(rule, expression, schema)
+                    yield from _twice(rule, expression)
+                case syntax.Or():
+                    yield from _twice(rule, expression)
+                    yield from _precedence(rule, expression)
+                case syntax.Literal(value=value) if isinstance(value, bool) and (
+                    isinstance(parent, syntax.And | syntax.Or | syntax.Not) or (parent is None and not value)
+                ):
+                    code = "L21" if value != negated else "L20"
+                    yield Remark(
+                        code,
+                        Severity.WARNING,
+                        "a constant decides this condition",
+                        "leave it out",
+                        rule,
+                        expression.span,
+                    )
+
+
+def _walked(
+    expression: syntax.Expression, negated: bool = False, parent: syntax.Expression | None = None
+) -> Iterator[tuple[syntax.Expression, bool, syntax.Expression | None]]:
+    """Every sub-expression, whether a ``not`` turns it round, and what it stands in. Depth is bounded by the parser."""
+    pending = [(expression, negated, parent)]
+    while pending:
+        current, turned, above = pending.pop()
+        yield current, turned, above
+        inner = not turned if isinstance(current, syntax.Not) else turned
+        pending.extend((each, inner, current) for each in reversed(walk.children(current)))
+
+
+def _comparison(rule: Rule, expression: syntax.Comparison, schema: Schema) -> Iterator[Remark]:
+    name, value = expression.left, expression.right
+    if (
+        not isinstance(name, syntax.FieldName)
+        or not isinstance(value, syntax.Literal)
+        or not isinstance(value.value, str)
+    ):
+        return
+    if expression.operator not in ("==", "!="):
+        return
+    text = value.value
+    if "*" in text or text.endswith("?"):
+        reason = f"`{expression.operator}` compares with the text [{text}] itself: its wildcards match nothing"
+        yield Remark("L32", Severity.WARNING, reason, f'{name.name} : "{text}"', rule, expression.span)
+        return
+    entry = schema.find(name.name)
+    exact = entry is not None and entry.type in EXACT_STRING_TYPES
+    if exact and name.name in _BY_CASE and any(letter.isalpha() for letter in text) and not _linux(rule):
+        reason = f"`{expression.operator}` tells {text} from {text.swapcase()}, and Windows does not"
+        fix = f'{name.name} : "{text}"' if expression.operator == "==" else f'not {name.name} : "{text}"'
+        yield Remark("L31", Severity.NOTE, reason, fix, rule, expression.span)
+
+
+def _linux(rule: Rule) -> bool:
+    """Whether a rule is for systems whose names have a case."""
+    tags = {tag.lower() for tag in rule.tags}
+    return not tags & {"os: windows", "windows"} and bool(tags & {"os: linux", "os: macos", "linux", "macos"})
+
+
+def _match(rule: Rule, expression: syntax.Match, negated: bool) -> Iterator[Remark]:
+    texts = [(str(pattern.value), pattern.span) for pattern in expression.patterns]
+    field = expression.operand.name if isinstance(expression.operand, syntax.FieldName) else ""
+    if field.endswith(_NAME_ENDS):
+        yield from _names(rule, field, texts, negated)
+    if expression.operator.startswith("regex"):
+        for text, span in texts:
+            if text.startswith(".*") or text.count(".*") > 3:
+                reason = f"the pattern [{text}] begins anywhere: every value is tried at every place"
+                yield Remark(
+                    "L33", Severity.NOTE, reason, "begin the pattern with what the value begins with", rule, span
+                )
+    leading = sum(text.startswith("*") for text, _ in texts)
+    if leading > _MANY_LEADING:
+        reason = f"{leading} patterns begin with a wildcard: no index helps, every value is tried with each"
+        yield Remark(
+            "L33",
+            Severity.NOTE,
+            reason,
+            "compare a part that stands whole in a field (a name instead of a path)",
+            rule,
+            expression.span,
+        )
+
+
+def _names(rule: Rule, field: str, texts: list[tuple[str, Span]], negated: bool) -> Iterator[Remark]:
+    for text, span in texts:
+        rest = text.lstrip("*")
+        if text.startswith("*") and rest and not rest.startswith(".") and "." in rest and "*" not in rest:
+            reason = f"[{text}] also matches evil{rest}: the wildcard does not stop at a dot"
+            yield Remark("L30", Severity.WARNING, reason, f'"{rest}", "*.{rest}"', rule, span)
+    clouds = [(text, span) for text, span in texts if text.lstrip("*.").lower().endswith(_CLOUDS)]
+    if negated and clouds:
+        named = ", ".join(text.lstrip("*.") for text, _ in clouds[:4])
+        reason = f"servers are rented under {named}: leaving these names out of {field} hides an adversary's there"
+        fix = "leave out the process and the exact service together, or let the name lower a score"
+        yield Remark("L40", Severity.WARNING, reason, fix, rule, clouds[0][1])
+
+
+def _addresses(rule: Rule, call: syntax.Call, negated: bool) -> Iterator[Remark]:
+    texts = [
+        each.value for each in call.arguments[1:] if isinstance(each, syntax.Literal) and isinstance(each.value, str)
+    ]
+    if not negated:
+        return
+    excluded = [private for private in _PRIVATE if any(_covers(text, private) for text in texts)]
+    if excluded:
+        left_out = ", ".join(excluded)
+        reason = f"{left_out} are left out: no test on loopback or in a private laboratory can fire it"
+        yield Remark(
+            "L41", Severity.NOTE, reason, "test it with documentation addresses (203.0.113.0/24)", rule, call.span
+        )
+
+
+def _covers(text: str, private: str) -> bool:
+    try:
+        network, other = ipaddress.ip_network(text, strict=False), ipaddress.ip_network(private)
+    except ValueError:
+        return False
+    return (
+        network.version == 4
+        and isinstance(network, ipaddress.IPv4Network)
+        and isinstance(other, ipaddress.IPv4Network)
+        and other.subnet_of(network)
+    )
+
+
+def _contradictions(rule: Rule, expression: syntax.And, schema: Schema) -> Iterator[Remark]:
+    """Two different constants that one field must equal, and ranges that leave nothing. A field may hold several values:
+    then both can hold, and only a range is certain."""
+    equals: dict[str, syntax.Comparison] = {}
+    low: dict[str, tuple[float, Span]] = {}
+    high: dict[str, tuple[float, Span]] = {}
+    for part in expression.operands:
+        if (
+            not isinstance(part, syntax.Comparison)
+            or not isinstance(part.left, syntax.FieldName)
+            or not isinstance(part.right, syntax.Literal)
+        ):
+            continue
+        name, value = part.left.name, part.right.value
+        if part.operator == "==" and value is not None:
+            known = equals.setdefault(name, part)
+            if isinstance(known.right, syntax.Literal) and known.right.value != value and not _is_many(name):
+                reason = f"{name} must equal [{known.right.value}] and [{value}]: true only for an event that holds both values"
+                yield Remark("L20", Severity.WARNING, reason, "use `or`, or `in`, if either may be", rule, part.span)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            if part.operator in (">", ">="):
+                low[name] = (float(value), part.span)
+            elif part.operator in ("<", "<="):
+                high[name] = (float(value), part.span)
+    for name in low.keys() & high.keys():
+        if low[name][0] > high[name][0] and not _is_many(name):
+            both = f"above {low[name][0]:g} and below {high[name][0]:g}"
+            reason = f"{name} must be {both}: true only for an event that holds several values"
+            yield Remark("L20", Severity.WARNING, reason, "turn one of them round", rule, high[name][1])
+
+
+def _is_many(name: str) -> bool:
+    """Fields that ECS gives as lists."""
+    return name in (
+        "event.type",
+        "event.category",
+        "process.args",
+        "process.parent.args",
+        "related.ip",
+        "host.ip",
+        "tags",
+    )
+
+
+def _twice(rule: Rule, expression: syntax.And | syntax.Or) -> Iterator[Remark]:
+    seen: dict[str, syntax.Expression] = {}
+    for part in expression.operands:
+        text = " ".join(rule.query[part.span.start : part.span.end].split())
+        if text in seen and not isinstance(part, syntax.Literal):
+            yield Remark("L22", Severity.NOTE, f"[{text[:80]}] stands here twice", "leave one out", rule, part.span)
+        seen[text] = part
+
+
+def _precedence(rule: Rule, expression: syntax.Or) -> Iterator[Remark]:
+    """``a or b and c`` without brackets: what binds first is easily misread."""
+    for part in expression.operands:
+        before = rule.query[: part.span.start].rstrip()
+        if isinstance(part, syntax.And) and not before.endswith("("):
+            reason = "`and` binds before `or`: this `and` is one alternative"
+            yield Remark("L34", Severity.NOTE, reason, "put the alternative in brackets", rule, part.span)
+            return

@@ -1,0 +1,59 @@
+"""One remark about a rule, and the register of their codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from falselight.diagnostics import Diagnostic, Label, Severity
+from falselight.rules import Rule
+from falselight.source import Source, Span
+
+# Code → what it is about. The manual explains each with an example (specs/lint.md).
+CODES = {
+    "L01": "the query is refused",
+    "L02": "the look-back is shorter than maxspan and interval",
+    "L03": "the look-back is shorter than the interval",
+    "L04": "overlapping windows use up max_signals",
+    "L05": "max_signals is above what Kibana writes",
+    "L06": "pauses longer than maxspan allows never match",
+    "L10": "a field that no named index fills",
+    "L11": "`not` also passes events without the field",
+    "L20": "a condition that is never true",
+    "L21": "a condition that is always true",
+    "L22": "a condition that says a thing twice",
+    "L30": "a wildcard that matches more than a domain",
+    "L31": "`==` compares letters by case",
+    "L32": "`==` takes a wildcard literally",
+    "L33": "an expression that is costly",
+    "L34": "`and` binds before `or`",
+    "L40": "names of rented clouds are left out",
+    "L41": "private and loopback addresses are left out: a laboratory cannot fire it",
+    "L50": "a case that fails",
+    "L51": "no case proves the rule",
+    "L60": "suppression by a field that a sequence's events need not share",
+    "L61": "an exception that leaves out everything",
+}
+
+
+@dataclass(frozen=True)
+class Remark:
+    """``span`` is the place in the rule's query, None where it is about the rule. ``reason`` stands alone; ``fix`` says what
+    to write instead."""
+
+    code: str
+    severity: Severity
+    reason: str
+    fix: str
+    rule: Rule
+    span: Span | None = None
+
+    def diagnostic(self) -> Diagnostic:
+        """As every message is drawn."""
+        labels = (Label(self.span),) if self.span is not None else ()
+        source = Source(self.rule.query, self.rule.name) if self.span is not None else None
+        return Diagnostic(self.code, self.severity, self.reason, labels, self.fix, source, self.rule.path)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON: the diagnostic, and which rule it is of."""
+        return {**self.diagnostic().to_dict(), "rule": {"id": self.rule.id, "name": self.rule.name}}

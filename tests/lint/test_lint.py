@@ -1,0 +1,93 @@
+"""Every remark of the manual is made of its rule; Elastic's rules lint; SARIF is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from falselight.cli.main import cli
+from falselight.lint import CODES, lint
+from falselight.rules import Pack, Rule, load_pack
+from falselight.rules.exceptions import Item
+
+ROOT = Path(__file__).parents[2]
+SHARED = Path(os.environ.get("FALSELIGHT_SHARED", ROOT.parent / "shared"))
+EXAMPLES = re.findall(r"```toml (L\d\d)\n(.*?)```", (ROOT / "specs" / "lint.md").read_text(encoding="utf-8"), re.DOTALL)
+EVERYTHING = {
+    "item_id": "i",
+    "list_id": "mine",
+    "entries": [{"type": "exists", "field": "@timestamp", "operator": "included"}],
+}
+
+
+def remarked(text: str) -> list[str]:
+    table = tomllib.loads(text)
+    written = {"id": "x", "name": "x", **table}
+    written["from_"] = written.pop("from", "now-6m")
+    pack = Pack([Rule.model_validate(written)], items=[Item.model_validate(EVERYTHING)])
+    return [remark.code for remark in lint(pack)]
+
+
+@pytest.mark.parametrize(
+    ("code", "text"), EXAMPLES, ids=[f"{code} {number}" for number, (code, _) in enumerate(EXAMPLES)]
+)
+def test_the_manuals_rule_has_its_remark(code: str, text: str) -> None:
+    assert code in remarked(text)
+
+
+def test_every_code_has_its_example() -> None:
+    assert {code for code, _ in EXAMPLES} == CODES.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("query = 'network where destination.domain : \"*.apple.com\"'", "L30"),
+        ("query = 'network where destination.domain : \"*.amazonaws.com\"'", "L40"),
+        ('query = \'process where process.name == "bash"\'\ntags = ["OS: Linux"]', "L31"),
+        ("query = 'any where true'", "L21"),
+        ('query = \'any where event.type == "start" and event.type == "end"\'', "L20"),
+        ('query = \'process where process.name : "a" or (process.name : "b" and process.args : "x")\'', "L34"),
+        ("query = 'any where process.code_signature.trusted == true and event.code == \"1\"'", "L21"),
+        ("query = 'sequence by host.name with maxspan=1h [any where true] with runs=10'\nfrom = \"now-70m\"", "L02"),
+        ('query = \'any where event.code == "1"\'\nindex = ["logs-*"]', "L10"),
+    ],
+)
+def test_what_is_right_has_no_remark(text: str, code: str) -> None:
+    assert code not in remarked(text)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="Elastic's rules are not here")
+def test_elastics_rules_lint_without_a_refusal() -> None:
+    pack = load_pack([str(SHARED / "rules" / "elastic-eql")], lambda _: None)
+    codes = [remark.code for remark in lint(pack)]
+    assert len(pack.rules) == 615 and 20 < len(codes) < 615 and not {"L01", "L50", "L61"} & set(codes)
+
+
+def test_sarif_points_into_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "rule.toml"
+    path.write_text(
+        "[rule]\nid = \"a\"\nname = \"a\"\nquery = '''\nnetwork where\n  destination.domain : \"*apple.com\"\n'''\n"
+    )
+    result = CliRunner().invoke(cli, ["lint", str(path), "--format", "sarif", "--only", "L30"], standalone_mode=False)
+    (run,) = json.loads(result.stdout)["runs"]
+    (found,) = run["results"]
+    assert found["ruleId"] == "L30" and run["tool"]["driver"]["rules"][found["ruleIndex"]]["id"] == "L30"
+    region = found["locations"][0]["physicalLocation"]["region"]
+    line = path.read_text().splitlines()[region["startLine"] - 1]
+    assert line[region["startColumn"] - 1 : region["endColumn"] - 1] == '"*apple.com"'
+
+
+def test_the_command_fails_where_it_is_asked_to(tmp_path: Path) -> None:
+    path = tmp_path / "rule.toml"
+    path.write_text('[rule]\nid = "a"\nname = "a"\nquery = \'any where event.code == "1"\'\n')
+    runner = CliRunner()
+    assert runner.invoke(cli, ["lint", str(path)], standalone_mode=False).return_value == 0
+    assert runner.invoke(cli, ["lint", str(path), "--fail-on", "note"], standalone_mode=False).return_value == 1
+    assert runner.invoke(cli, ["lint", str(path), "--fail-on", "error"], standalone_mode=False).return_value == 0
