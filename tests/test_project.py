@@ -24,6 +24,7 @@ LAYERS = (
     ("search", "explain", "compiling", "rules", "testing", "analytics", "intel", "lab", "replay"),
     ("findings", "inventory"),
     ("hunting",),
+    ("comparing", "coverage"),
     ("report",),
     ("guidance", "lint", "validation"),
     ("sinks",),

@@ -10,7 +10,22 @@ import click
 
 import falselight
 from falselight.cli import compile as compile_verb
-from falselight.cli import errors, explain, export, fmt, guide, hunt, intel, lint, read, search, test, validate
+from falselight.cli import (
+    coverage,
+    diff,
+    errors,
+    explain,
+    export,
+    fmt,
+    guide,
+    hunt,
+    intel,
+    lint,
+    read,
+    search,
+    test,
+    validate,
+)
 
 
 class Verbs(click.Group):
@@ -50,6 +65,8 @@ for verb in (
     search.command,
     explain.command,
     compile_verb.command,
+    coverage.command,
+    diff.command,
     export.command,
     fmt.command,
     guide.command,

@@ -1,0 +1,113 @@
+"""Which rules data can feed, and what a changed rule gains and loses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from falselight.cli.main import cli
+from falselight.comparing import compare
+from falselight.hunting import HuntResult, hunt
+from falselight.rules import Rule
+
+THREAT = [{"tactic": {"id": "TA0011", "name": "Command and Control"}, "technique": [
+    {"id": "T1071", "name": "Application Layer Protocol", "subtechnique": [{"id": "T1071.001", "name": "Web Protocols"}]}]}]  # fmt: skip
+
+
+def written(folder: Path, **queries: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, query in queries.items():
+        threat = "".join(
+            f'[[rule.threat]]\ntactic = {{ id = "{block["tactic"]["id"]}", name = "{block["tactic"]["name"]}" }}\n'  # type: ignore[index]
+            '[[rule.threat.technique]]\nid = "T1071"\nname = "Application Layer Protocol"\n'
+            for block in THREAT
+        )
+        (folder / f"{name}.toml").write_text(
+            f"[rule]\nid = \"{name}\"\nname = \"{name}\"\nquery = '''{query}'''\n{threat}"
+        )
+    return folder
+
+
+def events(folder: Path, ports: list[int]) -> Path:
+    path = folder / "events.ndjson"
+    lines: list[dict[str, Any]] = [
+        {"@timestamp": f"2026-03-11T09:00:{n:02d}Z", "event": {"category": ["network"]}, "host": {"name": f"ws{n % 2}"},
+         "destination": {"ip": "203.0.113.7", "port": port}} for n, port in enumerate(ports)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_coverage_tells_what_is_fed_what_is_lacking_and_makes_a_layer(tmp_path: Path) -> None:
+    rules = written(tmp_path / "rules", fed="network where destination.port == 1", starved='network where tls.client.ja3 == "x"',
+                    broken="network where", partly='network where destination.port == 1 and not process.name : "a"')  # fmt: skip
+    layer = tmp_path / "layer.json"
+    result = CliRunner().invoke(
+        cli,
+        ["coverage", str(rules), str(events(tmp_path, [1])), "--format", "json", "--navigator", str(layer)],
+        standalone_mode=False,
+    )
+    found = json.loads(result.stdout)
+    verdicts = {each["rule"]["id"]: each["verdict"] for each in found["rules"]}
+    assert verdicts == {"fed": "fed", "starved": "starved", "broken": "not run", "partly": "partly"}
+    starved = next(each for each in found["rules"] if each["rule"]["id"] == "starved")
+    assert starved["lacking"] == [["tls.client.ja3"]] and starved["would_be_filled_by"]["tls.client.ja3"]
+    assert found["tactics"] == [{"id": "TA0011", "name": "Command and Control", "rules": 3, "fed": 2}]
+    (technique,) = json.loads(layer.read_text())["techniques"]
+    assert technique["techniqueID"] == "T1071" and technique["score"] == 67
+
+
+def run(folder: Path, path: Path, *rules: Rule) -> HuntResult:
+    return hunt([path], list(rules), report=lambda _: None)
+
+
+def test_a_changed_rule_gains_and_loses(tmp_path: Path) -> None:
+    path = events(tmp_path, [1, 1, 2, 2, 3, 3])
+    old = run(tmp_path, path, Rule(id="a", name="a", query="network where destination.port < 3"))
+    new = run(tmp_path, path, Rule(id="a", name="a", query="network where destination.port > 1"))
+    (change,) = compare(old, new)
+    assert (len(change.gained), len(change.lost), change.same) == (2, 2, 2)
+
+
+def test_windows_of_the_same_keys_are_a_change_and_rules_come_and_go(tmp_path: Path) -> None:
+    path = events(tmp_path, [1] * 8)
+    query = "sequence by host.name [network where true] with runs={}"
+    old = run(
+        tmp_path,
+        path,
+        Rule(id="a", name="a", query=query.format(2)),
+        Rule(id="gone", name="gone", query="network where true"),
+    )
+    new = run(
+        tmp_path, path, Rule(id="a", name="a", query=query.format(3)), Rule(id="b", name="b", query="network where")
+    )
+    first, added, gone = compare(old, new)
+    assert len(first.changed) == 2 and not first.gained and not first.lost
+    assert added.only == "new" and added.faults and gone.only == "old" and len(gone.lost) == 8
+
+
+def test_the_command_shows_the_difference(tmp_path: Path) -> None:
+    old, new = (
+        written(tmp_path / "old", a="network where destination.port == 1"),
+        written(tmp_path / "new", a="network where true"),
+    )
+    path = events(tmp_path, [1, 2])
+    result = CliRunner().invoke(cli, ["diff", str(old), str(new), str(path)], standalone_mode=False)
+    assert (
+        result.return_value == 1
+        and "+ host.name ws1" in result.output
+        and "1 gained, 0 lost, 0 changed, 1 the same" in result.output
+    )
+    same = CliRunner().invoke(cli, ["diff", str(new), str(new), str(path)], standalone_mode=False)
+    assert same.return_value == 0
+
+
+@pytest.mark.parametrize("verb", ["coverage", "diff"])
+def test_absent_paths_are_misuse(tmp_path: Path, verb: str) -> None:
+    rules = str(written(tmp_path / "rules", a="network where true"))
+    given = [verb, rules, *([rules] if verb == "diff" else []), str(tmp_path / "absent")]
+    assert CliRunner().invoke(cli, given, standalone_mode=False).return_value == 2
