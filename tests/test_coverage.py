@@ -14,18 +14,14 @@ from falselight.comparing import compare
 from falselight.hunting import HuntResult, hunt
 from falselight.rules import Rule
 
-THREAT = [{"tactic": {"id": "TA0011", "name": "Command and Control"}, "technique": [
-    {"id": "T1071", "name": "Application Layer Protocol", "subtechnique": [{"id": "T1071.001", "name": "Web Protocols"}]}]}]  # fmt: skip
+TACTIC = '{ id = "TA0011", name = "Command and Control" }'
+TECHNIQUE = 'id = "T1071"\nname = "Application Layer Protocol"\n'
 
 
 def written(folder: Path, **queries: str) -> Path:
     folder.mkdir(exist_ok=True)
     for name, query in queries.items():
-        threat = "".join(
-            f'[[rule.threat]]\ntactic = {{ id = "{block["tactic"]["id"]}", name = "{block["tactic"]["name"]}" }}\n'  # type: ignore[index]
-            '[[rule.threat.technique]]\nid = "T1071"\nname = "Application Layer Protocol"\n'
-            for block in THREAT
-        )
+        threat = f"[[rule.threat]]\ntactic = {TACTIC}\n[[rule.threat.technique]]\n{TECHNIQUE}"
         (folder / f"{name}.toml").write_text(
             f"[rule]\nid = \"{name}\"\nname = \"{name}\"\nquery = '''{query}'''\n{threat}"
         )
