@@ -24,7 +24,7 @@ LAYERS = (
     ("search", "explain", "compiling", "rules", "testing", "analytics", "intel", "lab", "replay"),
     ("findings", "inventory"),
     ("hunting",),
-    ("comparing", "coverage"),
+    ("comparing", "coverage", "tuning"),
     ("report",),
     ("guidance", "lint", "validation"),
     ("sinks",),

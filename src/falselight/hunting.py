@@ -124,16 +124,17 @@ def hunt(
     settings: Settings = DEFAULTS,
     pack: Pack | None = None,
     as_scheduled: bool = False,
+    also: Iterable[str] = (),
 ) -> HuntResult:
     """Read the paths once and run every rule. since (inclusive), until (exclusive): epoch nanoseconds. Damage of inputs
     and faults of rules go to ``report``, or become Python warnings without it; the rest runs.
 
     ``pack`` holds the rules' exception lists. ``as_scheduled`` replays each rule's schedule as well (``RuleRun.replay``), and
-    then all fields are read, since alerts show them."""
+    then all fields are read, since alerts show them. ``also`` names fields to read that no rule does."""
     report = report or _warn
     pack = pack or Pack(list(rules))
     parsed = [_parsed(rule) for rule in rules]
-    wanted = set(ALWAYS_READ)
+    wanted = {*ALWAYS_READ, *also}
     for run, tree in parsed:
         if tree is not None:
             wanted.update(walk.field_names(tree), _named_fields(run.rule), restricting.fields(run.rule, pack))

@@ -47,7 +47,7 @@ def command(
     talk = errors.Talk(diagnostics == "json")
     known = None
     if findings is not None:
-        document = _document(findings, number)
+        document = document_of(findings, number)
         known = facts.of_document(document)
         sources = [Path(path) for path in paths] or _inputs(document)
         if sources:
@@ -69,7 +69,7 @@ def command(
     return errors.DAMAGED if talk.left_out else errors.DONE
 
 
-def _document(path: Path, number: int) -> dict[str, Any]:
+def document_of(path: Path, number: int) -> dict[str, Any]:
     """One finding of a file of NDJSON, or of one JSON array or object."""
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()

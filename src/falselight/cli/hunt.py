@@ -28,6 +28,7 @@ from falselight.report import panel, words
 from falselight.rules import LEVELS, Pack, bundled_pack, load_pack
 from falselight.sinks import write
 from falselight.source import Source
+from falselight.tuning.writing import apply
 
 # More silent rules than these are counted, not explained one by one.
 MOST_EXPLAINED = 3
@@ -47,6 +48,12 @@ MOST_EXPLAINED = 3
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 1 if a finding is at this level or above.")
 @click.option("--building-blocks", is_flag=True, help="Show findings of the bundled pack's building-block rules, too.")
 @click.option(
+    "--exceptions",
+    multiple=True,
+    metavar="PATH",
+    help="Exception lists to apply: exceptions.ndjson of tune, or Kibana's.",
+)
+@click.option(
     "--as-scheduled", is_flag=True, help="Replay each rule's schedule, cap and suppression as Kibana has them."
 )
 @click.option(
@@ -65,6 +72,7 @@ def command(
     until: int | None,
     fail_on: str | None,
     building_blocks: bool,
+    exceptions: tuple[str, ...],
     as_scheduled: bool,
     alerts: Path | None,
     sequences: bool,
@@ -77,7 +85,7 @@ def command(
     asked = Asked(options.chosen(format), output, building_blocks, as_scheduled, alerts, sequences, evidence)
     if (sequences or evidence) and output is None and asked.format not in ("table", "ndjson"):
         raise click.UsageError(f"--sequences and --evidence do not fit into {asked.format}; add -o FOLDER")
-    pack = _rules(rules, talk)
+    pack = _rules(rules, exceptions, talk)
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
     started = time.perf_counter()
     with progress.bar(console) as tell:
@@ -136,8 +144,10 @@ def _exit_code(paths: tuple[str, ...], result: HuntResult, talk: errors.Talk, fa
     return errors.FOUND if _fails(result.findings, fail_on) else errors.DONE
 
 
-def _rules(paths: tuple[str, ...], talk: errors.Talk) -> Pack:
+def _rules(paths: tuple[str, ...], exceptions: tuple[str, ...], talk: errors.Talk) -> Pack:
     pack = load_pack(paths, talk.report) if paths else bundled_pack(talk.report)
+    if exceptions:
+        pack = apply(pack, load_pack(exceptions, talk.report))
     if not pack.rules:
         raise click.UsageError("there is no rule to run")
     return pack

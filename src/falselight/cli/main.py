@@ -20,10 +20,12 @@ from falselight.cli import (
     guide,
     hunt,
     intel,
+    label,
     lint,
     read,
     search,
     test,
+    tune,
     validate,
 )
 
@@ -71,8 +73,10 @@ for verb in (
     fmt.command,
     guide.command,
     intel.command,
+    label.command,
     lint.command,
     test.command,
+    tune.command,
     validate.command,
 ):
     cli.add_command(verb)
