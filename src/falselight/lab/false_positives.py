@@ -33,11 +33,12 @@ class Program:
 _FILES, _CLOUD = "C:\\Program Files\\", "vendor-cloud.example"
 _MONITORING, _UPDATER, _VPN = "monitoring agent", "updater and telemetry", "VPN keep-alive"
 BENIGN: tuple[Program, ...] = (
-    Program(_MONITORING, _FILES + "SolarWinds\\SolarWinds.Agent.Service.exe", "poller.orion-cloud.example", ("198.51.100.21",),
-            17778, 60),
-    Program(_MONITORING, _FILES + "NSClient++\\nscp.exe", "nagios.monitoring-host.example", ("198.51.100.22",), 5666, 120, share=0.5),
-    Program(_MONITORING, "C:\\Windows\\CCM\\CcmExec.exe", "gateway.cmg-host.example", ("198.51.100.23", "198.51.100.24"), 443, 180,
-            0.1),
+    Program(_MONITORING, _FILES + "SolarWinds\\SolarWinds.Agent.Service.exe", "poller.orion-cloud.example",
+            ("198.51.100.21",), 17778, 60),
+    Program(_MONITORING, _FILES + "NSClient++\\nscp.exe", "nagios.monitoring-host.example",
+            ("198.51.100.22",), 5666, 120, share=0.5),
+    Program(_MONITORING, "C:\\Windows\\CCM\\CcmExec.exe", "gateway.cmg-host.example", ("198.51.100.23", "198.51.100.24"),
+            443, 180, 0.1),
     Program(_UPDATER, _FILES + "Vendor\\Update\\updater.exe", f"update.{_CLOUD}", ("198.51.100.31", "198.51.100.32"), 443, 240, 0.2),
     Program(_UPDATER, _FILES + "Vendor\\Telemetry\\telemetry.exe", f"events.{_CLOUD}", ("198.51.100.33",), 443, 90, 0.3),
     Program(_VPN, _FILES + "VPN\\client.exe", "vpn.corp-gateway.example", ("198.51.100.41",), 443, 30, 0.0, 0.7),
