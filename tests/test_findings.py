@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from falselight.hunting import HuntResult, hunt
-from falselight.rules import bundled
+from falselight.rules import load
 from falselight.rules.model import Rule
 from falselight.sinks.rows import flat
 
@@ -58,7 +58,7 @@ def rule(query: str) -> Rule:
 )
 def test_documents_fit_the_table(query: str | None) -> None:
     known = table()
-    result = found(bundled(lambda diagnostic: None) if query is None else [rule(query)])
+    result = found(load(["@page"], lambda diagnostic: None) if query is None else [rule(query)])
     assert result.findings
     for finding in result.findings:
         document = finding.to_document()
@@ -73,7 +73,7 @@ def test_documents_fit_the_table(query: str | None) -> None:
 
 
 def test_the_example_has_one_finding_and_its_windows_are_its_events() -> None:
-    result = found(bundled(lambda diagnostic: None))
+    result = found(load(["@page"], lambda diagnostic: None))
     (finding,) = result.findings
     assert (finding.hosts, finding.servers) == (["ws03.marlfinch.example"], ["203.0.113.77"])
     windows = result.sequences(finding)
@@ -87,7 +87,7 @@ def test_the_example_has_one_finding_and_its_windows_are_its_events() -> None:
 
 def test_unbounded_evidence_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("falselight.findings.MOST_EVIDENCE", 7)
-    (finding,) = found(bundled(lambda diagnostic: None)).findings
+    (finding,) = found(load(["@page"], lambda diagnostic: None)).findings
     document = finding.to_document()["falselight"]
     assert sum(len(each["records"]) for each in document["evidence"]) == 7
     assert document["evidence_omitted"] == finding.events - 7

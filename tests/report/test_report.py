@@ -12,7 +12,7 @@ from rich.console import Console
 
 from falselight.hunting import HuntResult, hunt
 from falselight.report import findings, panel, words
-from falselight.rules import bundled
+from falselight.rules import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(scope="module")
 def result() -> HuntResult:
-    return hunt([ROOT / "examples" / "day"], bundled(pytest.fail), report=pytest.fail)
+    return hunt([ROOT / "examples" / "day"], load(["@page"], pytest.fail), report=pytest.fail)
 
 
 def shown(result: HuntResult, width: int, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -51,7 +51,10 @@ class Verbs(click.Group):
         return code
 
 
-@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+HELP = ["-h", "--help"]
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": HELP, "max_content_width": 100})
 @click.version_option(falselight.__version__, prog_name="falselight")
 def cli() -> None:
     """Find adversary-run servers (ATT&CK T1583.004) in telemetry that you have, with Elastic's EQL rules and no cluster.
@@ -79,6 +82,7 @@ for verb in (
     tune.command,
     validate.command,
 ):
+    verb.context_settings.setdefault("help_option_names", HELP)
     cli.add_command(verb)
 
 
