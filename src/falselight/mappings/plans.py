@@ -15,7 +15,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.conversions import CONVERSIONS, Conversion, text
+from falselight.mappings.conversions import Conversion, text
+from falselight.mappings.windows_codes import CONVERSIONS
 
 TABLES = ("windows_sysmon", "windows_security", "windows_powershell", "windows_powershell_classic")
 DATA, USER_DATA, FIELD = 0, 1, 2

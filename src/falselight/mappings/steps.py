@@ -150,10 +150,29 @@ def date(frame: Frame, step: Step) -> None:
     values = frame.get(step.sources[0])
     if values is None:
         return
-    found = nanoseconds(values, frame, step.sources[0])
+    far = _far_milliseconds(values)
+    near = values if far is None else pc.if_else(pc.is_valid(far), pa.scalar(None, values.type), values)
+    found = nanoseconds(near, frame, step.sources[0])
     whole = pc.divide(pc.subtract(found, pc.if_else(pc.less(found, 0), 999_999, 0)), 1_000_000)
+    whole = whole if far is None else pc.coalesce(far, whole)
+    texts = far_dates(near, found)
+    if texts is not None:
+        frame.malformed[step.sources[0]] -= found.null_count - texts.null_count
+        whole = texts
     for target in step.targets:
         frame.put(target, whole)
+
+
+def _far_milliseconds(values: pa.Array) -> pa.Array | None:
+    """Epoch milliseconds of epoch seconds that are beyond 64 bits of nanoseconds (certificates are valid until 9999); None
+    where no value is."""
+    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+        return None
+    seconds = pc.cast(values, pa.float64())
+    far = pc.and_(pc.greater(pc.abs(seconds), 9.2e9), pc.less(pc.abs(seconds), 9.2e15))
+    if not pc.any(far).as_py():
+        return None
+    return pc.cast(pc.floor(pc.multiply(pc.if_else(far, seconds, pa.scalar(None, pa.float64())), 1000.0)), pa.int64())
 
 
 def values(frame: Frame, step: Step) -> None:
