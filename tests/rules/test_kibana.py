@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from falselight.cli.main import cli
 from falselight.diagnostics import Diagnostic
-from falselight.rules import Pack, bundled_pack, exporting, load_pack
+from falselight.rules import Pack, Rule, bundled_pack, exporting, load_pack
 from falselight.rules.exceptions import Item
 
 SHARED = Path(os.environ.get("FALSELIGHT_SHARED", Path(__file__).parents[3] / "shared"))
@@ -38,7 +38,7 @@ LIST = {
     "id": "x",
     "_version": "a",
 }
-ITEM = {
+ITEM: dict[str, Any] = {
     "item_id": "one", "list_id": "mine", "name": "Updater", "type": "simple", "namespace_type": "single", "os_types": ["windows"],
     "entries": [{"field": "process.name", "operator": "included", "type": "match", "value": "updater.exe"},
                 {"field": "destination.ip", "operator": "excluded", "type": "list", "list": {"id": "bad.txt", "type": "ip"}}],
@@ -120,6 +120,76 @@ def test_rules_that_are_not_run_pass_through(tmp_path: Path) -> None:
     pack, told = loaded(export(tmp_path, other))
     (rules,) = exporting.to_kibana(pack, pytest.fail)
     assert told == [] and json.loads(rules.text.splitlines()[0]) == other
+
+
+def test_suppression_of_another_rule_type_and_nulls_load_and_pass_through(tmp_path: Path) -> None:
+    other = {**RULE, "type": "threshold", "alert_suppression": {"duration": {"value": 5, "unit": "h"}}, "note": None,
+             "exceptions_list": [], "meta": {"a": [None, 1]}}  # fmt: skip
+    pack, told = loaded(export(tmp_path, other))
+    (rules,) = exporting.to_kibana(pack, pytest.fail)
+    assert told == [] and json.loads(rules.text.splitlines()[0]) == other
+    (file,) = exporting.to_detection_rules(pack, told.append)
+    assert "note" not in tomllib.loads(file.text)["rule"] and [each.code for each in told] == ["W0612"]
+    assert "note" in told[0].message and "meta.a[]" in told[0].message
+
+
+def test_a_rule_that_cannot_be_written_is_told_and_the_rest_is_written() -> None:
+    deep: Any = 1
+    for _ in range(2000):
+        deep = [deep]
+    bad = Rule(id="bad", name="bad", raw={"name": "bad", "x": deep})
+    good = Rule(id="good", name="good", raw={"name": "good"})
+    for target in (exporting.to_kibana, exporting.to_detection_rules):
+        told: list[Diagnostic] = []
+        (file,) = target(Pack([bad, good]), told.append)
+        assert [each.code for each in told] == ["E0613"] and "good" in file.text and "bad" not in file.text
+
+
+def test_a_broken_first_line_hides_nothing(tmp_path: Path) -> None:
+    plain = {**RULE, "exceptions_list": []}
+    pack, told = loaded(export(tmp_path, "{nonsense", plain).parent)
+    assert [each.code for each in told] == ["E0602"] and [rule.id for rule in pack.rules] == ["beacon"]
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = export(tmp_path, {**RULE, "exceptions_list": []})
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    pack, told = loaded(path)
+    assert told == [] and len(pack.rules) == 1
+
+
+def test_ndjson_that_is_no_export_is_told(tmp_path: Path) -> None:
+    path = export(tmp_path, {"@timestamp": "2026-01-01T00:00:00Z"})
+    _, told = loaded(path)
+    assert [each.code for each in told] == ["E0602"] and "no export" in told[0].message
+    _, told = loaded(tmp_path)
+    assert [each.code for each in told] == ["E0603"]
+
+
+def test_lists_that_lead_in_a_circle_are_told(tmp_path: Path) -> None:
+    def leading(item: str, mine: str, other: str) -> dict[str, Any]:
+        entry = {"field": "a", "operator": "included", "type": "list", "list": {"id": other, "type": "keyword"}}
+        return {**ITEM, "item_id": item, "list_id": mine, "entries": [entry]}
+
+    lines = [leading("1", "a", "b"), leading("2", "b", "a"), leading("3", "c", "a"), leading("4", "d", "d")]
+    _, told = loaded(export(tmp_path, {**RULE, "exceptions_list": []}, *lines))
+    circles = [each.message for each in told if each.code == "E0610"]
+    assert len(circles) == 2 and "[a] → [b] → [a]" in circles[0] and "[d] → [d]" in circles[1]
+    assert all("not of values" in each.message for each in told if each.code == "E0608")
+
+
+def test_one_exception_twice_is_one_and_two_of_one_id_are_told(tmp_path: Path) -> None:
+    item = {**ITEM, "entries": ITEM["entries"][:1]}
+    pack, told = loaded(export(tmp_path, RULE, LIST, LIST, item, item))
+    assert told == [] and len(pack.items) == 1
+    pack, told = loaded(export(tmp_path, RULE, LIST, {**LIST, "name": "b"}, item, {**item, "name": "b"}))
+    assert [each.code for each in told] == ["E0609", "E0609"] and pack.items[0].name == "Updater"
+
+
+def test_a_list_of_every_space_is_not_the_one_of_this_space(tmp_path: Path) -> None:
+    item = {**ITEM, "entries": ITEM["entries"][:1], "namespace_type": "agnostic"}
+    pack, _ = loaded(export(tmp_path, RULE, item))
+    assert pack.items_of(pack.rules[0]) == []
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,13 @@ def test_broken_files_are_told_and_the_rest_loads(tmp_path: Path) -> None:
     assert "risk_score" in told[2].message
 
 
+def test_nesting_without_end_is_one_broken_file(tmp_path: Path) -> None:
+    written(tmp_path, "a.toml", "[rule]\nid = 'a'\nname = 'a'\nx = " + "[" * 50_000 + "]" * 50_000)
+    written(tmp_path, "b.toml", "[rule]\nid = 'b'\nname = 'b'\n")
+    told: list[Diagnostic] = []
+    assert [rule.id for rule in load([str(tmp_path)], told.append)] == ["b"] and [d.code for d in told] == ["E0602"]
+
+
 def test_an_empty_folder_is_told(tmp_path: Path) -> None:
     told: list[Diagnostic] = []
     assert load([str(tmp_path)], told.append) == []

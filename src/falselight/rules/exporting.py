@@ -20,7 +20,7 @@ from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report
 from falselight.source import Source
 
-ADAPTED, LOST = "N0611", "W0612"
+ADAPTED, LOST, UNWRITTEN = "N0611", "W0612", "E0613"
 _MINUTE = 60_000_000_000
 # What Elastic asks a look-back to have beyond a sequence's maxspan: late events, and a run that comes late.
 _SPARE = 10 * _MINUTE
@@ -37,14 +37,19 @@ class File:
 
 def to_kibana(pack: Pack, report: Report) -> Iterator[File]:
     """``rules.ndjson`` for Kibana's import, and the value lists beside it, which Kibana imports one by one."""
-    fitted = Pack([fitting(rule, report) for rule in pack.rules], pack.lists, pack.items, pack.values, pack.others)
-    yield File("rules.ndjson", "".join(_line(line) for line in kibana.write(fitted)))
+    written = (_line(fitting(rule, report), report) for rule in pack.rules)
+    rules = [line for line in written if line is not None]
+    yield File("rules.ndjson", "".join([*rules, *(_json(each) for each in kibana.after_rules(pack, len(rules)))]))
     for values in pack.values.values():
-        yield File(values.id, "".join(value + "\n" for value in values.values()))
+        if values.id == "rules.ndjson":
+            message = f"Value list [{values.id}] has the name of the export itself and is not written"
+            report(Diagnostic(LOST, Severity.WARNING, message))
+        else:
+            yield File(values.id, "".join(value + "\n" for value in values.values()))
 
 
 def to_detection_rules(pack: Pack, report: Report) -> Iterator[File]:
-    """A TOML file for each rule, named by it. Exception lists have no place there, which is told."""
+    """A TOML file for each rule, named by it. Exception lists have no place there, nor has null, which is told."""
     names: set[str] = set()
     for rule in (fitting(each, report) for each in pack.rules):
         table: dict[str, Any] = {
@@ -52,12 +57,42 @@ def to_detection_rules(pack: Pack, report: Report) -> Iterator[File]:
         }
         if "id" in table and "rule_id" in table:
             del table["id"]
-        yield File(
-            _file_name(rule, names), tomli_w.dumps(_ordered({**rule.beside, "rule": table}), multiline_strings=True)
-        )
+        text = _toml(rule, _ordered({**rule.beside, "rule": table}), report)
+        if text is not None:
+            yield File(_file_name(rule, names), text)
     if pack.items:
-        message = f"{len(pack.items)} exceptions have no place in detection-rules' TOML; export them --to kibana"
+        message = f"{_have(len(pack.items))} no place in detection-rules' TOML; export them --to kibana"
         report(Diagnostic(LOST, Severity.WARNING, message))
+
+
+def _have(count: int) -> str:
+    return f"{count} exceptions have" if count > 1 else "1 exception has"
+
+
+def _toml(rule: Rule, table: dict[str, Any], report: Report) -> str | None:
+    """The text of a rule's file; None, and told, for what TOML cannot hold."""
+    lost: list[str] = []
+    try:
+        text = tomli_w.dumps(_without_null(table, "", lost), multiline_strings=True)
+    except (RecursionError, TypeError) as fault:
+        report(_unwritten(rule, fault))
+        return None
+    if lost:
+        message = f"Rule [{rule.name}]: null has no place in TOML and is left out: {', '.join(lost)}"
+        report(Diagnostic(LOST, Severity.WARNING, message, path=rule.path))
+    return text
+
+
+def _without_null(value: Any, place: str, lost: list[str]) -> Any:
+    """The value without nulls, whose places are gathered."""
+    if isinstance(value, dict):
+        kept = {key: _without_null(each, f"{place}.{key}".lstrip("."), lost) for key, each in value.items()}
+        return {key: each for key, each in kept.items() if each is not None}
+    if isinstance(value, list):
+        return [each for each in (_without_null(each, f"{place}[]", lost) for each in value) if each is not None]
+    if value is None:
+        lost.append(place)
+    return value
 
 
 def _file_name(rule: Rule, names: set[str]) -> str:
@@ -106,6 +141,19 @@ def _maxspan(rule: Rule) -> int | None:
     return tree.maxspan * 1_000_000
 
 
-def _line(document: dict[str, Any]) -> str:
+def _line(rule: Rule, report: Report) -> str | None:
+    """A rule as one line of JSON; None, and told, for what JSON cannot hold."""
+    try:
+        return _json(kibana.rule_document(rule))
+    except orjson.JSONEncodeError as fault:
+        report(_unwritten(rule, fault))
+        return None
+
+
+def _unwritten(rule: Rule, fault: Exception) -> Diagnostic:
+    return Diagnostic(UNWRITTEN, Severity.ERROR, f"Rule [{rule.name}] cannot be written: {fault}", path=rule.path)
+
+
+def _json(document: dict[str, Any]) -> str:
     """One line of JSON; a date of TOML is text."""
-    return orjson.dumps(document, default=str, option=orjson.OPT_NON_STR_KEYS).decode() + "\n"
+    return orjson.dumps(document, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z).decode() + "\n"

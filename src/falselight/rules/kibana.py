@@ -6,6 +6,7 @@ keeps without reading it."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -19,6 +20,9 @@ from falselight.rules.pack import Pack, Report, ValueList
 
 BROKEN = "E0602"
 META, OWN = "meta", "falselight"
+_MARK = b"\xef\xbb\xbf"
+_SIGNS = frozenset({"rule_id", "list_id", "exported_count", "exported_rules_count"})
+_LOOKED_AT = 100
 # Keys of Falselight's own that Kibana's rule schema does not have.
 OWN_KEYS = ("purpose", "severity_reason", "blind_spots", "data_needed")
 # What Kibana adds to a rule when it stores it: it makes these anew, so an import needs none of them.
@@ -40,7 +44,7 @@ RESPONSE_ONLY = frozenset(
 def read(data: bytes, path: str, pack: Pack, build: Any, report: Report) -> None:
     """Add what one export holds to the pack. A line that is broken is one diagnostic; the rest loads. ``build`` makes a
     ``Rule`` of a table and the tables beside it."""
-    for number, line in enumerate(data.splitlines(), start=1):
+    for number, line in enumerate(data.removeprefix(_MARK).splitlines(), start=1):
         if not line.strip():
             continue
         try:
@@ -53,7 +57,7 @@ def read(data: bytes, path: str, pack: Pack, build: Any, report: Report) -> None
             )
             continue
         try:
-            _take(document, path, pack, build)
+            _take(document, path, pack, build, report)
         except ValidationError as fault:
             first = fault.errors()[0]
             place = ".".join(map(str, first["loc"]))
@@ -63,27 +67,29 @@ def read(data: bytes, path: str, pack: Pack, build: Any, report: Report) -> None
 
 
 def is_export(data: bytes) -> bool:
-    """Whether a file is such an export and not one TOML or a log."""
-    line = data.lstrip(b"\xef\xbb\xbf \r\n\t").split(b"\n", 1)[0]
+    """Whether a file is such an export and not TOML or a log: one of its first lines is a rule, a list or a summary. Broken
+    lines among them do not hide the rest."""
+    lines = (line for line in data.removeprefix(_MARK).splitlines() if line.strip())
+    return any(_is_part(line) for line in islice(lines, _LOOKED_AT))
+
+
+def _is_part(line: bytes) -> bool:
     try:
-        first = orjson.loads(line)
+        document = orjson.loads(line)
     except orjson.JSONDecodeError:
         return False
-    return isinstance(first, dict) and bool(
-        {"rule_id", "list_id", "exported_count", "exported_rules_count"} & first.keys()
-    )
+    return isinstance(document, dict) and not _SIGNS.isdisjoint(document)
 
 
-def _take(document: Any, path: str, pack: Pack, build: Any) -> None:
+def _take(document: Any, path: str, pack: Pack, build: Any, report: Report) -> None:
     if not isinstance(document, dict):
         Rule.model_validate(document)
     elif "exported_count" in document or "exported_rules_count" in document:
         return
     elif "item_id" in document:
-        pack.items.append(Item.model_validate({**document, "raw": document}))
+        pack.add_item(Item.model_validate({**document, "raw": document}), path, report)
     elif "list_id" in document:
-        made = ExceptionList.model_validate({**document, "raw": document})
-        pack.lists.setdefault(made.list_id, made)
+        pack.add_list(ExceptionList.model_validate({**document, "raw": document}), path, report)
     elif "rule_id" in document or "query" in document or "risk_score" in document:
         table = dict(document)
         own = table.get(META, {}).get(OWN, {}) if isinstance(table.get(META), dict) else {}
@@ -108,14 +114,12 @@ def _find_values(folder: Path, pack: Pack) -> None:
                 pack.values[entry.value_list.id] = ValueList(entry.value_list.id, folder / name)
 
 
-def write(pack: Pack) -> Iterator[dict[str, Any]]:
-    """The lines of an export, ready for Kibana's import: rules, lists, exceptions, connectors, and the summary."""
-    for rule in pack.rules:
-        yield rule_document(rule)
+def after_rules(pack: Pack, rules: int) -> Iterator[dict[str, Any]]:
+    """The lines of an export that follow its so many rules: lists, exceptions, connectors, and the summary."""
     yield from (each.raw or _plain(each) for each in pack.lists.values())
     yield from (item.raw or _plain(item) for item in pack.items)
     yield from pack.others
-    yield summary(pack)
+    yield summary(pack, rules)
 
 
 def rule_document(rule: Rule) -> dict[str, Any]:
@@ -148,9 +152,9 @@ def rule_document(rule: Rule) -> dict[str, Any]:
     return document
 
 
-def summary(pack: Pack) -> dict[str, Any]:
+def summary(pack: Pack, rules: int) -> dict[str, Any]:
     """The last line of an export."""
-    lists, items, rules = len(pack.lists), len(pack.items), len(pack.rules)
+    lists, items = len(pack.lists), len(pack.items)
     return {
         "exported_count": rules + lists + items + len(pack.others),
         "exported_rules_count": rules,

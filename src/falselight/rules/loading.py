@@ -107,6 +107,7 @@ def _named(name: str, pack: Pack, report: Report) -> None:
     except OSError as fault:
         report(Diagnostic("E0601", Severity.ERROR, f"{path} cannot be read: {fault.strerror}", path=str(path)))
         return
+    taken = False
     for file in files:
         try:
             data = file.read_bytes()
@@ -115,15 +116,23 @@ def _named(name: str, pack: Pack, report: Report) -> None:
             continue
         if kibana.is_export(data):
             kibana.read(data, str(file), pack, _rule, report)
-        elif file.suffix != ".ndjson" or not path.is_dir():
+        elif file.suffix != ".ndjson":
             pack.rules.extend(_read([(str(file), data)], report))
+        elif path.is_dir():
+            continue  # a log beside the rules
+        else:
+            message = f"{file} is no export of Kibana: none of its first lines is a rule, a list or an exception"
+            report(Diagnostic("E0602", Severity.ERROR, message, path=str(file)))
+        taken = True
+    if files and not taken and path.is_dir():
+        report(Diagnostic("E0603", Severity.ERROR, f"{path} holds no rule, only other NDJSON", path=str(path)))
 
 
 def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
     for path, data in files:
         try:
-            table = tomllib.loads(data.decode("utf-8"))
-        except ValueError as fault:
+            table = tomllib.loads(data.decode("utf-8-sig"))
+        except (ValueError, RecursionError) as fault:
             report(Diagnostic("E0602", Severity.ERROR, f"{path} is not a TOML file: {fault}", path=path))
             continue
         entry = table.get("rule")
@@ -140,9 +149,15 @@ def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
 
 
 def _rule(entry: dict[str, Any], beside: dict[str, Any], path: str) -> Rule:
-    """A rule of its table and the tables beside it. Kibana's own ``id`` of a stored rule is no rule id."""
+    """A rule of its table and the tables beside it. Kibana's own ``id`` of a stored rule is no rule id; null is as good as
+    absent, as for Kibana; suppression of other rule types has other keys, and only passes through."""
     renamed = {RENAMED.get(key, key): value for key, value in entry.items() if key != "id" or "rule_id" not in entry}
-    known = {key: value for key, value in renamed.items() if key in MODELLED}
+    other = renamed.get("type", "eql") != "eql"
+    known = {
+        key: value
+        for key, value in renamed.items()
+        if key in MODELLED and value is not None and not (other and key == "alert_suppression")
+    }
     extra = {key: value for key, value in renamed.items() if key not in MODELLED}
     cases = {key: beside[key] for key in ("fires", "stays_silent") if key in beside}
     return Rule(**known, **cases, path=path, extra=extra, raw=entry, beside=beside)

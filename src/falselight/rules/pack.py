@@ -40,39 +40,80 @@ class Pack:
     items: list[Item] = field(default_factory=list)
     values: dict[str, ValueList] = field(default_factory=dict)
     others: list[dict[str, Any]] = field(default_factory=list)
+    _by_id: dict[tuple[str, str], Item] = field(default_factory=dict, repr=False, compare=False)
 
     def items_of(self, rule: Rule) -> list[Item]:
         """The exceptions of one rule, in the order of its lists."""
-        named = {reference.list_id for reference in rule.exceptions_list}
-        return [item for item in self.items if item.list_id in named]
+        named = {(reference.list_id, reference.namespace_type) for reference in rule.exceptions_list}
+        return [item for item in self.items if (item.list_id, item.namespace_type) in named]
+
+    def add_list(self, made: ExceptionList, path: str, report: Report) -> None:
+        """Add a list; another one of its id is told, and the first is kept."""
+        known = self.lists.setdefault(made.list_id, made)
+        if known.raw != made.raw:
+            message = (
+                f"Exception list [{made.list_id}] of {path} differs from the one that is loaded; the first is used"
+            )
+            report(Diagnostic(TWO_LISTS, Severity.WARNING, message, path=path))
+
+    def add_item(self, item: Item, path: str, report: Report) -> None:
+        """Add an exception; the same once more is left out, another one of its id is told and left out."""
+        key = (item.namespace_type, item.item_id)
+        known = self._by_id.setdefault(key, item)
+        if known is item:
+            self.items.append(item)
+        elif known.raw != item.raw:
+            message = f"Exception [{item.item_id}] of {path} differs from the one that is loaded; the first is used"
+            report(Diagnostic(TWO_LISTS, Severity.WARNING, message, path=path))
 
     def check(self, report: Report) -> None:
-        """Tell references that lead nowhere: a rule's to a list, an item's to a list or to values."""
+        """Tell references that lead nowhere, a rule's to a list or an item's to values, and lists that lead to each other."""
+        known = self.lists.keys() | {item.list_id for item in self.items}
         told: set[str] = set()
         for rule in self.rules:
             for reference in rule.exceptions_list:
-                known = reference.list_id in self.lists or any(item.list_id == reference.list_id for item in self.items)
-                if not known and reference.list_id not in told:
-                    told.add(reference.list_id)
-                    message = f"Rule [{rule.name}] uses exception list [{reference.list_id}], which is not here: it runs without"
+                name = reference.list_id
+                if name not in known and name not in told:
+                    told.add(name)
+                    message = f"Rule [{rule.name}] uses exception list [{name}], which is not here: it runs without"
                     report(Diagnostic(ABSENT_LIST, Severity.WARNING, message, path=rule.path))
+        leads: dict[str, set[str]] = {}
+        absent: set[str] = set()
         for item in self.items:
-            for entry in _entries(item.entries):
-                if (
-                    entry.value_list is not None
-                    and entry.value_list.id not in self.values
-                    and entry.value_list.id not in told
-                ):
-                    told.add(entry.value_list.id)
-                    message = (
-                        f"Exception [{item.name or item.item_id}] uses value list [{entry.value_list.id}], whose file is not "
-                        "here: the exception does not hold"
-                    )
-                    report(
-                        Diagnostic(
-                            ABSENT_VALUES, Severity.WARNING, message, help="put a file of that name beside the export"
-                        )
-                    )
+            for values in (entry.value_list.id for entry in _entries(item.entries) if entry.value_list is not None):
+                if values in known - self.values.keys():
+                    leads.setdefault(item.list_id, set()).add(values)
+                if values not in self.values and values not in absent:
+                    absent.add(values)
+                    report(_absent(item, values, values in known))
+        for cycle in _cycles(leads):
+            message = f"Exception lists lead in a circle: {' → '.join(f'[{name}]' for name in cycle)}; none of them holds values"
+            report(Diagnostic(CYCLE, Severity.ERROR, message, help="name value lists, which are files of values"))
+
+
+def _absent(item: Item, values: str, is_exceptions: bool) -> Diagnostic:
+    what = "which is a list of exceptions and not of values" if is_exceptions else "whose file is not here"
+    message = f"Exception [{item.name or item.item_id}] uses value list [{values}], {what}: the exception does not hold"
+    return Diagnostic(ABSENT_VALUES, Severity.WARNING, message, help="put a file of that name beside the export")
+
+
+def _cycles(leads: dict[str, set[str]]) -> Iterator[tuple[str, ...]]:
+    """Each circle of names once, from its first name in alphabetical order; one for every list that leads back to itself."""
+    told: set[str] = set()
+    for start in sorted(leads):
+        if start in told:
+            continue
+        paths: list[tuple[str, ...]] = [(start,)]
+        seen = {start}
+        while paths:
+            path = paths.pop(0)
+            following = leads.get(path[-1], set())
+            if start in following:
+                told.update(path)
+                yield (*path, start)
+                break
+            paths.extend((*path, name) for name in sorted(following - seen))
+            seen |= following
 
 
 def _entries(entries: Iterable[Entry]) -> Iterator[Entry]:
