@@ -43,7 +43,6 @@ def remarks(rule: Rule, tree: syntax.Query, schema: Schema) -> Iterator[Remark]:
                 case syntax.Call(name=name) if name.lower() == "cidrmatch":
                     yield from _addresses(rule, expression, negated)
                 case syntax.And():
-                    yield from _contradictions(rule, expression, schema)
                     yield from _twice(rule, expression)
                 case syntax.Or():
                     yield from _twice(rule, expression)
@@ -167,50 +166,6 @@ def _covers(text: str, private: str) -> bool:
         and isinstance(network, ipaddress.IPv4Network)
         and isinstance(other, ipaddress.IPv4Network)
         and other.subnet_of(network)
-    )
-
-
-def _contradictions(rule: Rule, expression: syntax.And, schema: Schema) -> Iterator[Remark]:
-    """Two different constants that one field must equal, and ranges that leave nothing. A field may hold several values:
-    then both can hold, and only a range is certain."""
-    equals: dict[str, syntax.Comparison] = {}
-    low: dict[str, tuple[float, Span]] = {}
-    high: dict[str, tuple[float, Span]] = {}
-    for part in expression.operands:
-        if (
-            not isinstance(part, syntax.Comparison)
-            or not isinstance(part.left, syntax.FieldName)
-            or not isinstance(part.right, syntax.Literal)
-        ):
-            continue
-        name, value = part.left.name, part.right.value
-        if part.operator == "==" and value is not None:
-            known = equals.setdefault(name, part)
-            if isinstance(known.right, syntax.Literal) and known.right.value != value and not _is_many(name):
-                reason = f"{name} must equal [{known.right.value}] and [{value}]: true only for an event that holds both values"
-                yield Remark("L20", Severity.WARNING, reason, "use `or`, or `in`, if either may be", rule, part.span)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            if part.operator in (">", ">="):
-                low[name] = (float(value), part.span)
-            elif part.operator in ("<", "<="):
-                high[name] = (float(value), part.span)
-    for name in low.keys() & high.keys():
-        if low[name][0] > high[name][0] and not _is_many(name):
-            both = f"above {low[name][0]:g} and below {high[name][0]:g}"
-            reason = f"{name} must be {both}: true only for an event that holds several values"
-            yield Remark("L20", Severity.WARNING, reason, "turn one of them round", rule, high[name][1])
-
-
-def _is_many(name: str) -> bool:
-    """Fields that ECS gives as lists."""
-    return name in (
-        "event.type",
-        "event.category",
-        "process.args",
-        "process.parent.args",
-        "related.ip",
-        "host.ip",
-        "tags",
     )
 
 

@@ -9,7 +9,7 @@ from falselight.ecs import release
 from falselight.ecs.schema import Schema
 from falselight.eql.parser import parse
 from falselight.hunting import options
-from falselight.lint import conditions, proof, schedule, telemetry
+from falselight.lint import conditions, logic, proof, quirks, schedule, telemetry
 from falselight.lint.remark import Remark
 from falselight.rules import Pack, Rule
 from falselight.search import plan
@@ -21,8 +21,12 @@ def lint(pack: Pack) -> Iterator[Remark]:
     schema = release.schema()
     for rule in pack.rules:
         if rule.is_eql:
-            found = list(_rule(rule, pack, schema))
-            yield from sorted(found, key=lambda remark: (remark.span.start if remark.span else -1, remark.code))
+            found: dict[tuple[str, object], Remark] = {}
+            for remark in _rule(rule, pack, schema):
+                found.setdefault((remark.code, remark.span or remark.reason), remark)
+            yield from sorted(
+                found.values(), key=lambda remark: (remark.span.start if remark.span else -1, remark.code)
+            )
 
 
 def _rule(rule: Rule, pack: Pack, schema: Schema) -> Iterator[Remark]:
@@ -40,4 +44,6 @@ def _rule(rule: Rule, pack: Pack, schema: Schema) -> Iterator[Remark]:
     yield from schedule.remarks(rule, tree)
     yield from telemetry.remarks(rule, tree)
     yield from conditions.remarks(rule, tree, schema)
+    yield from logic.remarks(rule, tree)
+    yield from quirks.remarks(rule, tree)
     yield from proof.remarks(rule, tree, pack)
