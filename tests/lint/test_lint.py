@@ -71,7 +71,7 @@ def test_elastics_rules_lint_without_a_refusal() -> None:
 
 
 def test_sarif_points_into_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "rule.toml"
+    path = tmp_path / "a rule.toml"
     path.write_text(
         "[rule]\nid = \"a\"\nname = \"a\"\nquery = '''\nnetwork where\n  destination.domain : \"*apple.com\"\n'''\n"
     )
@@ -79,6 +79,7 @@ def test_sarif_points_into_the_file(tmp_path: Path) -> None:
     (run,) = json.loads(result.stdout)["runs"]
     (found,) = run["results"]
     assert found["ruleId"] == "L30" and run["tool"]["driver"]["rules"][found["ruleIndex"]]["id"] == "L30"
+    assert found["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == path.as_uri()
     region = found["locations"][0]["physicalLocation"]["region"]
     line = path.read_text().splitlines()[region["startLine"] - 1]
     assert line[region["startColumn"] - 1 : region["endColumn"] - 1] == '"*apple.com"'

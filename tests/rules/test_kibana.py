@@ -192,6 +192,14 @@ def test_a_list_of_every_space_is_not_the_one_of_this_space(tmp_path: Path) -> N
     assert pack.items_of(pack.rules[0]) == []
 
 
+@pytest.mark.parametrize("own", ["x", {"rule": [1]}, {"beside": 3}, None])
+def test_a_strange_meta_is_left_as_it_is(own: Any, tmp_path: Path) -> None:
+    rule = {**RULE, "exceptions_list": [], "meta": {"falselight": own}}
+    pack, told = loaded(export(tmp_path, rule))
+    (rules,) = exporting.to_kibana(pack, pytest.fail)
+    assert told == [] and json.loads(rules.text.splitlines()[0]) == rule
+
+
 @pytest.mark.parametrize(
     "entry",
     [{"type": "nested", "field": "a", "entries": []}, {"type": "list", "field": "a"}, {"type": "x", "field": "a"}],

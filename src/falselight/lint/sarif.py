@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 from typing import Any
+from urllib.parse import quote
 
 import falselight
 from falselight.diagnostics import Severity
@@ -41,12 +42,17 @@ def _result(remark: Remark, codes: Sequence[str]) -> dict[str, Any]:
         "message": {"text": f"{remark.rule.name}: {remark.reason}. Fix: {remark.fix}"},
     }
     if remark.rule.path is not None:
-        physical: dict[str, Any] = {"artifactLocation": {"uri": PurePath(remark.rule.path).as_posix()}}
+        physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(remark.rule.path)}}
         region = _region(remark)
         if region is not None:
             physical["region"] = region
         result["locations"] = [{"physicalLocation": physical}]
     return result
+
+
+def _uri(path: str) -> str:
+    """A file's address: relative to where the command ran, as code review wants it, or whole."""
+    return Path(path).as_uri() if Path(path).is_absolute() else quote(PurePath(path).as_posix())
 
 
 def _region(remark: Remark) -> dict[str, int] | None:

@@ -122,7 +122,7 @@ def _negated(rule: Rule, condition: syntax.Expression, own: list[str]) -> Iterat
             lacking = [key for key in own if key not in keys]
             if keys and "*" not in keys and lacking and name.name not in needed and not name.name.startswith(_COMMON):
                 labels = ", ".join(availability.label(key) for key in lacking[:2])
-                reason = f"an event without {name.name} passes this `not`, and {labels} have none"
+                reason = f"an event without {name.name} passes this `not`, and {labels} often have none"
                 fix = f"add `{name.name} != null` if such events must not count"
                 yield Remark("L11", Severity.NOTE, reason, fix, rule, part.span)
                 break

@@ -35,24 +35,30 @@ class Case(BaseModel):
 
     def _repeated(self, event: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         fields = {**self.common, **event}
-        count, every = int(fields.pop("repeat", 1)), fields.pop("every", None)
+        count, every = fields.pop("repeat", 1), fields.pop("every", None)
+        if not isinstance(count, int) or not 1 <= count <= MOST_EVENTS:
+            raise ValueError(f"an event repeats {count!r} times; 1 to {MOST_EVENTS} are possible")
         if isinstance(fields.get("@timestamp"), datetime):
             fields["@timestamp"] = _iso(fields["@timestamp"])
         if count == 1:
             yield fields
             return
-        if not 1 <= count <= MOST_EVENTS:
-            raise ValueError(f"an event repeats {count} times; 1 to {MOST_EVENTS} are possible")
-        start, step = datetime.fromisoformat(str(fields["@timestamp"])), _span(str(every))
-        for number in range(count):
-            yield {**fields, "@timestamp": _iso(start + number * step)}
+        start, step = datetime.fromisoformat(str(fields.get("@timestamp"))), _span(str(every))
+        try:
+            times = [_iso(start + number * step) for number in range(count)]
+        except OverflowError as fault:
+            raise ValueError(f"an event that repeats {count} times every {every} ends beyond all dates") from fault
+        yield from ({**fields, "@timestamp": time} for time in times)
 
 
 def _span(text: str) -> timedelta:
     found = _SPAN.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no span such as 5m")
-    return timedelta(seconds=float(found.group(1)) * _SECONDS[found.group(2)])
+    try:
+        return timedelta(seconds=float(found.group(1)) * _SECONDS[found.group(2)])
+    except OverflowError as fault:
+        raise ValueError(f"{text!r} is no span that ends") from fault
 
 
 def _iso(time: datetime) -> str:

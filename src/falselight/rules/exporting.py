@@ -145,7 +145,7 @@ def _line(rule: Rule, report: Report) -> str | None:
     """A rule as one line of JSON; None, and told, for what JSON cannot hold."""
     try:
         return _json(kibana.rule_document(rule))
-    except orjson.JSONEncodeError as fault:
+    except TypeError as fault:
         report(_unwritten(rule, fault))
         return None
 

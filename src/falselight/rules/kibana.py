@@ -91,16 +91,24 @@ def _take(document: Any, path: str, pack: Pack, build: Any, report: Report) -> N
     elif "list_id" in document:
         pack.add_list(ExceptionList.model_validate({**document, "raw": document}), path, report)
     elif "rule_id" in document or "query" in document or "risk_score" in document:
-        table = dict(document)
-        own = table.get(META, {}).get(OWN, {}) if isinstance(table.get(META), dict) else {}
-        if own:
-            rest = {key: value for key, value in table[META].items() if key != OWN}
-            table = {**{key: value for key, value in table.items() if key != META}, **own.get("rule", {})}
-            if rest:
-                table[META] = rest
-        pack.rules.append(build(table, own.get("beside", {}), path))
+        table, beside = _own_taken(document)
+        pack.rules.append(build(table, beside, path))
     else:
         pack.others.append(document)
+
+
+def _own_taken(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The rule's table and the tables beside it, with what ``rule_document`` put into ``meta.falselight`` back in its place.
+    What stands there otherwise is left as it is."""
+    meta = document.get(META)
+    own = meta.get(OWN) if isinstance(meta, dict) else None
+    if not isinstance(own, dict) or not all(isinstance(own.get(key, {}), dict) for key in ("rule", "beside")):
+        return document, {}
+    table = {**{key: value for key, value in document.items() if key != META}, **own.get("rule", {})}
+    rest = {key: value for key, value in document[META].items() if key != OWN}
+    if rest:
+        table[META] = rest
+    return table, own.get("beside", {})
 
 
 def _find_values(folder: Path, pack: Pack) -> None:
