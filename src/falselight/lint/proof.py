@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from falselight import testing
 from falselight.diagnostics import Severity
 from falselight.eql import syntax, walk
+from falselight.lint import excepting
 from falselight.lint.remark import Remark
 from falselight.rules import Pack, Rule
-from falselight.rules.exceptions import Item
 
 
 def remarks(rule: Rule, tree: syntax.Query, pack: Pack) -> Iterator[Remark]:
@@ -24,12 +24,7 @@ def remarks(rule: Rule, tree: syntax.Query, pack: Pack) -> Iterator[Remark]:
         reason = "no [[fires]] shows an event that fires it"
         yield Remark("L51", Severity.NOTE, reason, "add [[fires]] and [[stays_silent]] with their events", rule)
     yield from _suppression(rule, tree)
-    for item in pack.items_of(rule):
-        if _is_everything(item, tree):
-            reason = (
-                f"exception [{item.name or item.item_id}] holds for every event of this rule: it leaves out everything"
-            )
-            yield Remark("L61", Severity.ERROR, reason, "name a value, or take the exception away", rule)
+    yield from _exceptions(rule, tree, pack)
 
 
 def _suppression(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
@@ -47,16 +42,15 @@ def _suppression(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
             )
 
 
-def _is_everything(item: Item, tree: syntax.Query) -> bool:
-    """Whether every event that the rule looks at satisfies the exception: each entry asks for a field that all have, or for
-    any value of one."""
-    always = {"@timestamp", "event.category"}
-    if not isinstance(tree, syntax.EventQuery):
-        always |= {key.name for key in tree.keys}
-    if item.os_types:
-        return False
-    for entry in item.entries:
-        anything = entry.type == "exists" or (entry.type == "wildcard" and set(str(entry.value)) == {"*"})
-        if entry.operator != "included" or not anything or entry.field not in always:
-            return False
-    return True
+def _exceptions(rule: Rule, tree: syntax.Query, pack: Pack) -> Iterator[Remark]:
+    asked = [conditions for conditions in excepting.needed(tree, rule.event_category_override)]
+    for item in pack.items_of(rule):
+        if any(excepting.is_everything(item, conditions) for conditions in asked):
+            what = (
+                "every event of a stage"
+                if isinstance(tree, syntax.SequenceQuery | syntax.SampleQuery)
+                else "every event"
+            )
+            reason = f"exception [{item.name or item.item_id}] holds for {what} of this rule: it leaves out everything"
+            fix = "name a value, or take the exception away"
+            yield Remark("L61", Severity.ERROR, reason, fix, rule)
