@@ -41,6 +41,10 @@ _MODULES: dict[Kind, str] = {
     Kind.DNS_SERVER: "falselight.readers.dns_server",
     Kind.AWS_VPC: "falselight.readers.aws_vpcflow",
     Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
+    Kind.PANOS: "falselight.readers.panos",
+    Kind.CEF: "falselight.readers.cef",
+    Kind.WINDOWS_DNS: "falselight.readers.windows_dns",
+    Kind.AUDITD: "falselight.readers.auditd",
 }
 _JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 

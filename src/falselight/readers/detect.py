@@ -46,6 +46,10 @@ class Kind(StrEnum):
     DNS_SERVER = "dns-server-log"
     AWS_VPC = "aws-vpcflow"
     AZURE_FLOWS = "azure-flows-csv"
+    PANOS = "panos"
+    CEF = "cef"
+    WINDOWS_DNS = "windows-dns-debug"
+    AUDITD = "auditd"
     UNKNOWN = "unknown"
 
 

@@ -7,6 +7,16 @@ import re
 _LINES_LOOKED_AT, _LONGEST = 50, 4_096
 # By the name of the kind. The first line that bears a mark decides; no mark is part of another log's line.
 _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("cef", re.compile(rb"(?:^|[\s>:])CEF:\d{1,2}\|[^|]{0,200}\|[^|]{0,200}\||(?:^|[\s>:])LEEF:[12]\.0\|[^|]{0,200}\|")),
+    ("panos", re.compile(rb"(?:^|[\s>])\d{1,4},\d{4}/\d\d/\d\d \d\d:\d\d:\d\d,\w{0,20},(?:TRAFFIC|THREAT),")),
+    ("auditd", re.compile(rb"(?:^|\s)type=(?:[A-Z_]{2,40}|UNKNOWN\[\d+\]) msg=audit\(\d{1,12}\.\d{3}:\d{1,12}\):")),
+    (
+        "windows-dns-debug",
+        re.compile(
+            rb"^\d{1,4}[/.-]\d{1,2}[/.-]\d{1,4} \d{1,2}:\d\d:\d\d(?: [AP]M)? +[0-9A-Fa-f]{3,8} +PACKET "
+            rb"+[0-9A-Fa-f]{8,16} (?:UDP|TCP) (?:Rcv|Snd) "
+        ),
+    ),
     ("cisco-asa", re.compile(rb"%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-\d{6}\b")),
     ("fortinet-firewall", re.compile(rb"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d.{0,2000}? logid=")),
     ("iptables", re.compile(rb"\bIN=\S* OUT=\S* (?:\S+ )?SRC=[0-9A-Fa-f.:]+ DST=[0-9A-Fa-f.:]+ LEN=\d+ .{0,200}\bPROTO=")),

@@ -1,0 +1,235 @@
+"""Linux audit records as ECS: the records of one serial number are one event, as Auditbeat's auditd module joins them.
+
+What a syscall did is told by its name: execve starts a process, connect goes out, accept and bind come in, open and its kin
+touch a file. Other records keep their type in lower case as their action."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from falselight.readers.syslog import Document, append, iso
+
+RECORD = re.compile(
+    r"(?:^|\s)(?:node=(?P<node>\S{1,255}) )?type=(?P<type>[A-Z_]{2,40}|UNKNOWN\[\d+\]) "
+    r"msg=audit\((?P<time>\d{1,12}\.\d{3}):(?P<serial>\d{1,12})\): ?(?P<rest>.*)$"
+)
+_PAIR = re.compile(r"([A-Za-z_][\w-]{0,63})=(?:\"([^\"]*)\"|'([^']*)'|(\S*))")
+_HEX = re.compile(r"(?:[0-9A-F]{2}){2,}")
+_MOST_RECORDS, _MOST_ARGUMENTS = 256, 1_024
+# x86-64 and arm64 numbers of the calls that mean something here (Linux, include/uapi/asm-generic/unistd.h and syscall_64.tbl).
+_CALLS = {
+    "c000003e": {
+        "59": "execve",
+        "322": "execveat",
+        "42": "connect",
+        "43": "accept",
+        "288": "accept4",
+        "49": "bind",
+        "2": "open",
+        "257": "openat",
+        "87": "unlink",
+        "263": "unlinkat",
+        "82": "rename",
+        "264": "renameat",
+        "316": "renameat2",
+        "44": "sendto",
+        "46": "sendmsg",
+        "62": "kill",
+        "101": "ptrace",
+        "56": "clone",
+        "57": "fork",
+        "58": "vfork",
+        "231": "exit_group",
+    },
+    "c00000b7": {
+        "221": "execve",
+        "281": "execveat",
+        "203": "connect",
+        "202": "accept",
+        "242": "accept4",
+        "200": "bind",
+        "56": "openat",
+        "35": "unlinkat",
+        "276": "renameat2",
+        "206": "sendto",
+        "211": "sendmsg",
+        "129": "kill",
+        "117": "ptrace",
+        "220": "clone",
+        "94": "exit_group",
+    },
+}
+_DONE: dict[str, tuple[list[str], list[str], str]] = {
+    "execve": (["process"], ["start"], "executed"),
+    "execveat": (["process"], ["start"], "executed"),
+    "connect": (["network"], ["connection", "start"], "connected-to"),
+    "accept": (["network"], ["connection", "start"], "accepted-connection-from"),
+    "accept4": (["network"], ["connection", "start"], "accepted-connection-from"),
+    "bind": (["network"], ["start"], "bound-socket"),
+    "sendto": (["network"], ["connection", "info"], "sent-to"),
+    "sendmsg": (["network"], ["connection", "info"], "sent-message"),
+    "open": (["file"], ["access"], "opened-file"),
+    "openat": (["file"], ["access"], "opened-file"),
+    "unlink": (["file"], ["deletion"], "deleted"),
+    "unlinkat": (["file"], ["deletion"], "deleted"),
+    "rename": (["file"], ["change"], "renamed"),
+    "renameat": (["file"], ["change"], "renamed"),
+    "renameat2": (["file"], ["change"], "renamed"),
+    "kill": (["process"], ["end"], "killed-pid"),
+    "ptrace": (["process"], ["change"], "changed-process"),
+    "exit_group": (["process"], ["end"], "exited"),
+}
+_BY_TYPE: dict[str, tuple[list[str], list[str]]] = {
+    "USER_LOGIN": (["authentication", "session"], ["start"]),
+    "USER_AUTH": (["authentication"], ["info"]),
+    "USER_START": (["session"], ["start"]),
+    "USER_END": (["session"], ["end"]),
+    "USER_CMD": (["process"], ["start"]),
+    "ADD_USER": (["iam"], ["user", "creation"]),
+    "DEL_USER": (["iam"], ["user", "deletion"]),
+    "ADD_GROUP": (["iam"], ["group", "creation"]),
+    "SERVICE_START": (["process"], ["start"]),
+    "SERVICE_STOP": (["process"], ["end"]),
+    "CONFIG_CHANGE": (["configuration"], ["change"]),
+}
+_USERS = {
+    "uid": "user.id",
+    "auid": "user.audit.id",
+    "euid": "user.effective.id",
+    "suid": "user.saved.id",
+    "fsuid": "user.filesystem.id",
+    "gid": "user.group.id",
+    "egid": "user.effective.group.id",
+}
+
+
+def event_of(records: Sequence[re.Match[str]]) -> Document:
+    """The event of all records with one serial number, in their order."""
+    first = records[0]
+    seconds, _, milli = first["time"].partition(".")
+    try:
+        time: datetime | None = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
+            seconds=int(seconds), milliseconds=int(milli)
+        )
+    except OverflowError:
+        time = None
+    event: Document = {
+        "@timestamp": iso(time),
+        "event.module": "auditd",
+        "event.dataset": "auditd.log",
+        "event.kind": "event",
+        "event.id": first["serial"],
+        "auditd.sequence": int(first["serial"]),
+        "auditd.message_type": first["type"].lower(),
+        "host.name": first["node"],
+        "event.original": "\n".join(record.group().strip() for record in records[:_MOST_RECORDS]),
+        "event.action": first["type"].lower(),
+    }
+    data: dict[str, str] = {}
+    for record in records[:_MOST_RECORDS]:
+        pairs = _pairs(record["rest"])
+        match record["type"]:
+            case "EXECVE":
+                _arguments(event, pairs)
+            case "CWD":
+                event["process.working_directory"] = _text(pairs.get("cwd"))
+            case "PATH":
+                if pairs.get("item") == "0" or "file.path" not in event:
+                    event["file.path"] = _text(pairs.get("name"))
+            case "SOCKADDR":
+                _address(event, pairs.get("saddr", ""))
+            case "PROCTITLE":
+                event["process.title"] = _text(pairs.get("proctitle"))
+            case _:
+                data |= pairs
+    _process(event, data)
+    _meaning(event, data, first["type"])
+    return event
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """``key=value`` pairs; those within the quoted ``msg`` of a user record are taken out of it."""
+    found = {key: double or single or bare for key, double, single, bare in _PAIR.findall(text)}
+    inner = found.pop("msg", None)
+    return {**found, **_pairs(inner)} if inner and "=" in inner else found
+
+
+def _text(value: str | None) -> str | None:
+    """A value as the kernel wrote it: hexadecimal where it holds spaces or control characters; NULs are spaces."""
+    if value is None or value in ("(null)", "(none)", "?"):
+        return None
+    if _HEX.fullmatch(value):
+        return bytes.fromhex(value).decode("utf-8", "replace").replace("\0", " ").strip()
+    return value
+
+
+def _arguments(event: Document, pairs: dict[str, str]) -> None:
+    count = int(pairs["argc"]) if pairs.get("argc", "").isdecimal() and len(pairs["argc"]) < 6 else 0
+    arguments = [_text(pairs.get(f"a{number}")) or "" for number in range(min(count, _MOST_ARGUMENTS))]
+    if arguments:
+        event["process.args"] = arguments
+        event["process.args_count"] = count
+        event["process.command_line"] = " ".join(arguments)
+
+
+def _address(event: Document, text: str) -> None:
+    """``struct sockaddr`` in hexadecimal: IPv4 and IPv6 addresses with ports, paths of local sockets."""
+    try:
+        raw = bytes.fromhex(text)
+    except ValueError:
+        return
+    if len(raw) >= 8 and raw[:2] == b"\x02\x00":
+        event["_peer"] = (socket.inet_ntop(socket.AF_INET, raw[4:8]), int.from_bytes(raw[2:4], "big"))
+    elif len(raw) >= 24 and raw[:2] == b"\x0a\x00":
+        event["_peer"] = (socket.inet_ntop(socket.AF_INET6, raw[8:24]), int.from_bytes(raw[2:4], "big"))
+    elif raw[:2] == b"\x01\x00":
+        event["auditd.data.socket_path"] = raw[2:].split(b"\0")[0].decode("utf-8", "replace")
+
+
+def _process(event: Document, data: dict[str, str]) -> None:
+    for key, target in (("pid", "process.pid"), ("ppid", "process.parent.pid")):
+        if data.get(key, "").isdecimal() and len(data[key]) < 19:
+            event[target] = int(data[key])
+    executable, name = _text(data.get("exe")), _text(data.get("comm"))
+    event["process.executable"] = executable
+    event["process.name"] = executable.rsplit("/", 1)[-1] if executable else name
+    for key, target in _USERS.items():
+        if data.get(key) not in (None, "4294967295", "unset"):
+            event[target] = data[key]
+    event["user.name"] = _text(data.get("acct")) or _text(data.get("UID"))
+    if event["user.name"]:
+        append(event, "related.user", event["user.name"])
+    if data.get("key") not in (None, "(null)"):
+        event["tags"] = [part for part in str(_text(data["key"])).split("\x01") if part]
+    result = data.get("success") or data.get("res")
+    if result is not None:
+        event["event.outcome"] = "success" if result in ("yes", "success", "1") else "failure"
+    for key in ("arch", "syscall", "exit", "tty", "ses", "op", "terminal", "hostname", "addr", "a0", "a1", "a2", "a3"):
+        if data.get(key) not in (None, "?", "(none)"):
+            event[f"auditd.data.{key}"] = data[key]
+
+
+def _meaning(event: Document, data: dict[str, str], kind: str) -> None:
+    peer: tuple[str, int] | None = event.pop("_peer", None)
+    number = data.get("syscall", "")
+    call = number if not number.isdecimal() else _CALLS.get(data.get("arch", ""), {}).get(number)
+    done = _DONE.get(call or "")
+    if done is not None:
+        event["event.category"], event["event.type"], event["event.action"] = list(done[0]), list(done[1]), done[2]
+        event["auditd.data.syscall"] = call
+    elif kind in _BY_TYPE:
+        event["event.category"], event["event.type"] = (list(part) for part in _BY_TYPE[kind])
+    if peer is not None and call is not None:
+        incoming = call.startswith("accept")
+        side = "source" if incoming else "destination"
+        event[f"{side}.ip"], event[f"{side}.port"], event[f"{side}.address"] = peer[0], peer[1], peer[0]
+        event["network.direction"] = "ingress" if incoming else "egress"
+        append(event, "related.ip", peer[0])
+
+
+def is_record(line: str) -> re.Match[str] | None:
+    """The parts of one audit record, None for another line."""
+    return RECORD.search(line) if "type=" in line and len(line) < 131_072 else None
