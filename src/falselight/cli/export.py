@@ -29,6 +29,8 @@ def command(rules: tuple[str, ...], target: str, output: Path | None, diagnostic
     talk = errors.Talk(diagnostics == "json")
     pack = load_pack(rules, talk.report) if rules else bundled_pack(talk.report)
     files = list((exporting.to_kibana if target == "kibana" else exporting.to_detection_rules)(pack, talk.report))
+    if output is None and target == "detection-rules" and len(files) > 1:
+        raise click.UsageError(f"{len(files)} rules are {len(files)} files of TOML: give a folder with -o")
     if output is None:
         for file in files if target == "detection-rules" else files[:1]:
             click.echo(file.text, nl=False)

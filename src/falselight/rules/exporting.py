@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,13 @@ import tomli_w
 from falselight.diagnostics import Diagnostic, EqlError, Severity
 from falselight.eql import syntax
 from falselight.eql.parser import parse
-from falselight.rules import kibana
+from falselight.rules import kibana, own
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report
 from falselight.source import Source
 
 ADAPTED, LOST, UNWRITTEN = "N0611", "W0612", "E0613"
+TABLES = {"metadata", "transform"}
 _MINUTE = 60_000_000_000
 # What Elastic asks a look-back to have beyond a sequence's maxspan: late events, and a run that comes late.
 _SPARE = 10 * _MINUTE
@@ -51,29 +53,47 @@ def to_kibana(pack: Pack, report: Report) -> Iterator[File]:
 def to_detection_rules(pack: Pack, report: Report) -> Iterator[File]:
     """A TOML file for each rule, named by it. Exception lists have no place there, nor has null, which is told."""
     names: set[str] = set()
+    dated = 0
     for rule in (fitting(each, report) for each in pack.rules):
-        table: dict[str, Any] = {
-            key: value for key, value in rule.raw.items() if key not in kibana.RESPONSE_ONLY or key == "id"
-        }
-        if "id" in table and "rule_id" in table:
-            del table["id"]
-        text = _toml(rule, _ordered({**rule.beside, "rule": table}), report)
+        text = _toml(rule, report)
         if text is not None:
+            dated += "metadata" not in rule.beside
             yield File(_file_name(rule, names), text)
+    if dated:
+        message = f"[metadata] is new in {dated} of the files: its dates are today's where the rule had none"
+        report(Diagnostic(ADAPTED, Severity.NOTE, message))
     if pack.items:
         message = f"{_have(len(pack.items))} no place in detection-rules' TOML; export them --to kibana"
         report(Diagnostic(LOST, Severity.WARNING, message))
+
+
+def _tables(rule: Rule) -> dict[str, Any]:
+    """A rule's file as detection-rules has it. One that has the form already is left as it is."""
+    if "metadata" in rule.beside and "rule_id" in rule.raw and rule.beside.keys() <= TABLES:
+        away = kibana.RESPONSE_ONLY | set(own.KEYS)
+        if away.isdisjoint(rule.raw):
+            return {"metadata": rule.beside["metadata"], **rule.beside, "rule": rule.raw}
+    table = own.document(rule, carried=kibana.RESPONSE_ONLY, defaults={"author": []})
+    table.setdefault(own.META, {}).setdefault(own.OWN, {}).setdefault("beside", {})
+    beside = {key: rule.beside[key] for key in TABLES if key in rule.beside}
+    return {"metadata": _metadata(rule), **beside, "rule": table}
+
+
+def _metadata(rule: Rule) -> dict[str, str]:
+    today = datetime.now(UTC).date().isoformat()
+    dates = {name: str(rule.raw.get(f"{name}_at") or today)[:10].replace("-", "/") for name in ("created", "updated")}
+    return {"creation_date": dates["created"], "maturity": "development", "updated_date": dates["updated"]}
 
 
 def _have(count: int) -> str:
     return f"{count} exceptions have" if count > 1 else "1 exception has"
 
 
-def _toml(rule: Rule, table: dict[str, Any], report: Report) -> str | None:
+def _toml(rule: Rule, report: Report) -> str | None:
     """The text of a rule's file; None, and told, for what TOML cannot hold."""
     lost: list[str] = []
     try:
-        text = tomli_w.dumps(_without_null(table, "", lost), multiline_strings=True)
+        text = tomli_w.dumps(_without_null(_tables(rule), "", lost), multiline_strings=True)
     except (RecursionError, TypeError) as fault:
         report(_unwritten(rule, fault))
         return None
@@ -107,12 +127,6 @@ def _file_name(rule: Rule, names: set[str]) -> str:
     return f"{name}.toml"
 
 
-def _ordered(table: dict[str, Any]) -> dict[str, Any]:
-    """``metadata`` first, as detection-rules has it."""
-    first = [key for key in ("metadata", "transform", "rule") if key in table]
-    return {key: table[key] for key in (*first, *(key for key in table if key not in first))}
-
-
 def fitting(rule: Rule, report: Report) -> Rule:
     """The rule with a look-back that lets a whole sequence lie within one run: maxspan, interval, and ten minutes. A rule
     of Elastic's own repository is left as it is, since its authors chose."""
@@ -144,7 +158,7 @@ def _maxspan(rule: Rule) -> int | None:
 def _line(rule: Rule, report: Report) -> str | None:
     """A rule as one line of JSON; None, and told, for what JSON cannot hold."""
     try:
-        return _json(kibana.rule_document(rule))
+        return _json(own.document(rule))
     except TypeError as fault:
         report(_unwritten(rule, fault))
         return None

@@ -1,7 +1,4 @@
-"""Kibana's NDJSON exports of rules: a rule, an exception list, an exception or a connector a line, and a summary at the end.
-
-What a rule of Falselight or of detection-rules has beyond Kibana's fields stands in ``meta.falselight``, which Kibana
-keeps without reading it."""
+"""Kibana's NDJSON exports of rules: a rule, an exception list, an exception or a connector a line, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -14,17 +11,15 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from falselight.diagnostics import Diagnostic, Severity
+from falselight.rules import own
 from falselight.rules.exceptions import ExceptionList, Item
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report, ValueList
 
 BROKEN = "E0602"
-META, OWN = "meta", "falselight"
 _MARK = b"\xef\xbb\xbf"
 _SIGNS = frozenset({"rule_id", "list_id", "exported_count", "exported_rules_count"})
 _LOOKED_AT = 100
-# Keys of Falselight's own that Kibana's rule schema does not have.
-OWN_KEYS = ("purpose", "severity_reason", "blind_spots", "data_needed")
 # What Kibana adds to a rule when it stores it: it makes these anew, so an import needs none of them.
 RESPONSE_ONLY = frozenset(
     {
@@ -91,24 +86,10 @@ def _take(document: Any, path: str, pack: Pack, build: Any, report: Report) -> N
     elif "list_id" in document:
         pack.add_list(ExceptionList.model_validate({**document, "raw": document}), path, report)
     elif "rule_id" in document or "query" in document or "risk_score" in document:
-        table, beside = _own_taken(document)
-        pack.rules.append(build(table, beside, path))
+        table, beside = own.taken(document)
+        pack.rules.append(build(table, beside or {}, path))
     else:
         pack.others.append(document)
-
-
-def _own_taken(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The rule's table and the tables beside it, with what ``rule_document`` put into ``meta.falselight`` back in its place.
-    What stands there otherwise is left as it is."""
-    meta = document.get(META)
-    own = meta.get(OWN) if isinstance(meta, dict) else None
-    if not isinstance(own, dict) or not all(isinstance(own.get(key, {}), dict) for key in ("rule", "beside")):
-        return document, {}
-    table = {**{key: value for key, value in document.items() if key != META}, **own.get("rule", {})}
-    rest = {key: value for key, value in document[META].items() if key != OWN}
-    if rest:
-        table[META] = rest
-    return table, own.get("beside", {})
 
 
 def _find_values(folder: Path, pack: Pack) -> None:
@@ -128,36 +109,6 @@ def after_rules(pack: Pack, rules: int) -> Iterator[dict[str, Any]]:
     yield from (item.raw or _plain(item) for item in pack.items)
     yield from pack.others
     yield summary(pack, rules)
-
-
-def rule_document(rule: Rule) -> dict[str, Any]:
-    """One rule as Kibana's API takes it, with what it does not know in ``meta.falselight``."""
-    document = {
-        key: value
-        for key, value in rule.raw.items()
-        if key not in OWN_KEYS and not (key == "id" and "rule_id" not in rule.raw)
-    }
-    document.setdefault("rule_id", rule.id)
-    own = {key: rule.raw[key] for key in OWN_KEYS if key in rule.raw}
-    if "rule_id" not in rule.raw:
-        own["id"] = rule.id
-    kept: dict[str, Any] = {}
-    if own:
-        kept["rule"] = own
-    if rule.beside:
-        kept["beside"] = rule.beside
-    if kept:
-        document[META] = {**document.get(META, {}), OWN: kept}
-    for key, value in (
-        ("description", rule.name),
-        ("risk_score", rule.risk_score),
-        ("severity", rule.severity),
-        ("type", rule.type),
-    ):
-        document.setdefault(key, value)
-    if rule.is_eql:
-        document.setdefault("language", "eql")
-    return document
 
 
 def summary(pack: Pack, rules: int) -> dict[str, Any]:

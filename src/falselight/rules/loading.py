@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from falselight.diagnostics import Diagnostic, Severity
-from falselight.rules import kibana
+from falselight.rules import kibana, own
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack
 
@@ -140,7 +140,10 @@ def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
             report(Diagnostic("E0602", Severity.ERROR, f"{path} has no table [rule]", path=path))
             continue
         try:
-            yield _rule(entry, {key: value for key, value in table.items() if key != "rule"}, path)
+            written, beside = own.taken(entry)
+            if beside is None:
+                beside = {key: value for key, value in table.items() if key != "rule"}
+            yield _rule(written, beside, path)
         except ValidationError as fault:
             first = fault.errors()[0]
             place = ".".join(map(str, first["loc"]))
