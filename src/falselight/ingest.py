@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from io import BytesIO
 from itertools import islice
@@ -16,18 +17,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falselight import derive
+from falselight.case import reader, rows
+from falselight.case.given import Case, Meter, Progress, find_all
 from falselight.derive import direction, names
 from falselight.documents import Collector
 from falselight.ecs.schema import Schema
 from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
 from falselight.readers.detect import Kind, detect
-from falselight.readers.places import find
 from falselight.readers.settings import DEFAULTS, Settings
-from falselight.store import Builder, Counts, EventTable, Input, connect
+from falselight.store import OUTSIDE, UNTIMED, Builder, Counts, EventTable, Input, connect
 
-Progress = Callable[[int, int, int], None]
 _DOCUMENTS_AT_ONCE = 2_000
-OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
 _WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
 _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
 # Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
@@ -64,20 +64,22 @@ def read_events(
     """All events under the paths. ``wanted`` limits the columns to these fields (and ``@timestamp``); the time range is
     since ≤ @timestamp < until in epoch nanoseconds. ``progress`` gets bytes done, bytes in all, and events so far.
     What cannot be read is reported and counted per input in ``EventTable.counts``; nothing here raises for bad input."""
-    ingest = _Ingest(connection or connect(), schema, wanted, report, settings)
-    given = find(paths, report)
-    total = sum(place.size or 0 for place in given)
-    done, current = 0, None
-    for opened in containers.open_all(given, report, settings.passwords):
-        if current is not None and opened.input.path != current.path:
-            done += current.size or 0
-        current = opened.input
-        for batch in ingest.batches(opened):
-            ingest.append(_within(batch, since_ns, until_ns, ingest.counts[-1].skipped))
-            if progress is not None:
-                progress(min(done + opened.position(), total), total, ingest.builder.rows)
-    if progress is not None:
-        progress(total, total, ingest.builder.rows)
+    given = find_all(paths, report)
+    for each in given:
+        if isinstance(each, Case):
+            schema = reader.schema_of(each.manifest, schema)
+    ingest = _Ingest(Builder(connection or connect(), schema), wanted, report, settings)
+    meter = Meter(given, progress)
+    for each in given:
+        if isinstance(each, Case):
+            ingest.take(each, since_ns, until_ns)
+            meter.passed(each.size, ingest.builder.rows)
+            continue
+        for opened in containers.open_all(each, report, settings.passwords):
+            meter.begin(opened)
+            for events in ingest.read(opened, since_ns, until_ns):
+                meter.tell(events)
+    meter.finish(ingest.builder.rows)
     return ingest.finish()
 
 
@@ -100,44 +102,45 @@ def stream(
 ) -> Iterator[tuple[Input, Counts, Piece]]:
     """All events under the paths as they are read, input by input; nothing is stored. The counts grow as an input is
     read; of an input that gives no events there is one empty piece."""
-    ingest = _Ingest(connect(), schema, None, report, settings)
-    given = find(paths, report)
-    total = sum(place.size or 0 for place in given)
-    done, events = 0, 0
-    current: Input | None = None
-    for opened in containers.open_all(given, report, settings.passwords):
-        if current is not None and opened.input.path != current.path:
-            done += current.size or 0
-        current = opened.input
-        for piece in ingest.pieces(opened):
-            events += len(piece.documents) if piece.batch is None else piece.batch.num_rows
-            yield ingest.inputs[-1], ingest.counts[-1], piece
-            if progress is not None:
-                progress(min(done + opened.position(), total), total, events)
-        yield ingest.inputs[-1], ingest.counts[-1], Piece(Kind.UNKNOWN)
+    given = find_all(paths, report)
+    ingest = Reading(schema, Counter(), None, report, settings)
+    meter, events = Meter(given, progress), 0
+    for each in given:
+        if isinstance(each, Case):
+            for source, counts, batch in rows.batches(each.folder, each.manifest, report):
+                events += 0 if batch is None else batch.num_rows
+                batch = direction.fill(batch, settings) if batch is not None and settings.derive else batch
+                yield source, counts, Piece(Kind.UNKNOWN, batch)
+            meter.passed(each.size, events)
+            continue
+        for opened in containers.open_all(each, report, settings.passwords):
+            meter.begin(opened)
+            for piece in ingest.pieces(opened):
+                events += len(piece.documents) if piece.batch is None else piece.batch.num_rows
+                yield ingest.inputs[-1], ingest.counts[-1], piece
+                meter.tell(events)
+            yield ingest.inputs[-1], ingest.counts[-1], Piece(Kind.UNKNOWN)
 
 
-class _Ingest:
-    """One run: the table being built, and what came of each input."""
+class Reading:
+    """One run of readers, and what came of each input. ``malformed`` counts values that their field rejects."""
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
         schema: Schema,
+        malformed: Counter[str],
         wanted: frozenset[str] | None,
         report: Report,
         settings: Settings,
     ) -> None:
-        self.builder = Builder(connection, schema)
         self.counts: list[Counts] = []
         self.inputs: list[Input] = []
-        self._opened: list[containers.Opened] = []
         self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
         if self._wanted is not None and settings.derive:
             self._wanted = derive.needed(self._wanted)
         self._report = report
         self._settings = settings
-        self._collector = Collector(schema, strings="keyword", malformed=self.builder.malformed, wanted=self._wanted)
+        self._collector = Collector(schema, strings="keyword", malformed=malformed, wanted=self._wanted)
         self._documents = ndjson.Reader(self._collector, report, self._wanted)
 
     def batches(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
@@ -161,13 +164,17 @@ class _Ingest:
             yield Piece(kind, documents=some)
         self.counts[-1].skipped.update(self._documents.skipped)
 
+    @property
+    def schema(self) -> Schema:
+        """The schema as the documents have widened it."""
+        return self._collector.schema
+
     def _derives(self, field: str) -> bool:
         return self._settings.derive and (self._wanted is None or field in self._wanted)
 
     def _begin(self, opened: containers.Opened) -> Kind:
         kind = detect(opened.head())
         self.inputs.append(replace(opened.input, kind=str(kind)))
-        self._opened.append(opened)
         self.counts.append(Counts())
         return kind
 
@@ -221,14 +228,43 @@ class _Ingest:
         else:
             yield from suricata.read(stream, path, label, report, skipped, self._wanted)
 
-    def append(self, batch: pa.RecordBatch | pa.Table) -> None:
-        self.builder.adopt(self._collector.schema)
-        self.counts[-1].events += self.builder.append(batch, len(self.counts) - 1)
+
+class _Ingest(Reading):
+    """One run into an event table."""
+
+    def __init__(self, builder: Builder, wanted: frozenset[str] | None, report: Report, settings: Settings) -> None:
+        super().__init__(builder.schema, builder.malformed, wanted, report, settings)
+        self.builder = builder
+        self._digests: list[Callable[[], Input] | None] = []
+
+    def read(self, opened: containers.Opened, since_ns: int | None, until_ns: int | None) -> Iterator[int]:
+        """Put one input's events into the table; gives how many it holds, again and again."""
+        number = len(self.inputs)
+        self._digests.append(opened.described)
+        for batch in self.batches(opened):
+            self.builder.adopt(self.schema)
+            kept = _within(batch, since_ns, until_ns, self.counts[-1].skipped)
+            self.counts[-1].events += self.builder.append(kept, number)
+            yield self.builder.rows
+
+    def take(self, case: Case, since_ns: int | None, until_ns: int | None) -> None:
+        """Put a case's events into the table."""
+        first = len(self.inputs)
+        fill = partial(direction.fill, settings=self._settings) if self._derives(derive.DIRECTION) else None
+        reader.read(
+            case.folder, case.manifest, self.builder, self._wanted, self._report,
+            first_input=first, since_ns=since_ns, until_ns=until_ns, fill=fill,
+        )  # fmt: skip
+        self.inputs.extend(reader.inputs(case.folder, case.manifest))
+        self._digests.extend([None] * len(case.manifest.inputs))
+        self.counts.extend(reader.counts(case.manifest, self.builder, first, since_ns is None and until_ns is None))
 
     def finish(self) -> EventTable:
         table = self.builder.finish()
-        digests = [opened.described().sha256 for opened in self._opened]
-        table.inputs = [replace(source, sha256=sha256) for source, sha256 in zip(self.inputs, digests, strict=True)]
+        table.inputs = [
+            source if digest is None else replace(source, sha256=digest().sha256)
+            for source, digest in zip(self.inputs, self._digests, strict=True)
+        ]
         table.counts = self.counts
         if self._derives(derive.NAME):
             names.fill(table)

@@ -24,7 +24,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -36,17 +36,22 @@ from falselight.columns import duckdb_type, is_reserved, physical
 from falselight.documents import KEYWORD_LIMIT, METADATA, TIMESTAMP, subfields
 from falselight.ecs.schema import Field, Schema, column
 
+# Rows, and batches, that wait for one another before they are inserted.
+OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
+ROWS_AT_ONCE, BATCHES_AT_ONCE = 16_384, 256
+
 
 @dataclass(frozen=True)
 class Input:
     """One file that was read. sha256 and size are of the file's bytes; member is the path inside an archive. ``kind``
-    is what ``readers.detect`` found."""
+    is what ``readers.detect`` found. ``kept`` is where the file's bytes can be read again, if that is not ``path``."""
 
     path: str
     member: str | None = None
     sha256: str | None = None
     size: int | None = None
     kind: str | None = None
+    kept: str | None = None
 
 
 @dataclass
@@ -97,72 +102,55 @@ def connect(
     return connection
 
 
-class Builder:
-    """Grows an event table from normalised batches (see ``columns``).
+class Shaper:
+    """Normalised batches (see ``columns``) in, tables of physical columns out; the schema widens by what comes.
 
     A batch's columns are dotted field names, ``_record`` (int64) and ``_time`` (int64 nanoseconds), optionally ``_id``
     and ``_index``. Without ``@timestamp`` it is made from ``_time``. A field the schema lacks is mapped by its Arrow type.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: Schema, name: str = "events") -> None:
+    def __init__(self, schema: Schema) -> None:
         self.malformed: Counter[str] = Counter()
-        self._connection = connection
-        self._schema = schema
-        self._name = name
-        self._rows = 0
-        self._types = {"_seq": "BIGINT", "_input": "INTEGER", "_record": "BIGINT", "_time": "BIGINT"}
-        self._filled: dict[str, bool] = {}
-        definition = ", ".join(f"{quoted(key)} {kind}" for key, kind in self._types.items())
-        connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({definition})")
-
-    @property
-    def rows(self) -> int:
-        return self._rows
-
-    @property
-    def schema(self) -> Schema:
-        """The schema as widened so far."""
-        return self._schema
+        self.schema = schema
+        self.filled: dict[str, bool] = {}
+        self.rows = 0
+        self.position = 0
+        self._adopted: Schema | None = None
 
     def adopt(self, schema: Schema) -> None:
         """Takes over fields that a reader has mapped; those known here keep their types."""
-        added = {entry.name: entry for entry in schema if entry.name not in self._schema}
+        if schema is self._adopted:
+            return
+        added = {entry.name: entry for entry in schema if entry.name not in self.schema}
         if added:
-            self._schema = self._schema.with_fields(added)
+            self.schema = self.schema.with_fields(added)
+        self._adopted = schema
 
-    def append(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> int:
-        """Adds the batch's rows in order; gives how many. A value its field cannot take is null and counted."""
-        if batch.num_rows == 0:
-            return 0
+    def shape(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> pa.Table:
+        """The batch's rows in order, with ``_seq`` running on. A value its field cannot take is null and counted."""
         arrays = self._system(batch, input_index)
         for name in batch.schema.names:
             if name in {"_record", "_time", *METADATA}:
                 continue
             arrays.update(self._field(name, batch.column(name)))
         if TIMESTAMP not in batch.schema.names:
-            arrays.update(self._field(TIMESTAMP, _timestamps(batch, self._schema)))
-        self._insert(pa.table(arrays))
-        self._rows += batch.num_rows
-        return int(batch.num_rows)
+            arrays.update(self._field(TIMESTAMP, _timestamps(batch, self.schema)))
+        self.rows += batch.num_rows
+        self.position += batch.num_rows
+        return pa.table(arrays)
 
-    def finish(self) -> EventTable:
-        """The table, and the schema with ``filled`` and ``many`` true to it."""
-        truth: Mapping[str, Field] = {
-            entry.name: replace(entry, filled=entry.name in self._filled, many=self._filled.get(entry.name, False))
-            for entry in self._schema
+    def truth(self) -> Schema:
+        """The schema with ``filled`` and ``many`` true to what came."""
+        known: Mapping[str, Field] = {
+            entry.name: replace(entry, filled=entry.name in self.filled, many=self.filled.get(entry.name, False))
+            for entry in self.schema
         }
-        return EventTable(
-            self._connection,
-            self._schema.with_fields(truth),
-            self._name,
-            rows=self._rows,
-            malformed=self.malformed,
-        )
+        return self.schema.with_fields(known)
 
     def _system(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> dict[str, pa.Array]:
         count = batch.num_rows
         names = batch.schema.names
-        own = range(self._rows, self._rows + count)
+        own = range(self.position, self.position + count)
         arrays: dict[str, pa.Array] = {
             "_seq": pa.array(own, pa.int64()),
             "_input": pa.repeat(pa.scalar(input_index, pa.int32()), count),
@@ -175,46 +163,173 @@ class Builder:
     def _field(self, name: str, values: pa.Array | pa.ChunkedArray) -> dict[str, pa.Array]:
         if values.null_count == len(values):
             return {}
-        entry = self._schema.find(name)
+        entry = self.schema.find(name)
         if entry is None:
             if is_reserved(name):
                 self.malformed[name] += len(values) - values.null_count
                 return {}
             entry = _mapped(name, values.type)
-            self._schema = self._schema.with_fields({name: entry})
+            self.schema = self.schema.with_fields({name: entry})
         arrays: dict[str, pa.Array] = {}
-        for each in (entry, *subfields(self._schema, entry.name)):
+        for each in (entry, *subfields(self.schema, entry.name)):
             made = physical(values, each, self.malformed)
             if made:
                 many = pa.types.is_list(made[column(each.name)].type)
-                self._filled[each.name] = self._filled.get(each.name, False) or many
+                self.filled[each.name] = self.filled.get(each.name, False) or many
                 arrays.update(made)
         return arrays
+
+
+class Builder:
+    """Grows an event table from normalised batches (see ``Shaper``). Small batches wait for one another, since each
+    INSERT costs as much as thousands of rows: the table is whole once ``flush`` or ``finish`` has been called."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, schema: Schema, name: str = "events") -> None:
+        self.connection = connection
+        self._shaper = Shaper(schema)
+        self.name = name
+        self._pending: list[pa.Table] = []
+        self._waiting = 0
+        self._types = {"_seq": "BIGINT", "_input": "INTEGER", "_record": "BIGINT", "_time": "BIGINT"}
+        definition = ", ".join(f"{quoted(key)} {kind}" for key, kind in self._types.items())
+        connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({definition})")
+
+    @property
+    def rows(self) -> int:
+        return self._shaper.rows
+
+    @property
+    def malformed(self) -> Counter[str]:
+        """Values that their field's type rejected, by field."""
+        return self._shaper.malformed
+
+    @property
+    def schema(self) -> Schema:
+        """The schema as widened so far."""
+        return self._shaper.schema
+
+    def adopt(self, schema: Schema) -> None:
+        """Takes over fields that a reader has mapped; those known here keep their types."""
+        self._shaper.adopt(schema)
+
+    def append(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> int:
+        """Adds the batch's rows in order; gives how many. A value its field cannot take is null and counted."""
+        if batch.num_rows == 0:
+            return 0
+        self._pending.append(self._shaper.shape(batch, input_index))
+        self._waiting += batch.num_rows
+        if self._waiting >= ROWS_AT_ONCE or len(self._pending) >= BATCHES_AT_ONCE:
+            self.flush()
+        return int(batch.num_rows)
+
+    def flush(self) -> None:
+        """Puts all rows that wait into the table."""
+        if self._pending:
+            self._insert(together(self._pending))
+            self._pending, self._waiting = [], 0
+
+    def prepare(self, columns: Mapping[str, str], filled: Mapping[str, bool]) -> Mapping[str, str]:
+        """Makes room for physical columns of these DuckDB types; ``filled`` tells the fields they fill, and whether with
+        lists. Gives the types that all columns of the table have then: a column may hold lists where these do not."""
+        self.flush()
+        for name, many in filled.items():
+            self._shaper.filled[name] = self._shaper.filled.get(name, False) or many
+        for name, kind in columns.items():
+            self._widen(name, kind)
+        return self._types
+
+    def take(self, select: str, parameters: Mapping[str, Any]) -> None:
+        """Adds the rows of a SELECT over other relations of the connection, with ``_seq`` at or beyond ``position``. Its
+        columns are those that ``prepare`` made room for."""
+        insert = f"INSERT INTO {quoted(self.name)} BY NAME {select}"
+        ((count,),) = self.connection.execute(insert, parameters).fetchall()
+        self._shaper.rows += int(count)
+
+    def put(self, table: pa.Table, filled: Mapping[str, bool]) -> None:
+        """Adds rows of physical columns, as ``take`` does; ``filled`` tells which more fields they fill."""
+        for name, many in filled.items():
+            self._shaper.filled[name] = self._shaper.filled.get(name, False) or many
+        self._insert(table)
+        self._shaper.rows += table.num_rows
+
+    def forget(self, rows: int) -> None:
+        """Counts back rows that were rolled back."""
+        self._shaper.rows -= rows
+
+    def passed(self, positions: int) -> None:
+        """Leaves so many ingest positions to rows that were taken."""
+        self._shaper.position += positions
+
+    @property
+    def position(self) -> int:
+        """The first ingest position that no row has."""
+        return self._shaper.position
+
+    def finish(self) -> EventTable:
+        """The table, and the schema with ``filled`` and ``many`` true to it."""
+        self.flush()
+        return EventTable(
+            self.connection,
+            self._shaper.truth(),
+            self.name,
+            rows=self.rows,
+            malformed=self.malformed,
+        )
 
     def _insert(self, table: pa.Table) -> None:
         selected = []
         for entry in table.schema:
             kind = duckdb_type(entry.type)
-            known = self._types.get(entry.name)
-            if known is None:
-                self._types[entry.name] = kind
-                self._alter(f"ADD COLUMN {quoted(entry.name)} {kind}")
-            elif kind == known + "[]":
-                self._types[entry.name] = kind
-                self._alter(f"ALTER COLUMN {quoted(entry.name)} TYPE {kind} USING {_wrapped(entry.name)}")
-            own = known is not None and known == kind + "[]"
-            selected.append(f"{_wrapped(entry.name)} AS {quoted(entry.name)}" if own else quoted(entry.name))
-        view = "incoming " + self._name
-        self._connection.register(view, table)
+            self._widen(entry.name, kind)
+            own = self._types[entry.name] == kind + "[]"
+            selected.append(f"{wrapped(entry.name)} AS {quoted(entry.name)}" if own else quoted(entry.name))
+        view = "incoming " + self.name
+        self.connection.register(view, table)
         try:
-            self._connection.execute(
-                f"INSERT INTO {quoted(self._name)} BY NAME SELECT {', '.join(selected)} FROM {quoted(view)}"
+            self.connection.execute(
+                f"INSERT INTO {quoted(self.name)} BY NAME SELECT {', '.join(selected)} FROM {quoted(view)}"
             )
         finally:
-            self._connection.unregister(view)
+            self.connection.unregister(view)
+
+    def _widen(self, name: str, kind: str) -> None:
+        """Makes room in the table for a column of this type."""
+        known = self._types.get(name)
+        if known is None:
+            self._types[name] = kind
+            self._alter(f"ADD COLUMN {quoted(name)} {kind}")
+        elif kind == known + "[]":
+            self._types[name] = kind
+            self._alter(f"ALTER COLUMN {quoted(name)} TYPE {kind} USING {wrapped(name)}")
 
     def _alter(self, change: str) -> None:
-        self._connection.execute(f"ALTER TABLE {quoted(self._name)} {change}")
+        self.connection.execute(f"ALTER TABLE {quoted(self.name)} {change}")
+
+
+def together(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables of physical columns one after another: a column that some lack is null there, one that holds lists in some
+    holds lists of one where they have single values."""
+    if len(tables) == 1:
+        return tables[0]
+    many = {entry.name for table in tables for entry in table.schema if pa.types.is_list(entry.type)}
+    same = [_listed(table, many) for table in tables]
+    return pa.concat_tables(same, promote_options="default")
+
+
+def _listed(table: pa.Table, many: set[str]) -> pa.Table:
+    for place, entry in enumerate(table.schema):
+        if entry.name in many and not pa.types.is_list(entry.type):
+            table = table.set_column(place, entry.name, as_lists(table.column(place)))
+    return table
+
+
+def as_lists(values: pa.ChunkedArray) -> pa.Array:
+    """Each value as a list of one; null stays null."""
+    flat = pa.concat_arrays(values.chunks) if values.num_chunks != 1 else values.chunk(0)
+    held = pc.cast(pc.is_valid(flat), pa.int32())
+    ends = pc.cumulative_sum(held)
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    return pa.ListArray.from_arrays(offsets, flat.drop_null(), mask=pc.is_null(flat))
 
 
 def quoted(name: str) -> str:
@@ -222,7 +337,8 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _wrapped(name: str) -> str:
+def wrapped(name: str) -> str:
+    """A scalar column as a list of one, in SQL."""
     return f"CASE WHEN {quoted(name)} IS NULL THEN NULL ELSE [{quoted(name)}] END"
 
 

@@ -26,11 +26,11 @@ def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:
 
     Raises ``FalselightError``: the file is gone or unreadable (E0501, E0502), its SHA-256 is not the recorded one
     (E0509), or it holds no such record (E0510)."""
-    if comes_once(input.path):
+    if input.kept is None and comes_once(input.path):
         message = f"{input.path} was read as it came, and cannot be read again; save it to a file to have its records"
         raise FalselightError([fault(NO_RECORD, message, input.path)])
     diagnostics: list[Diagnostic] = []
-    for opened in containers.open_all([Path(input.path)], diagnostics.append):
+    for opened in containers.open_all([Path(input.kept or input.path)], diagnostics.append):
         found_sha256 = opened.described().sha256
         if input.sha256 is not None and found_sha256 != input.sha256:
             message = f"{input.path} changed since it was read: its SHA-256 is {found_sha256}, not {input.sha256}"

@@ -1,0 +1,162 @@
+"""Events of inputs on their way into a case: some megabytes in memory, the rest written aside."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from dataclasses import replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falselight.case import reader
+from falselight.case.manifest import CaseInput, Manifest
+from falselight.case.writer import Part, Writer
+from falselight.ecs.schema import Field, Schema, column
+from falselight.store import Shaper, together
+
+MOST_ROWS, MOST_BYTES = 400_000, 96 << 20
+_SMALL_TABLES = 64
+
+
+class Staging:
+    """Takes the batches of one input after another. ``end`` makes an input complete, ``drop`` forgets it; complete inputs
+    become part of the case in commits of some size, and with ``commit``."""
+
+    def __init__(self, writer: Writer, schema: Schema) -> None:
+        self.shaper = Shaper(reader.schema_of(writer.manifest, schema))
+        self.position = writer.manifest.positions
+        self.rejected: Counter[str] = Counter()
+        self.whole: dict[str, int] = {}
+        self.changed = False
+        self._broken = False
+        self._writer = writer
+        self._done = Tables()
+        self._inputs: list[CaseInput] = []
+        self._open = Tables()
+        self._parts: list[Part] = []
+        self._last = -1
+        self._events = self._untimed = 0
+
+    @property
+    def number(self) -> int:
+        """The number of the input that is being read."""
+        return len(self._writer.manifest.inputs) + len(self._inputs)
+
+    def append(self, batch: pa.RecordBatch | pa.Table) -> int:
+        """Takes some records of the input that is being read."""
+        if batch.num_rows == 0:
+            return 0
+        table = self.shaper.shape(batch, self.number)
+        records = table.column("_record")
+        self._last = max(self._last, pc.max(records).as_py())
+        self._events += table.num_rows
+        self._untimed += table.column("_time").null_count
+        self._open.add(table.set_column(0, "_seq", pc.add(records, self.position)))
+        if self._open.full:
+            self._make_room()
+        return int(batch.num_rows)
+
+    def _make_room(self) -> None:
+        """Complete inputs go first, so that what is written of this one holds nothing else."""
+        self.commit()
+        self._parts.append(self._writer.write_part(self._open.take()))
+
+    def end(self, entry: CaseInput) -> None:
+        """The input is complete."""
+        entry.events, entry.untimed, entry.base = self._events, self._untimed, self.position
+        self.position += self._last + 1
+        self._inputs.append(entry)
+        self._last, self._events, self._untimed = -1, 0, 0
+        if self._parts:
+            if self._open.rows:
+                self._parts.append(self._writer.write_part(self._open.take()))
+            self.commit()
+        else:
+            self._done.extend(self._open)
+            if self._done.full:
+                self.commit()
+
+    def drop(self) -> None:
+        """Forgets what came of the input that is being read."""
+        for part in self._parts:
+            part.path.unlink()
+        self._parts = []
+        self._open = Tables()
+        self._last, self._events, self._untimed = -1, 0, 0
+
+    def commit(self) -> None:
+        """Makes all complete inputs part of the case, and what is known of files that were read to their end. After a
+        commit that failed there is none any more: the case stays as it was."""
+        if self._broken or not (self._inputs or self.changed):
+            return
+        self._broken = True
+        before = self._writer.manifest
+        parts = [*self._parts, *([self._writer.write_part(self._done.take())] if self._done.rows else [])]
+        manifest = copy.copy(before)
+        manifest.inputs, manifest.files = list(before.inputs), list(before.files)
+        manifest.whole = {**before.whole, **self.whole}
+        manifest.malformed = before.malformed + self.shaper.malformed
+        manifest.positions = self.position
+        manifest.fields = self._fields(parts)
+        self._writer.commit(parts, self._inputs, manifest)
+        self.rejected.update(self.shaper.malformed)
+        self.shaper.malformed.clear()
+        self._inputs, self.whole, self._parts, self.changed = [], {}, [], False
+        self._broken = False
+
+    def _fields(self, parts: list[Part]) -> dict[str, Field]:
+        """The case's fields with these parts: what holds lists in one file holds lists in all."""
+        fields = dict(self._writer.manifest.fields)
+        for name in self.shaper.filled:
+            entry = self.shaper.schema.find(name)
+            stored = [part.columns[column(name)] for part in parts if column(name) in part.columns]
+            if stored and entry is not None:
+                many = any(stored) or (name in fields and fields[name].many)
+                fields[name] = replace(entry, filled=True, many=many)
+        return fields
+
+    @property
+    def manifest(self) -> Manifest:
+        """The case as of the last commit."""
+        return self._writer.manifest
+
+
+class Tables:
+    """Tables that wait; small ones are joined, since each array of each of them costs as much as many values."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._bytes = 0
+        self._joined: list[pa.Table] = []
+        self._small: list[pa.Table] = []
+
+    @property
+    def full(self) -> bool:
+        """Whether there is enough for a file."""
+        return self.rows >= MOST_ROWS or self._bytes >= MOST_BYTES
+
+    def add(self, table: pa.Table) -> None:
+        """Takes one more table."""
+        self.rows += table.num_rows
+        self._bytes += table.nbytes
+        self._small.append(table)
+        if len(self._small) >= _SMALL_TABLES:
+            self._joined.append(together(self._small).combine_chunks())
+            self._small = []
+
+    def extend(self, other: Tables) -> None:
+        """Takes over all tables of another, which is empty then."""
+        for table in [*other._joined, *other._small]:
+            self.add(table)
+        other.clear()
+
+    def take(self) -> pa.Table:
+        """All of it; nothing waits then."""
+        table = together([*self._joined, *self._small])
+        self.clear()
+        return table
+
+    def clear(self) -> None:
+        """Forgets all tables."""
+        self.rows, self._bytes, self._joined, self._small = 0, 0, [], []
