@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def run(command: str) -> str:
     known = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    words = re.sub(r"(^|\| )falselight ", rf"\1{sys.executable} -m falselight ", command)
+    words = re.sub(r"(^|\| |; |&& )falselight ", rf"\1{sys.executable} -m falselight ", command)
     done = subprocess.run(
         words, shell=True, capture_output=True, text=True, cwd=ROOT, env=known, timeout=120, check=False
     )

@@ -249,7 +249,8 @@ def test_a_kibana_rule_survives_the_way_through_toml(tmp_path: Path) -> None:
 def test_toml_has_only_what_detection_rules_knows(tmp_path: Path) -> None:
     known = {"author", "description", "false_positives", "from", "index", "interval", "language", "max_signals", "meta", "name",
              "query", "references", "risk_score", "rule_id", "severity", "tags", "threat", "type", "note", "setup",
-             "related_integrations", "building_block_type", "timestamp_override", "alert_suppression", "required_fields"}  # fmt: skip
+             "related_integrations", "building_block_type", "timestamp_override", "alert_suppression",
+             "required_fields"}  # fmt: skip
     for file in exporting.to_detection_rules(bundled_pack(pytest.fail), lambda _: None):
         table = tomllib.loads(file.text)
         assert table.keys() == {"metadata", "rule"} and table["metadata"]["maturity"] == "development"
