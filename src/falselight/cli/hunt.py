@@ -15,11 +15,13 @@ from rich.console import Console
 from rich.text import Text
 
 from falselight import hunting
-from falselight.cli import details, errors, options, progress, replays
+from falselight.cli import details, errors, options, progress, replays, servers
 from falselight.drawing import visible
 from falselight.explain import explain
 from falselight.findings import Finding
+from falselight.fusion import ranking
 from falselight.hunting import HuntResult
+from falselight.intel import store
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import findings as findings_table
@@ -46,6 +48,18 @@ MOST_EXPLAINED = 3
 @click.option("--from", "since", type=options.Instant(), help="Leave out events before this time.")
 @click.option("--to", "until", type=options.Instant(last=True), help="Leave out events after this time.")
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 1 if a finding is at this level or above.")
+@click.option("--rank", is_flag=True, help="Rank servers by rules, rhythm and indicators together, below the findings.")
+@click.option(
+    "--indicators", "-i", multiple=True, metavar="PATH", help="Known-bad indicators for the ranking (see intel)."
+)
+@click.option(
+    "--allow",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Servers whose risk the ranking lowers.",
+)
+@click.option(
+    "--min-risk", type=click.FloatRange(0, 100), default=20.0, show_default=True, help="Least risk of the ranking."
+)
 @click.option("--building-blocks", is_flag=True, help="Show findings of the bundled pack's building-block rules, too.")
 @click.option(
     "--exceptions",
@@ -71,6 +85,10 @@ def command(
     since: int | None,
     until: int | None,
     fail_on: str | None,
+    rank: bool,
+    indicators: tuple[str, ...],
+    allow: Path | None,
+    min_risk: float,
     building_blocks: bool,
     exceptions: tuple[str, ...],
     as_scheduled: bool,
@@ -82,7 +100,8 @@ def command(
 ) -> int:
     """Hunt with rules in PATH: files, folders, quoted patterns, - for stdin, s3:// and http(s):// addresses."""
     talk = errors.Talk(diagnostics == "json")
-    asked = Asked(options.chosen(format), output, building_blocks, as_scheduled, alerts, sequences, evidence)
+    ranked = Ranked(rank or bool(indicators), indicators, allow, min_risk)
+    asked = Asked(options.chosen(format), output, building_blocks, as_scheduled, alerts, sequences, evidence, ranked)
     if (sequences or evidence) and output is None and asked.format not in ("table", "ndjson"):
         raise click.UsageError(f"--sequences and --evidence do not fit into {asked.format}; add -o FOLDER")
     pack = _rules(rules, exceptions, talk)
@@ -99,12 +118,23 @@ def command(
             settings=settings,
             pack=pack,
             as_scheduled=as_scheduled or alerts is not None,
+            also=ranking.WANTED if ranked.wanted else (),
         )
     seconds = time.perf_counter() - started
     result.building_blocks = bool(rules) or building_blocks
     _deliver(result, asked, talk)
     panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
     return _exit_code(paths, result, talk, fail_on)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Whether servers are ranked, and from what beside the events."""
+
+    wanted: bool
+    indicators: tuple[str, ...]
+    allow: Path | None
+    min_risk: float
 
 
 @dataclass(frozen=True)
@@ -118,6 +148,7 @@ class Asked:
     alerts: Path | None
     sequences: bool
     evidence: bool
+    ranked: Ranked
 
 
 def _deliver(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
@@ -133,7 +164,24 @@ def _deliver(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
         save(asked.output, result, documents, asked.sequences, asked.evidence, talk)
     elif asked.sequences or asked.evidence:
         _details(result, found, asked.format, asked.sequences, asked.evidence, talk)
+    if asked.ranked.wanted:
+        _rank(result, asked, talk)
     sys.stdout.flush()
+
+
+def _rank(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
+    """The ranked list: a table below the findings, more documents, and ``servers.ndjson`` in the folder."""
+    store.load(result.table.connection, asked.ranked.indicators, talk.report)
+    allowed = asked.ranked.allow.read_text("utf-8", "replace").splitlines() if asked.ranked.allow is not None else []
+    every = [finding for run in result.rules for finding in run.findings]
+    rows = ranking.rank(result.table, result.settings, findings=every, indicators=True, allowed=allowed)
+    shown = [row for row in rows if row.risk >= asked.ranked.min_risk or asked.ranked.min_risk == 0]
+    if asked.format == "table":
+        servers.show(shown, {})
+    else:
+        write(asked.format, (row.to_document() for row in shown), sys.stdout)
+    if asked.output is not None:
+        _file(asked.output / "servers.ndjson", "ndjson", (row.to_document() for row in rows))
 
 
 def _exit_code(paths: tuple[str, ...], result: HuntResult, talk: errors.Talk, fail_on: str | None) -> int:

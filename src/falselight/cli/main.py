@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 import falselight
-from falselight.cli import compile as compile_verb
 from falselight.cli import (
+    beacons,
     coverage,
     diff,
     errors,
@@ -29,6 +29,7 @@ from falselight.cli import (
     tune,
     validate,
 )
+from falselight.cli import compile as compile_verb
 
 
 class Verbs(click.Group):
@@ -71,6 +72,7 @@ for verb in (
     search.command,
     explain.command,
     compile_verb.command,
+    beacons.command,
     coverage.command,
     diff.command,
     export.command,

@@ -1,0 +1,99 @@
+"""``beacons``: hosts and servers ranked by the rhythm of their connections."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from falselight import ingest
+from falselight.cli import errors, options, progress, servers
+from falselight.ecs import release
+from falselight.fusion import ranking, timeline
+from falselight.fusion.ranking import ServerRisk
+from falselight.readers.places import any_there
+from falselight.readers.settings import Settings
+from falselight.report import words
+from falselight.sinks import write
+from falselight.store import EventTable
+
+BINS, MOST_PLOTTED = 72, 20
+
+
+@click.command("beacons")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--min-risk",
+    type=click.FloatRange(0, 100),
+    default=10.0,
+    show_default=True,
+    help="Leave out pairs below this risk; 0 shows all.",
+)
+@click.option(
+    "--allow",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Names and addresses whose risk is lowered, a line each.",
+)
+@click.option("--plot", is_flag=True, help="Draw when each pair called, below its line.")
+@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the timelines into an SVG file.")
+@options.output()
+@options.reading
+@options.diagnostics
+def command(
+    paths: tuple[str, ...],
+    min_risk: float,
+    allow: Path | None,
+    plot: bool,
+    svg: Path | None,
+    format: str | None,
+    settings: Settings,
+    diagnostics: str,
+) -> int:
+    """Rank the servers in PATH by how much each host's connections to them look like a beacon's.
+
+    Regularity is one factor among others (prevalence, age, sizes, process); each is told with what it adds. The risk is a
+    probability in per cent under the lab's conditions, and false_alarm the benign pairs per host and day that score as high.
+    """
+    talk = errors.Talk(diagnostics == "json")
+    console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
+    with progress.bar(console) as tell:
+        table = ingest.read_events(
+            list(paths), release.schema(), wanted=ranking.WANTED, report=talk.report, progress=tell, settings=settings
+        )
+    allowed = allow.read_text(encoding="utf-8", errors="replace").splitlines() if allow is not None else []
+    rows = ranking.rank(table, settings, allowed=allowed)
+    shown = [row for row in rows if row.risk >= min_risk or min_risk == 0]
+    chosen = options.chosen(format)
+    lines = _timelines(table, shown[:MOST_PLOTTED] if plot or svg else [])
+    if chosen == "table":
+        servers.show(shown, {line[:2]: timeline.bars(line[4]) for line in lines} if plot else {})
+    else:
+        write(chosen, (row.to_document() for row in shown), sys.stdout)
+    if svg is not None:
+        svg.write_text(timeline.svg(lines), encoding="utf-8")
+    below = len(rows) - len(shown)
+    hint = f"; {words.number(below)} below risk {min_risk:g}: --min-risk 0 shows them" if below else ""
+    console.print(
+        Text(f"{words.plural(len(shown), 'pair')} of host and server, {words.plural(table.rows, 'event')}{hint}")
+    )
+    if not any_there(paths):
+        return errors.MISUSE
+    return errors.DAMAGED if talk.left_out else errors.DONE
+
+
+def _timelines(table: EventTable, rows: list[ServerRisk]) -> list[tuple[str, str, int, int, list[int]]]:
+    """Host, server, first, last, and how often they met in equal parts of that time."""
+    return [
+        (
+            row.host,
+            row.server,
+            row.first_seen,
+            row.last_seen,
+            timeline.counts(table, row.host, row.server, row.first_seen, row.last_seen, BINS),
+        )
+        for row in rows
+        if row.first_seen is not None and row.last_seen is not None
+    ]

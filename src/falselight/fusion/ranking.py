@@ -1,0 +1,347 @@
+"""Evidence of all kinds → a risk for each host and server, with reasons.
+
+The beacon score gives log-odds; a rule's finding adds to them by its severity (``fusion.toml``). An indicator is independent of
+all that: risk = 1 - (1 - sigmoid(odds)) · (1 - p), with p the probability that the indicators give. An allow-list lowers the
+odds, and never an indicator's part."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from falselight.analytics import beacons, connections, networks
+from falselight.analytics.beacons import Beacon, Reason
+from falselight.findings import Finding
+from falselight.intel import matching, observed, scoring
+from falselight.plan.dates import iso
+from falselight.readers.settings import Settings
+from falselight.store import EventTable
+
+KIND_BEACON, KIND_INTEL, KIND_FUSED = "beacon", "intel", "fused"
+
+
+@dataclass(frozen=True)
+class ServerRisk:
+    """One host and one server. ``risk`` is 0 to 100, ``odds`` the log-odds without indicators, ``known_bad`` the probability
+    that indicators give. Times are epoch nanoseconds. ``lever`` says in words what would raise or lower the risk."""
+
+    host: str
+    server: str
+    address: str | None
+    names: tuple[str, ...]
+    ports: tuple[int, ...]
+    process: str | None
+    odds: float
+    known_bad: float
+    false_alarm: float | None
+    first_seen: int | None
+    last_seen: int | None
+    detected_at: int | None
+    beacon: Beacon | None
+    reasons: tuple[Reason, ...]
+    rules: tuple[str, ...] = ()
+    allowed: bool = False
+    lever: tuple[str, ...] = field(default=())
+
+    @property
+    def risk(self) -> float:
+        return round(100 * (1 - (1 - sigmoid(self.odds)) * (1 - self.known_bad)), 1)
+
+    @property
+    def kind(self) -> str:
+        kinds = [self.beacon is not None, self.known_bad > 0, bool(self.rules)]
+        if sum(kinds) > 1 or self.rules:
+            return KIND_FUSED
+        return KIND_INTEL if self.known_bad > 0 else KIND_BEACON
+
+    def to_document(self) -> dict[str, Any]:
+        """The finding document (specs/findings.md)."""
+        destination: dict[str, Any] = {}
+        if self.address:
+            destination["ip"] = self.address
+        if self.names:
+            destination["domain"] = list(self.names)
+        if self.ports:
+            destination["port"] = list(self.ports)
+        own: dict[str, Any] = {
+            "kind": self.kind,
+            "severity": severity(self.risk),
+            "risk": round(self.risk),
+            "reasons": [{"factor": each.factor, "weight": each.weight, "text": each.text} for each in self.reasons],
+        }
+        if self.false_alarm is not None:
+            own["false_alarm"] = self.false_alarm
+        for name, time in (
+            ("first_seen", self.first_seen),
+            ("last_seen", self.last_seen),
+            ("detected_at", self.detected_at),
+        ):
+            if time is not None:
+                own[name] = iso(time)
+        if self.beacon is not None:
+            own["beacon"] = {name: value for name, value in vars(self.beacon).items() if value == value}
+        if self.lever:
+            own["lever"] = list(self.lever)
+        document: dict[str, Any] = {
+            "event": {"kind": "alert"},
+            "rule": {"id": "falselight-ranking", "name": "Ranked server"},
+        }
+        if self.last_seen is not None:
+            document["@timestamp"] = iso(self.last_seen)
+        document["host"] = {"name": self.host}
+        document["destination"] = destination
+        if self.process:
+            document["process"] = {
+                "name": [self.process.rsplit("\\", 1)[-1].rsplit("/", 1)[-1]],
+                "executable": self.process,
+            }
+        return {**document, "falselight": own}
+
+
+@dataclass(frozen=True)
+class ServerTotal:
+    """One server over all hosts: a poller on 500 hosts is one of these."""
+
+    server: str
+    hosts: int
+    risk: float
+    worst: ServerRisk
+
+
+def sigmoid(odds: float) -> float:
+    return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
+
+
+def severity(risk: float) -> str:
+    """critical from 90, high from 70, medium from 40."""
+    return "critical" if risk >= 90 else "high" if risk >= 70 else "medium" if risk >= 40 else "low"
+
+
+def scope(settings: Settings) -> connections.Scope:
+    """The networks that the user names, the private ranges without."""
+    internal = settings.internal or networks.parse(networks.INTERNAL)
+    return connections.Scope(internal=tuple(internal), external=tuple(settings.external))
+
+
+def rank(
+    table: EventTable,
+    settings: Settings,
+    *,
+    findings: Sequence[Finding] = (),
+    indicators: bool = False,
+    allowed: Iterable[str] = (),
+) -> list[ServerRisk]:
+    """All scored pairs, highest risk first; ties in the order of host and server. ``indicators``: the relation of
+    ``intel.store.load`` is in the table's database. ``allowed``: names (with all below them) and addresses."""
+    found = _beacons(table, settings)
+    if indicators:
+        _add_indicators(found, table)
+    for finding in findings:
+        _add_finding(found, finding)
+    permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
+    rows = [_levered(_permitted(row, permitted)) for row in found.values()]
+    return sorted(rows, key=lambda row: (-row.risk, -row.odds, row.host, row.server))
+
+
+def totals(rows: Sequence[ServerRisk]) -> list[ServerTotal]:
+    """The servers over their hosts, highest risk first."""
+    grouped: dict[str, list[ServerRisk]] = {}
+    for row in rows:
+        grouped.setdefault(row.server, []).append(row)
+    made = [ServerTotal(server, len(own), own[0].risk, own[0]) for server, own in grouped.items()]
+    return sorted(made, key=lambda total: (-total.risk, total.server))
+
+
+def _beacons(table: EventTable, settings: Settings) -> dict[tuple[str, str], ServerRisk]:
+    connections.build(table, scope(settings))
+    scores = beacons.score(table.connection)
+    found: dict[tuple[str, str], ServerRisk] = {}
+    for number in scores.ranking() if scores is not None else ():
+        assert scores is not None
+        row = scores.row(number)
+        is_name = row.server != row.address
+        found[row.host, row.server] = ServerRisk(
+            row.host,
+            row.server,
+            row.address,
+            (row.server,) if is_name else (),
+            (row.port,) if row.port is not None else (),
+            None if row.process == "?" else row.process,
+            row.odds,
+            0.0,
+            row.false_alarm,
+            row.first_seen,
+            row.last_seen,
+            row.detected_at,
+            row.beacon,
+            row.reasons,
+        )
+    return found
+
+
+def _add_indicators(found: dict[tuple[str, str], ServerRisk], table: EventTable) -> None:
+    observed.build(table)
+    matching.build(table.connection)
+    for server in scoring.servers(table):
+        reasons = tuple(
+            Reason(f"intel: {hit.kind}", round(_logit(hit.probability), 3), hit.text) for hit in server.hits
+        )
+        firsts = [hit.first for hit in server.hits if hit.first is not None]
+        lasts = [hit.last for hit in server.hits if hit.last is not None]
+        first = min(firsts) if firsts else None
+        keys = _same(found, server.host, server.address, server.names)
+        if not keys:
+            name = server.address or (server.names[0] if server.names else "?")
+            found[server.host, name] = ServerRisk(
+                server.host,
+                name,
+                server.address,
+                server.names,
+                server.ports,
+                None,
+                _parameters()["unscored_odds"],
+                server.probability,
+                None,
+                first,
+                max(lasts) if lasts else None,
+                first,
+                None,
+                reasons,
+            )
+        for key in keys:
+            row = found[key]
+            known = 1 - (1 - row.known_bad) * (1 - server.probability)
+            times = [time for time in (row.detected_at, first) if time is not None]
+            names = tuple(dict.fromkeys((*row.names, *server.names)))
+            found[key] = replace(
+                row,
+                known_bad=known,
+                names=names,
+                reasons=(*reasons, *row.reasons),
+                detected_at=min(times) if times else None,
+            )
+
+
+def _add_finding(found: dict[tuple[str, str], ServerRisk], finding: Finding) -> None:
+    """A rule's finding adds to the odds of each host and server that it names, once for each rule."""
+    weight = float(_parameters()["rules"][finding.severity])
+    if finding.rule.is_building_block:
+        weight *= float(_parameters()["building_block"])
+    text = f"rule {finding.rule.name} ({finding.severity}) matched {finding.windows} times"
+    reason = Reason("rule", weight, text)
+    hosts = finding.hosts or finding.details.get("source.ip", [])
+    for host in hosts:
+        for address in finding.details.get("destination.ip", []) or [None]:
+            names = tuple(finding.domains)
+            keys = _same(found, host, address, names)
+            if not keys and (address or names):
+                server = address or names[0]
+                keys = [(host, server)]
+                found[host, server] = ServerRisk(
+                    host,
+                    server,
+                    address,
+                    names,
+                    tuple(finding.ports),
+                    next(iter(finding.processes), None),
+                    float(_parameters()["unscored_odds"]),
+                    0.0,
+                    None,
+                    finding.first_seen,
+                    finding.last_seen,
+                    None,
+                    None,
+                    (),
+                )
+            for key in keys:
+                row = found[key]
+                if finding.rule.id not in row.rules:
+                    found[key] = replace(
+                        row, odds=row.odds + weight, reasons=(reason, *row.reasons), rules=(*row.rules, finding.rule.id)
+                    )
+
+
+def _same(
+    found: dict[tuple[str, str], ServerRisk], host: str, address: str | None, names: Iterable[str]
+) -> list[tuple[str, str]]:
+    """The pairs of the host that are this server, by one of its names or else by its address."""
+    by_name = [(host, name) for name in names if (host, name) in found]
+    if by_name:
+        return by_name
+    if address is None:
+        return []
+    if (host, address) in found:
+        return [(host, address)]
+    return [key for key, row in found.items() if key[0] == host and row.address == address]
+
+
+def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
+    """An allowed server's odds are lowered; what indicators say of it stays."""
+    if not allowed:
+        return row
+    labels = row.server.split(".")
+    suffixes = {".".join(labels[at:]) for at in range(len(labels))}
+    if not (suffixes & allowed or row.address in allowed):
+        return row
+    weight = float(_parameters()["allowed"])
+    reason = Reason("allowed", weight, "its name or address is on the allow-list")
+    return replace(row, odds=row.odds + weight, reasons=(*row.reasons, reason), allowed=True)
+
+
+def _levered(row: ServerRisk) -> ServerRisk:
+    """What would raise the risk, and what would lower it, in words."""
+    levers = []
+    settings = beacons.parameters()
+    if row.known_bad < 0.5:
+        raised = replace(row, known_bad=1 - (1 - row.known_bad) * 0.15)
+        levers.append(f"a trusted indicator of its name would raise the risk to {raised.risk:.0f}")
+    if row.beacon is not None:
+        lowered = replace(row, odds=row.odds + 3 * float(settings["weights"]["prevalence"]))
+        if lowered.risk < row.risk - 1:
+            levers.append(f"eight times as many hosts that contact it would lower it to {lowered.risk:.0f}")
+    if row.known_bad >= 0.5:
+        levers.append("only the expiry or withdrawal of its indicators would lower it")
+    return replace(row, lever=tuple(levers))
+
+
+def _logit(probability: float) -> float:
+    bounded = min(max(probability, 1e-6), 1 - 1e-6)
+    return math.log(bounded / (1 - bounded))
+
+
+@cache
+def _parameters() -> dict[str, Any]:
+    return tomllib.loads(files("falselight.fusion").joinpath("fusion.toml").read_text("utf-8"))
+
+
+# What a reading must bring for the ranking: the fields of connections and of indicators.
+WANTED = observed.WANTED | {
+    "host.name",
+    "source.ip",
+    "destination.ip",
+    "destination.port",
+    "tls.client.server_name",
+    "zeek.ssl.server.name",
+    "suricata.eve.tls.sni",
+    "url.domain",
+    "destination.domain",
+    "process.executable",
+    "process.name",
+    "network.transport",
+    "network.protocol",
+    "source.bytes",
+    "destination.bytes",
+    "event.duration",
+    "event.start",
+    "event.type",
+    "event.action",
+    "zeek.session_id",
+    "suricata.eve.flow_id",
+    "http.request.method",
+    "dns.question.name",
+}

@@ -1,0 +1,145 @@
+"""The ranked list: beacons, indicators and findings on the same server add up; an allow-list hides no known-bad hit."""
+
+from __future__ import annotations
+
+import json
+import os
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from falselight import ingest
+from falselight.cli.main import cli
+from falselight.ecs import release
+from falselight.fusion import ranking, timeline
+from falselight.fusion.ranking import ServerRisk
+from falselight.hunting import hunt
+from falselight.intel import store
+from falselight.readers.settings import Settings
+from falselight.rules import load
+
+SHARED = Path(os.environ.get("FALSELIGHT_SHARED", Path(__file__).parents[3] / "shared"))
+BEACON, POLLER = "203.0.113.77", "198.51.100.9"
+
+
+def event(minute: float, host: str, server: str, name: str | None = None) -> dict[str, Any]:
+    seconds = round(minute * 60)
+    time = f"2026-03-11T{8 + seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}Z"
+    return {
+        "@timestamp": time, "event": {"category": ["network"], "type": ["start"]}, "network": {"direction": "egress"},
+        "host": {"name": host}, "source": {"ip": f"10.4.0.{int(host[2:])}"}, "process": {"name": "helper.exe"},
+        "destination": {"ip": server, "port": 443, **({"domain": name} if name else {})},
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    events = [event(minute, "ws1", BEACON, "cdn.evil.example") for minute in range(0, 600, 5)]
+    for host in range(1, 41):
+        events += [
+            event(minute + host / 60, f"ws{host}", POLLER, "update.vendor.example") for minute in range(0, 600, 10)
+        ]
+        events += [
+            event((host * 37 + k * k * 13) % 600, f"ws{host}", f"192.0.2.{k + 1}", f"site{k}.example") for k in range(9)
+        ]
+    path = tmp_path_factory.mktemp("fusion") / "events.ndjson"
+    path.write_text("".join(json.dumps(each) + "\n" for each in sorted(events, key=lambda each: each["@timestamp"])))
+    return path
+
+
+def ranked(data: Path, indicators: str = "", allowed: tuple[str, ...] = (), rules: bool = False) -> list[ServerRisk]:
+    result = hunt([data], load(["@page"], pytest.fail), report=pytest.fail, also=ranking.WANTED)
+    path = data.parent / "indicators"
+    path.write_text(indicators)
+    store.load(result.table.connection, [path] if indicators else [], pytest.fail)
+    findings = result.findings if rules else []
+    return ranking.rank(result.table, Settings(), findings=findings, indicators=True, allowed=allowed)
+
+
+def of(rows: list[ServerRisk], server: str, host: str = "ws1") -> ServerRisk:
+    return next(row for row in rows if row.server == server and row.host == host)
+
+
+def test_the_beacon_of_one_host_is_above_the_poller_of_all(data: Path) -> None:
+    rows = ranked(data)
+    assert (
+        rows[0].server == "cdn.evil.example"
+        and rows[0].beacon is not None
+        and rows[0].beacon.sleep_s == pytest.approx(300, abs=1)
+    )
+    assert of(rows, "update.vendor.example").risk < rows[0].risk / 2
+    total = next(each for each in ranking.totals(rows) if each.server == "update.vendor.example")
+    assert total.hosts == 40
+
+
+def test_evidence_adds_up_and_each_part_is_told(data: Path) -> None:
+    plain, by_rule, by_both = ranked(data), ranked(data, rules=True), ranked(data, f"{BEACON}\n", rules=True)
+    risks = [of(rows, "cdn.evil.example").risk for rows in (plain, by_rule, by_both)]
+    assert risks == sorted(risks) and len(set(risks)) == 3
+    row = of(by_both, "cdn.evil.example")
+    assert row.kind == "fused" and {"rule", "intel: ip", "regular"} <= {reason.factor for reason in row.reasons}
+    document = row.to_document()
+    own = document["falselight"]
+    assert document["host"]["name"] == "ws1" and document["destination"]["domain"] == ["cdn.evil.example"]
+    assert {"risk", "false_alarm", "reasons", "first_seen", "last_seen", "beacon", "severity", "kind"} <= own.keys()
+    assert own["beacon"]["sleep_s"] == pytest.approx(300, abs=1) and own["detected_at"] < own["last_seen"]
+
+
+def test_an_allow_list_lowers_a_risk_and_hides_no_indicator(data: Path) -> None:
+    before, after = ranked(data), ranked(data, allowed=("evil.example",))
+    assert of(after, "cdn.evil.example").risk < of(before, "cdn.evil.example").risk / 2
+    known = ranked(data, "cdn.evil.example\n", allowed=("evil.example",))
+    assert of(known, "cdn.evil.example").risk >= 55
+    assert of(ranked(data, allowed=("vil.example",)), "cdn.evil.example").risk == of(before, "cdn.evil.example").risk
+
+
+def test_a_server_too_seldom_called_to_be_scored_stands_by_its_indicator(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_text(json.dumps(event(0, "ws1", BEACON, "once.evil.example")) + "\n")
+    (row,) = ranked(path, "once.evil.example\n")
+    assert row.kind == "intel" and row.beacon is None and row.risk >= 55
+
+
+def test_the_same_on_one_thread_and_on_many(data: Path) -> None:
+    found = []
+    for threads in (1, 4):
+        table = ingest.read_events([data], release.schema(), wanted=ranking.WANTED, report=pytest.fail)
+        table.connection.execute(f"SET threads = {threads}")
+        found.append([(row.host, row.server, row.odds, row.reasons) for row in ranking.rank(table, Settings())])
+    assert found[0] == found[1]
+
+
+def test_the_commands_show_the_list(data: Path, tmp_path: Path) -> None:
+    svg = tmp_path / "plot.svg"
+    runner = CliRunner()
+    shown = runner.invoke(
+        cli, ["beacons", str(data), "--format", "table", "--plot", "--svg", str(svg)], standalone_mode=False
+    )
+    assert shown.return_value == 0 and "cdn.evil.example" in shown.stdout and "5 min ± 0 %" in shown.stdout
+    ET.fromstring(svg.read_text())
+    every = runner.invoke(cli, ["beacons", str(data), "--format", "ndjson", "--min-risk", "0"], standalone_mode=False)
+    assert len(every.stdout.splitlines()) >= 41
+    out = tmp_path / "out"
+    hunted = runner.invoke(
+        cli, ["hunt", str(data), "--rank", "--format", "ndjson", "-o", str(out)], standalone_mode=False
+    )
+    assert hunted.return_value == 0 and "falselight-ranking" in hunted.stdout
+    assert len((out / "servers.ndjson").read_text().splitlines()) >= 41
+
+
+def test_no_text_of_a_log_leaves_its_place_in_the_drawing() -> None:
+    drawing = timeline.svg([("<script>", '"&]]>', 0, 10**18, [0, 3, 1])])
+    assert "<script>" not in drawing and len(list(ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}rect"))) == 2
+    assert timeline.bars([0, 1, 1000]) == " ▁█"
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the captures are not here")
+@pytest.mark.parametrize(
+    ("name", "server"), [("zeek/rita-proxy", "www.honestimnotevil.com"), ("zeek/ctu-230-1-njrat", "41.108.179.197")]
+)
+def test_the_adversary_ranks_first_in_real_captures(name: str, server: str) -> None:
+    table = ingest.read_events([SHARED / "data" / name], release.schema(), wanted=ranking.WANTED, report=lambda _: None)
+    assert ranking.rank(table, Settings())[0].server == server
