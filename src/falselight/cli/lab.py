@@ -1,0 +1,62 @@
+"""``lab``: labelled telemetry of our own making."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from falselight.cli import errors
+from falselight.lab import false_positives, generate, profiles, writing
+from falselight.plan.dates import iso
+from falselight.report import words
+
+PAGE, GRID, FRAMEWORKS = "page", "grid", "frameworks"
+
+
+@click.command("lab")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write into."
+)
+@click.option("--hosts", type=click.IntRange(2, 10_000), default=50, show_default=True, help="How many hosts.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, 90),
+    default=8,
+    show_default=True,
+    help="How many days; implants live in the last seven.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same lab.")
+@click.option(
+    "--implants", type=click.Choice([FRAMEWORKS, GRID, PAGE]), default=FRAMEWORKS, show_default=True,
+    help="Frameworks' defaults, the grid of sleep, jitter and duty, or the page's three classes of false positive.",
+)  # fmt: skip
+@click.option(
+    "--kind", type=click.Choice(["zeek", "sysmon", "both"]), default="both", show_default=True, help="Whose records."
+)
+def command(output: Path, hosts: int, days: int, seed: int, implants: str, kind: str) -> int:
+    """Make labelled telemetry: hosts with working days, benign pollers, browsing, and implants; as Zeek and Sysmon records
+    that the ordinary readers read. labels.json tells which pairs of host and server are implants.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    if implants == PAGE:
+        placed = false_positives.write(output / "sysmon.json", hosts, days * 24, seed)
+        labels = [{"host": host, "server": program.server, "address": program.addresses[0], "sleep_s": program.period,
+                   "jitter": program.jitter} for host, program in placed]  # fmt: skip
+        files = [output / "sysmon.json"]
+    else:
+        drawn = generate.generate(seed, hosts, days, profiles.grid() if implants == GRID else list(profiles.FRAMEWORKS))
+        files = writing.write_zeek(drawn, output / "zeek") if kind != "sysmon" else []
+        files += writing.write_sysmon(drawn, output / "sysmon") if kind != "zeek" else []
+        labels = [
+            {"host": label.host, "server": label.server, "address": label.address, "first": iso(label.first),
+             "connections": label.events, "framework": label.profile.framework, "sleep_s": label.profile.sleep,
+             "jitter": label.profile.jitter, "law": label.profile.law, "duty": label.profile.duty}
+            for label in drawn.labels
+        ]  # fmt: skip
+    (output / "labels.json").write_text(json.dumps(labels, indent=2) + "\n", encoding="utf-8")
+    click.echo(
+        f"{words.plural(len(files), 'file')} and labels of {words.plural(len(labels), 'implant')}: {output}", err=True
+    )
+    return errors.DONE

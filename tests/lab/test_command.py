@@ -1,0 +1,27 @@
+"""The lab's files are read by the ordinary readers, and its labels name what is in them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from falselight import ingest
+from falselight.cli.main import cli
+from falselight.ecs import release
+
+
+@pytest.mark.parametrize("kind", ["frameworks", "page"])
+def test_a_lab_is_written_and_read(tmp_path: Path, kind: str) -> None:
+    given = ["lab", "-o", str(tmp_path / "lab"), "--hosts", "16", "--days", "1", "--implants", kind]
+    assert CliRunner().invoke(cli, given, standalone_mode=False).return_value == 0
+    labels = json.loads((tmp_path / "lab" / "labels.json").read_text())
+    assert labels and all(label["sleep_s"] > 0 for label in labels)
+    paths = [path for path in (tmp_path / "lab").iterdir() if path.name != "labels.json"]
+    wanted = frozenset({"destination.domain", "tls.client.server_name", "destination.ip"})
+    told: list[object] = []
+    table = ingest.read_events(paths, release.schema(), wanted=wanted, report=told.append)
+    found = {row[0] for row in table.connection.execute(f'SELECT DISTINCT "destination.ip" FROM {table.name}').fetchall()}
+    assert told == [] and {label["address"] for label in labels} <= found
