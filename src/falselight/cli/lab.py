@@ -46,7 +46,7 @@ def command(output: Path, hosts: int, days: int, seed: int, implants: str, kind:
                    "jitter": program.jitter} for host, program in placed]  # fmt: skip
         files = [output / "sysmon.json"]
     else:
-        drawn = generate.generate(seed, hosts, days, profiles.grid() if implants == GRID else list(profiles.FRAMEWORKS))
+        drawn = generate(seed, hosts, days, profiles.grid() if implants == GRID else list(profiles.FRAMEWORKS))
         files = writing.write_zeek(drawn, output / "zeek") if kind != "sysmon" else []
         files += writing.write_sysmon(drawn, output / "sysmon") if kind != "zeek" else []
         labels = [
