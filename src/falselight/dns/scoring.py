@@ -1,0 +1,99 @@
+"""Events → ranked registered domains and hosts, each with its risk and reasons."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from falselight.analytics.networks import Network
+from falselight.dns import lookups
+from falselight.dns.factors import Reason, excess, of_domain, of_host
+from falselight.dns.hosts import hosts, is_address
+from falselight.dns.measures import data, domains
+from falselight.dns.parameters import parameters
+from falselight.plan.dates import iso
+from falselight.store import EventTable
+
+_LEVELS = ((90, "critical"), (70, "high"), (40, "medium"))
+
+
+@dataclass(frozen=True)
+class Score:
+    """A registered domain with the hosts that look it up, or (``domain`` None) one host. Reasons with the greatest weight
+    come first, what any has to begin with last. Times are epoch nanoseconds."""
+
+    domain: str | None
+    hosts: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    lookups: int
+    first: int | None
+    last: int | None
+
+    @property
+    def odds(self) -> float:
+        """The sum of the reasons, within bounds."""
+        most = float(parameters()["start"]["most"])
+        return max(-most, min(most, math.fsum(reason.weight for reason in self.reasons)))
+
+    @property
+    def risk(self) -> int:
+        """0 to 100."""
+        return round(100 / (1 + math.exp(-self.odds)))
+
+    def to_document(self) -> dict[str, Any]:
+        """The finding document (specs/findings.md), of kind ``dns``."""
+        whose = "domain" if self.domain is not None else "host"
+        name = "Suspicious domain" if self.domain is not None else "Suspicious lookups of a host"
+        document: dict[str, Any] = {
+            "event": {"kind": "alert"},
+            "rule": {"id": f"falselight-dns-{whose}", "name": name},
+        }
+        if self.last is not None:
+            document["@timestamp"] = iso(self.last)
+        named = [host for host in self.hosts if not is_address(host)]
+        addresses = [host for host in self.hosts if is_address(host)]
+        if named:
+            document["host"] = {"name": named if len(named) > 1 else named[0]}
+        if addresses:
+            document["source"] = {"ip": addresses if len(addresses) > 1 else addresses[0]}
+        if self.domain is not None:
+            document["destination"] = {"domain": self.domain}
+            document["dns"] = {"question": {"registered_domain": self.domain}}
+        document["falselight"] = {
+            "kind": "dns",
+            "severity": next((level for least, level in _LEVELS if self.risk >= least), "low"),
+            "risk": self.risk,
+            "events": self.lookups,
+            "reasons": [{"factor": r.factor, "weight": round(r.weight, 3), "text": r.text} for r in self.reasons],
+        }
+        if self.first is not None and self.last is not None:
+            document["falselight"] |= {"first_seen": iso(self.first), "last_seen": iso(self.last)}
+        return document
+
+
+def scores(table: EventTable, internal: Sequence[Network] = (), external: Sequence[Network] = ()) -> list[Score]:
+    """All registered domains and hosts with a lookup, highest risk first, then hosts before domains, by name."""
+    lookups.build(table)
+    extent = data(table.connection)
+    measured = domains(table.connection)
+    seen = hosts(table, internal, external)
+    groups = {host.host: excess(host) for host in seen}
+    found = [
+        Score(
+            domain.domain,
+            domain.hosts,
+            _ordered(of_domain(domain, extent, groups)),
+            domain.times,
+            domain.first,
+            domain.last,
+        )
+        for domain in measured
+    ]
+    found += [Score(None, (host.host,), _ordered(of_host(host)), host.times, host.first, host.last) for host in seen]
+    return sorted(found, key=lambda score: (-score.risk, -score.odds, score.domain or "", score.hosts))
+
+
+def _ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: (reason.factor == "start", -abs(reason.weight), reason.factor)))
