@@ -51,6 +51,10 @@ def test_every_code_has_its_example() -> None:
         ("query = 'network where destination.domain : \"*.apple.com\"'", "L30"),
         ("query = 'network where destination.domain : \"*.amazonaws.com\"'", "L40"),
         ('query = \'process where process.name == "bash"\'\ntags = ["OS: Linux"]', "L31"),
+        (
+            'query = \'network where not (process.name : "a.exe" and destination.domain : "*.amazonaws.com")\'',
+            "L40",
+        ),
         ("query = 'any where true'", "L21"),
         ('query = \'any where event.type == "start" and event.type == "end"\'', "L20"),
         ('query = \'process where process.name : "a" or (process.name : "b" and process.args : "x")\'', "L34"),

@@ -17,8 +17,10 @@ _NAME_ENDS = (".domain", ".server_name", "dns.question.name", ".registered_domai
 _CLOUDS = ("amazonaws.com", "azure.com", "azurewebsites.net", "cloudapp.net", "googleapis.com", "googleusercontent.com",
            "cloudfront.net", "azureedge.net", "windows.net", "digitaloceanspaces.com", "cloudflare.com",
            "akamaiedge.net", "herokuapp.com")  # fmt: skip
-_PRIVATE = ("127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12")
+_LOOPBACK = "127.0.0.0/8"
+_PRIVATE = (_LOOPBACK, "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12")
 _MANY_LEADING = 25
+_LEFT_OUT, _NEITHER, _ASKED = -1, 0, 1
 # Fields whose values keep the case that the system gave them; programs' names differ by caller.
 _BY_CASE = (
     "process.name",
@@ -61,15 +63,16 @@ def remarks(rule: Rule, tree: syntax.Query, schema: Schema) -> Iterator[Remark]:
                     )
 
 
-def _walked(
-    expression: syntax.Expression, negated: bool = False, parent: syntax.Expression | None = None
-) -> Iterator[tuple[syntax.Expression, bool, syntax.Expression | None]]:
-    """Every sub-expression, whether a ``not`` turns it round, and what it stands in. Depth is bounded by the parser."""
-    pending = [(expression, negated, parent)]
+def _walked(expression: syntax.Expression) -> Iterator[tuple[syntax.Expression, bool, syntax.Expression | None]]:
+    """Every sub-expression, whether a ``not`` leaves out all that satisfies it, and what it stands in. What a ``not`` leaves
+    out only together with something else (``not (a and b)``) is not left out. Depth is bounded by the parser."""
+    pending: list[tuple[syntax.Expression, int, syntax.Expression | None]] = [(expression, _ASKED, None)]
     while pending:
-        current, turned, above = pending.pop()
-        yield current, turned, above
-        inner = not turned if isinstance(current, syntax.Not) else turned
+        current, state, above = pending.pop()
+        yield current, state == _LEFT_OUT, above
+        inner = -state if isinstance(current, syntax.Not) else state
+        if isinstance(current, syntax.And) and state == _LEFT_OUT:
+            inner = _NEITHER
         pending.extend((each, inner, current) for each in reversed(walk.children(current)))
 
 
@@ -131,8 +134,10 @@ def _names(rule: Rule, field: str, texts: list[tuple[str, Span]], negated: bool)
     for text, span in texts:
         rest = text.lstrip("*")
         if text.startswith("*") and rest and not rest.startswith(".") and "." in rest and "*" not in rest:
-            reason = f"[{text}] also matches evil{rest}: the wildcard does not stop at a dot"
-            yield Remark("L30", Severity.WARNING, reason, f'"{rest}", "*.{rest}"', rule, span)
+            hidden = ", and leaves it out" if negated else ""
+            reason = f"[{text}] also matches evil{rest}{hidden}: the wildcard does not stop at a dot"
+            severity = Severity.WARNING if negated else Severity.NOTE
+            yield Remark("L30", severity, reason, f'"{rest}", "*.{rest}"', rule, span)
     clouds = [(text, span) for text, span in texts if text.lstrip("*.").lower().endswith(_CLOUDS)]
     if negated and clouds:
         named = ", ".join(text.lstrip("*.") for text, _ in clouds[:4])
@@ -149,8 +154,9 @@ def _addresses(rule: Rule, call: syntax.Call, negated: bool) -> Iterator[Remark]
         return
     excluded = [private for private in _PRIVATE if any(_covers(text, private) for text in texts)]
     if excluded:
-        left_out = ", ".join(excluded)
-        reason = f"{left_out} are left out: no test on loopback or in a private laboratory can fire it"
+        loopback, laboratory = excluded[0] == _LOOPBACK, excluded[-1] != _LOOPBACK
+        places = ["on loopback"] * loopback + ["in a private laboratory"] * laboratory
+        reason = f"the rule leaves out {', '.join(excluded)}: no test {' or '.join(places)} can fire it"
         yield Remark(
             "L41", Severity.NOTE, reason, "test it with documentation addresses (203.0.113.0/24)", rule, call.span
         )

@@ -27,7 +27,9 @@ def remarks(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
         elif span is not None and look_back < span + every:
             minutes = -(-(span + every + _SPARE) // _MINUTE)
             told = _told(span)
-            reason = f"a sequence may take {told}, and a run sees only {rule.from_}: one that takes longer lies whole in no run"
+            sure = f"one that takes more than {_told(look_back - every)}" if look_back > every else "many a one"
+            seen = f"a run every {rule.interval} sees {rule.from_}"
+            reason = f"a sequence may take {told}, and {seen}: {sure} may lie whole in no run"
             yield Remark(
                 "L02",
                 Severity.WARNING,

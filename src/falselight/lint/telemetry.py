@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from falselight.diagnostics import Severity
 from falselight.ecs import availability
 from falselight.eql import syntax, walk
+from falselight.lint import leaves
 from falselight.lint.remark import Remark
 from falselight.rules import Rule
 
@@ -109,20 +110,23 @@ def _unfilled(rule: Rule, name: syntax.FieldName, held: tuple[str, ...]) -> Iter
 
 
 def _negated(rule: Rule, condition: syntax.Expression, own: list[str]) -> Iterator[Remark]:
-    """``not field : …`` where events of the rule's indices lack the field: they pass."""
+    """``not field : …``, ``!=`` and ``not in`` where events of the rule's indices lack the field: they pass."""
     parts = condition.operands if isinstance(condition, syntax.And) else (condition,)
-    needed = {name.name for part in parts if not isinstance(part, syntax.Not) for name in walk.fields(part)}
+    needed = {
+        name.name
+        for part in parts
+        if not isinstance(part, syntax.Not) and not ((found := leaves.leaf(part)) and found.negated)
+        for name in walk.fields(part)
+    }
     for part in parts:
-        if not isinstance(part, syntax.Not) or not isinstance(
-            part.operand, syntax.Match | syntax.Membership | syntax.Comparison
-        ):
+        refused = leaves.leaf(part)
+        if refused is None or not refused.negated or refused.is_existence:
             continue
-        for name in walk.fields(part.operand):
-            keys = availability.source_keys(name.name)
-            lacking = [key for key in own if key not in keys]
-            if keys and "*" not in keys and lacking and name.name not in needed and not name.name.startswith(_COMMON):
-                labels = ", ".join(availability.label(key) for key in lacking[:2])
-                reason = f"an event without {name.name} passes this `not`, and {labels} often have none"
-                fix = f"add `{name.name} != null` if such events must not count"
-                yield Remark("L11", Severity.NOTE, reason, fix, rule, part.span)
-                break
+        name = refused.field
+        keys = availability.source_keys(name)
+        lacking = [key for key in own if key not in keys]
+        if keys and "*" not in keys and lacking and name not in needed and not name.startswith(_COMMON):
+            labels = ", ".join(availability.label(key) for key in lacking[:2])
+            reason = f"an event without {name} passes this exclusion, and {labels} often have none"
+            fix = f"add `{name} != null` if such events must not count"
+            yield Remark("L11", Severity.NOTE, reason, fix, rule, part.span)
