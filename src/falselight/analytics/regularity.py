@@ -6,7 +6,9 @@ the pair's own rate, seen through the same merging) have g − d exponential wit
 holds follows. With the share q found, n·KL(q ‖ p0) bounds the log of the chance of so many (Chernoff, for independent
 gaps). The best over scales, centres and widths is taken and pays for the search (Bonferroni). The band is centred on the
 data's own quantile, which the bound does not price; people's gaps are burstier than exponential, which errs the other
-way. n is capped, so that very many gaps do not turn a slight excess into certainty."""
+way. n is capped, so that very many gaps do not turn a slight excess into certainty.
+
+Cost: one sort of integers at each scale; each band is then two searches a pair, whatever the number of its gaps."""
 
 from __future__ import annotations
 
@@ -16,18 +18,19 @@ from itertools import product
 
 import numpy as np
 
-from falselight.analytics.series import Floats, Ints, Mask, Series, median, per_series, quantile
+from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted
 
-MICROSECOND = 1e-6
+SECOND = 1_000_000  # microseconds, in which all times are
 AWAY = 6.0  # medians: a longer gap is an absence, not a beat
 CENTRES = (0.5, 0.35)  # shares of the gaps at which a band is tried: with lost beats the sleep is below the median
+TOLERANCE = 50_000.0  # microseconds that a band is wider than its share: clocks and networks
 
 
 @dataclass(frozen=True)
 class Timing:
     """Per pair. ``chance`` is log10 of the probability that visits at random are this regular (0 when nothing is
     claimed); ``rate`` the nats that one more gap brings; sleep in seconds; jitter as half the range over the sleep;
-    ``missed`` the share of beats lost; ``share`` of gaps in the band; ``gaps`` seen at the chosen scale."""
+    ``missed`` the share of beats lost; ``share`` of gaps in the band; ``gaps`` seen at the chosen scale (seconds)."""
 
     chance: Floats
     rate: Floats
@@ -44,62 +47,72 @@ def measure(times: Series, merges: Sequence[float], widths: Sequence[float], lea
     """``times`` are ascending microseconds (int64) per pair."""
     count = times.count
     best = np.zeros(count)
-    chosen = {
-        name: np.zeros(count) for name in ("rate", "sleep", "jitter", "width", "share", "missed", "gaps", "scale")
-    }
+    names = ("rate", "sleep", "jitter", "width", "share", "missed", "gaps", "scale")
+    chosen = {name: np.zeros(count) for name in names}
     for merge in merges:
-        gaps = _visit_gaps(times, merge)
-        numbers = gaps.lengths
-        usable = numbers >= max(least - 1, 1)
-        ordered = gaps.ordered()
-        typical = np.maximum(np.nan_to_num(median(ordered), nan=1.0), 1e-3)
+        gaps = Sorted.of(_visit_gaps(times, merge))
         # Nights and days off: at random one gap in 64 is so long.
-        gaps = gaps.where(gaps.values <= np.repeat(AWAY * typical, numbers))
-        numbers, ordered = gaps.lengths, gaps.ordered()
-        for level, width in product(CENTRES, widths):
-            centre = np.maximum(np.nan_to_num(quantile(ordered, level), nan=1.0), 1e-3)
-            inside = _inside(gaps, centre, width)
-            share = per_series(np.add, inside, gaps.starts) / np.maximum(numbers, 1)
-            information = _divergence(share, _expected(centre, typical, merge, width))
-            nats = np.where(usable, np.minimum(numbers, most) * information, 0.0)
-            better = nats > best
-            if not better.any():
-                continue
-            best = np.where(better, nats, best)
-            values = {"rate": information, "width": np.full(count, width), "share": share, "gaps": numbers,
-                      "scale": np.full(count, merge), **_estimates(ordered, gaps, centre, width)}  # fmt: skip
-            for name, value in values.items():
-                chosen[name] = np.where(better, value, chosen[name])
+        ends = gaps.below(AWAY * np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0) + 1)
+        found = _bands(gaps, ends, merge, widths, least, most)
+        better = found["nats"] > best
+        if not better.any():
+            continue
+        best = np.where(better, found["nats"], best)
+        values = {**found, "scale": np.full(count, merge), **_estimates(gaps, found)}
+        for name in names:
+            chosen[name] = np.where(better, values[name], chosen[name])
     tests = len(merges) * len(widths) * len(CENTRES)
     chance = np.minimum(0.0, (np.log(tests) - best) / np.log(10))
     return Timing(chance, chosen["rate"], chosen["sleep"], chosen["jitter"], chosen["width"], chosen["share"],
                   chosen["missed"], chosen["gaps"].astype(np.int64), chosen["scale"])  # fmt: skip
 
 
+def visits(times: Series, merge: float) -> Mask:
+    """Which moments begin a visit: none lies within ``merge`` seconds before them."""
+    first = np.ones(len(times.values), dtype=np.bool_)
+    if merge > 0 and len(first):
+        first[1:] = np.diff(times.values) > merge * SECOND
+        begins = times.starts[:-1][times.lengths > 0]
+        first[begins] = True
+    return first
+
+
 def _visit_gaps(times: Series, merge: float) -> Series:
-    """Gaps in seconds from visit to visit: end of one to the start of the next would lose the period, so start to start
-    of visits, a visit ending where no connection follows within ``merge``."""
-    if merge > 0 and len(times.values):
-        first = np.ones(len(times.values), dtype=np.bool_)
-        owners = times.owners
-        first[1:] = (owners[1:] != owners[:-1]) | (np.diff(times.values) > merge * 1e6)
-        times = times.where(first)
-    found = times.gaps()
-    return Series(found.values * MICROSECOND, found.starts)
+    """Gaps from visit to visit: end of one to the start of the next would lose the period, so start to start."""
+    return times.where(visits(times, merge)).gaps() if merge > 0 else times.gaps()
 
 
-def _inside(gaps: Series, centre: Floats, width: float) -> Mask:
-    middle = np.repeat(centre, gaps.lengths)
-    inside: Mask = np.abs(gaps.values - middle) <= width * middle + 0.05
-    return inside
+def _bands(gaps: Sorted, ends: Ints, merge: float, widths: Sequence[float], least: int, most: int) -> dict[str, Floats]:
+    """The most telling band of each pair: its nats, rate, width, share, and where it lies in the sorted gaps."""
+    starts = gaps.starts[:-1]
+    numbers = ends - starts
+    usable = gaps.lengths >= max(least - 1, 1)
+    typical = np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0)
+    zero = np.zeros(len(starts))
+    best = {"nats": zero, "rate": zero, "width": zero, "share": zero, "low": zero, "high": zero}
+    for level, width in product(CENTRES, widths):
+        at = starts + np.minimum((level * numbers).astype(np.int64), np.maximum(numbers - 1, 0))
+        centre = np.maximum(np.nan_to_num(gaps.at(at), nan=1.0), 1000.0)
+        reach = width * centre + TOLERANCE
+        low = np.minimum(gaps.below(centre - reach), ends)
+        high = np.minimum(gaps.below(np.floor(centre + reach) + 1), ends)
+        share = (high - low) / np.maximum(numbers, 1)
+        rate = _divergence(share, _expected(centre, reach, typical, merge))
+        nats = np.where(usable, np.minimum(numbers, most) * rate, 0.0)
+        better = nats > best["nats"]
+        if better.any():
+            made = {"nats": nats, "rate": rate, "width": np.full(len(starts), width), "share": share, "low": low,
+                    "high": high}  # fmt: skip
+            best = {name: np.where(better, made[name], best[name]) for name in best}
+    return {**best, "gaps": numbers.astype(np.float64)}
 
 
-def _expected(centre: Floats, typical: Floats, merge: float, width: float) -> Floats:
-    """Share of gaps in the band at random; the tolerance of 0.05 s counts as band."""
-    spare = np.maximum(typical - merge, 1e-3)
-    reach = width * centre + 0.05
-    low = np.clip((centre - reach - merge) / spare, 0.0, 60.0)
-    high = np.clip((centre + reach - merge) / spare, 0.0, 60.0)
+def _expected(centre: Floats, reach: Floats, typical: Floats, merge: float) -> Floats:
+    """Share of gaps in the band at random, all in microseconds."""
+    away = merge * SECOND
+    spare = np.maximum(typical - away, 1000.0)
+    low = np.clip((centre - reach - away) / spare, 0.0, 60.0)
+    high = np.clip((centre + reach - away) / spare, 0.0, 60.0)
     share: Floats = np.clip(np.exp2(-low) - np.exp2(-high), 1e-6, 1 - 1e-6)
     return share
 
@@ -112,15 +125,21 @@ def _divergence(share: Floats, expected: Floats) -> Floats:
     return np.where(share > expected, np.maximum(inside + outside, 0.0), 0.0)
 
 
-def _estimates(ordered: Series, gaps: Series, centre: Floats, width: float) -> dict[str, Floats]:
-    """Sleep and jitter from the band's middle 96 per cent; lost beats from the gaps that are two or three sleeps long."""
-    band = ordered.where(_inside(ordered, centre, width))
-    low, high = quantile(band, 0.02), quantile(band, 0.98)
-    sleep = np.nan_to_num((low + high) / 2)
-    jitter = np.nan_to_num((high - low) / 2) / np.maximum(sleep, 1e-9)
-    beats = gaps.values / np.repeat(np.maximum(sleep, 1e-9), gaps.lengths)
-    multiple = np.rint(beats)
-    lost = np.where((multiple >= 2) & (multiple <= 4) & (np.abs(beats - multiple) <= 0.5), multiple - 1, 0.0)
-    total = per_series(np.add, lost.astype(np.int64), gaps.starts)
-    held = band.lengths
-    return {"sleep": sleep, "jitter": jitter, "missed": total / np.maximum(total + held, 1)}
+def _estimates(gaps: Sorted, band: dict[str, Floats]) -> dict[str, Floats]:
+    """Sleep and jitter from the band's middle 96 per cent; lost beats from the gaps that are two to four sleeps long."""
+    low, held = band["low"].astype(np.int64), (band["high"] - band["low"]).astype(np.int64)
+    last = np.maximum(held - 1, 0)
+    least = gaps.at(low + np.minimum((0.02 * held).astype(np.int64), last))
+    most = gaps.at(low + np.minimum((0.98 * held).astype(np.int64), last))
+    known = held > 0
+    sleep = np.where(known, (least + most) / 2, 0.0)
+    jitter = np.where(known, (most - least) / 2, 0.0) / np.maximum(sleep, 1.0)
+    total = np.zeros(len(low))
+    at = np.maximum(gaps.below(1.5 * sleep), gaps.starts[:-1])
+    ends = gaps.below(AWAY * np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0) + 1)
+    for multiple in (2, 3, 4):
+        after = gaps.below((multiple + 0.5) * sleep)
+        total = total + (multiple - 1) * np.maximum(np.minimum(after, ends) - np.minimum(at, ends), 0)
+        at = after
+    missed = np.where(known, total / np.maximum(total + held, 1), 0.0)
+    return {"sleep": sleep / SECOND, "jitter": jitter, "missed": missed}

@@ -53,12 +53,71 @@ class Series:
 
     def ordered(self) -> Series:
         """Each series in ascending order."""
+        if self.values.dtype == np.int64 and len(self.values) and self.values.min() >= 0:
+            found = Sorted.of(self)
+            if found.shift == 0:
+                return Series(found.keys & found.mask, self.starts)
         order = np.lexsort((self.values, self.owners))
         return Series(self.values[order], self.starts)
 
     def total(self) -> NDArray[Any]:
         """Sum of each series, 0 for an empty one."""
         return per_series(np.add, self.values, self.starts)
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """Series of non-negative integers, each ascending, as one ascending array of keys: owner in the upper bits, value in the
+    lower ones. Where owners and values together have more than 63 bits, values lose their ``shift`` lowest ones."""
+
+    keys: Ints
+    starts: Ints
+    bits: int
+    shift: int
+
+    @classmethod
+    def of(cls, series: Series) -> Sorted:
+        """Sorts all series at once, by one integer each."""
+        largest = int(series.values.max()) if len(series.values) else 0
+        bits = max(largest.bit_length(), 1)
+        spare = 63 - max(int(series.count).bit_length(), 1)
+        shift = max(bits - spare, 0)
+        keys = (series.owners << (bits - shift)) | (series.values.astype(np.int64) >> shift)
+        keys.sort()
+        return cls(keys, series.starts, bits - shift, shift)
+
+    @property
+    def mask(self) -> int:
+        return (1 << self.bits) - 1
+
+    @property
+    def lengths(self) -> Ints:
+        return np.diff(self.starts)
+
+    def below(self, values: Floats) -> Ints:
+        """For each series the position in ``keys`` of its first value that is not below the given one."""
+        given = np.minimum(np.maximum(np.ceil(values), 0.0), float(1 << (self.bits + self.shift)))
+        at = (given.astype(np.int64) + (1 << self.shift) - 1) >> self.shift
+        owners = np.arange(len(self.starts) - 1, dtype=np.int64) << self.bits
+        wanted = owners + np.minimum(at, self.mask + 1)
+        found: Ints = np.searchsorted(self.keys, wanted).astype(np.int64)
+        return found
+
+    def at(self, positions: Ints) -> Floats:
+        """The values at positions of ``keys``; nan where there is none."""
+        if not len(self.keys):
+            return np.full(len(positions), np.nan)
+        inside = (positions >= 0) & (positions < len(self.keys))
+        found = (self.keys[np.where(inside, positions, 0)] & self.mask) << self.shift
+        return np.where(inside, found.astype(np.float64), np.nan)
+
+    def middle(self, ends: Ints | None = None) -> Floats:
+        """Median of each series (up to ``ends``), nan for an empty one."""
+        starts = self.starts[:-1]
+        length = (self.starts[1:] if ends is None else ends) - starts
+        safe = np.maximum(length, 1)
+        found = (self.at(starts + (safe - 1) // 2) + self.at(starts + safe // 2)) / 2
+        return np.where(length > 0, found, np.nan)
 
 
 def group(owners: Ints, values: NDArray[Any], count: int) -> Series:
