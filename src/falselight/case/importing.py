@@ -138,6 +138,7 @@ class _Import:
                 return
             last = opened
             if known and (opened.described().sha256, opened.input.member) in self._inputs:
+                self.result.known += 1
                 continue
             self._input(opened, kept, meter)
         if last is not None:
@@ -155,11 +156,12 @@ class _Import:
 
     def _known(self, opened: containers.Opened, kept: str) -> None:
         """The file was imported before. Where its bytes are now is noted, if they are not where they were."""
-        self.result.known += 1
         source = opened.described()
         place = kept or os.path.abspath(source.path)
-        for each in self._inputs.values():
-            moved = each.sha256 == source.sha256 and not each.place.startswith(f"{ORIGINALS}/")
+        own = [each for each in self._inputs.values() if each.sha256 == source.sha256]
+        self.result.known += max(1, len(own))
+        for each in own:
+            moved = not each.place.startswith(f"{ORIGINALS}/")
             if moved and each.place != place and (kept or not os.path.exists(each.place)):
                 each.place = place
                 self._staging.changed = True

@@ -21,6 +21,8 @@ from falselight.store import OUTSIDE, UNTIMED, Builder, Counts, Input, quoted, w
 ROWS_AT_ONCE = 65_536
 # What is filled in on the way: physical columns and their types.
 ADDED = {DIRECTION: "VARCHAR", DERIVED: "VARCHAR[]"}
+# What reading a damaged file may raise: Arrow has errors of the engine as its own, or as ``OSError``.
+DAMAGE = (duckdb.Error, pa.ArrowException, OSError)
 Fill = Callable[[pa.Table], pa.Table]
 
 
@@ -70,16 +72,17 @@ def whole_files(folder: Path, manifest: Manifest, report: Report) -> list[CaseFi
         try:
             size = path.stat().st_size
         except OSError as error:
-            _tell(path, each, f"cannot be read: {error.strerror}", report)
+            tell(path, each, f"cannot be read: {error.strerror}", report)
             continue
         if size != each.bytes:
-            _tell(path, each, f"has {size:,} bytes, not the {each.bytes:,} that were written", report)
+            tell(path, each, f"has {size:,} bytes, not the {each.bytes:,} that were written", report)
             continue
         kept.append(each)
     return kept
 
 
-def _tell(path: Path, lost: CaseFile, reason: str, report: Report) -> None:
+def tell(path: Path, lost: CaseFile, reason: str, report: Report) -> None:
+    """Report a file whose events are left out."""
     message = f"{path} {reason}; its {lost.rows:,} events are left out, all others are used"
     help = "import the same inputs into the case again: what is lost is read again, and nothing twice"
     report(fault(DAMAGED_FILE, message, str(path), help=help))
@@ -137,11 +140,11 @@ def _taken(asked: Asked, group: Sequence[CaseFile], builder: Builder, report: Re
     builder.connection.execute("BEGIN")
     try:
         _take(asked, group, builder)
-    except (duckdb.Error, pa.ArrowException) as error:
+    except DAMAGE as error:
         builder.connection.execute("ROLLBACK")
         builder.forget(builder.rows - rows)
         if report is not None:
-            _tell(asked.folder / EVENTS / group[0].name, group[0], f"is damaged ({_first_line(error)})", report)
+            tell(asked.folder / EVENTS / group[0].name, group[0], f"is damaged ({_first_line(error)})", report)
         return False
     builder.connection.execute("COMMIT")
     return True

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 
 from falselight.case import reader
-from falselight.case.manifest import CaseFile, Manifest
+from falselight.case.manifest import EVENTS, CaseFile, Manifest
 from falselight.ecs.schema import Schema, column
 from falselight.readers import Report
 from falselight.store import Counts, Input, connect
@@ -30,15 +31,31 @@ def batches(folder: Path, manifest: Manifest, report: Report) -> Iterator[tuple[
     passed = 0
     for together in _in_turn(files):
         text, parameters = reader.union(asked, together)
-        found = connection.sql(f"SELECT * FROM ({text}) ORDER BY _input, _record", params=parameters)
-        for batch in found.to_arrow_reader(_AT_ONCE):
-            for number, table in _by_input(pa.Table.from_batches([batch])):
-                while passed < number:
-                    yield inputs[passed], counts[passed], None
-                    passed += 1
-                yield inputs[number], counts[number], _normalised(table, names)
+        query = f"SELECT * FROM ({text}) ORDER BY _input, _record"
+        for number, table in _tables(connection, query, parameters, together, folder, report):
+            while passed < number:
+                yield inputs[passed], counts[passed], None
+                passed += 1
+            yield inputs[number], counts[number], _normalised(table, names)
     for number in range(passed, len(inputs)):
         yield inputs[number], counts[number], None
+
+
+def _tables(
+    connection: duckdb.DuckDBPyConnection,
+    query: str,
+    parameters: dict[str, list[str]],
+    files: list[CaseFile],
+    folder: Path,
+    report: Report,
+) -> Iterator[tuple[int, pa.Table]]:
+    """Inputs' numbers with some of their rows, up to what is damaged."""
+    try:
+        for batch in connection.sql(query, params=parameters).to_arrow_reader(_AT_ONCE):
+            yield from _by_input(pa.Table.from_batches([batch]))
+    except reader.DAMAGE as error:
+        for each in files:
+            reader.tell(folder / EVENTS / each.name, each, f"cannot be read with those of its inputs ({error})", report)
 
 
 def _in_turn(files: list[CaseFile]) -> Iterator[list[CaseFile]]:
