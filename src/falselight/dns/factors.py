@@ -62,7 +62,9 @@ def _tunnel(domain: Domain) -> Iterator[Reason]:
     yield Reason("tunnel: information", own["bits_weight"] * part, f"{domain.bits:.0f} bits of information a name")
     if names / domain.times >= own["once_share"] and part > 0:
         yield Reason(
-            "tunnel: once", own["once_weight"], f"{names} names in {domain.times} lookups: hardly one is asked twice"
+            "tunnel: once",
+            own["once_weight"] * part,
+            f"{names} names in {domain.times} lookups: hardly one is asked twice",
         )
     for factor, share, whole, words in (
         (
@@ -75,8 +77,21 @@ def _tunnel(domain: Domain) -> Iterator[Reason]:
     ):
         if share > 0:
             yield Reason(factor, whole * share, f"{100 * share:.0f} % of its lookups ask for {words}")
+    yield from _innocent(domain)
     if domain.size >= own["answer_size"]:
         yield Reason("tunnel: answers", own["answer_weight"], f"answers of {domain.size:.0f} characters on the average")
+
+
+def _innocent(domain: Domain) -> Iterator[Reason]:
+    """What content networks show and tunnels hardly ever do."""
+    own = parameters()["tunnel"]
+    if domain.digests:
+        weight = own["digest_weight"] * domain.digests / domain.names
+        yield Reason("digests", weight, f"{domain.digests} of {domain.names} names have one label like a file's hash")
+    if domain.visited:
+        share = min(1.0, domain.visited / domain.names)
+        text = f"hosts connected to the addresses of {domain.visited} of its names, as they do to fetch content"
+        yield Reason("visited", own["visited_weight"] * share, text)
 
 
 def _generated(domain: Domain, groups: Mapping[str, float]) -> Iterator[Reason]:
@@ -144,7 +159,7 @@ def of_host(host: Host) -> Iterator[Reason]:
     own = parameters()["generated"]
     times = excess(host)
     if times > own["excess"]:
-        weight = min(own["group_most"], own["group_scale"] * math.log2(times / own["excess"]))
+        weight = min(own["host_most"], own["host_scale"] * math.log2(times / own["excess"]))
         text = f"{host.generated} of {host.domains} registered domains look generated"
         text += f", {host.failed_generated} of the {host.failed} that do not exist"
         yield Reason("generated: group", weight, f"{text}: {times:.1f} times as many as chance gives")

@@ -41,13 +41,18 @@ class Host:
     shown: tuple[str, ...]
 
 
-def hosts(table: EventTable, internal: Sequence[Network] = (), external: Sequence[Network] = ()) -> list[Host]:
-    """All hosts that look names up, by name. Needs ``measures.domains`` before it."""
+def reach(table: EventTable, internal: Sequence[Network] = (), external: Sequence[Network] = ()) -> None:
+    """Make ``reached``: host, address, shown, direct: the public addresses a host connected to."""
+    sql = _reached(Columns(table), internal, external)
+    table.connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {sql}")
+
+
+def hosts(table: EventTable) -> list[Host]:
+    """All hosts that look names up, by name. Needs ``reach`` and ``measures.domains`` before it."""
     connection = table.connection
     ratio = float(parameters()["generated"]["ratio"])
     connection.execute(f"CREATE OR REPLACE TEMP TABLE bursts AS {_BURSTS}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE encrypted AS {_encrypted(Columns(table))}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {_reached(Columns(table), internal, external)}")
     rows = connection.execute(
         f"""WITH pairs AS (SELECT host, domain, sum(failures) > 0 AND sum(failures) = sum(answers) AS failed,
           sum(times) AS times, min(first) AS first, max(last) AS last FROM lookups GROUP BY host, domain),
@@ -99,7 +104,7 @@ def _encrypted(read: Columns) -> str:
 
 
 def _reached(read: Columns, internal: Sequence[Network], external: Sequence[Network]) -> str:
-    """host, address, shown, direct: public addresses a host connected to, and whether no answer and no name told of them."""
+    """``direct``: neither an answer to the host nor a name in any of its connections told of the address."""
     own = tuple(internal) or parse(INTERNAL)
     never = parse(NEVER)
     source, destination = read.bytes("source.ip"), read.bytes("destination.ip")

@@ -27,15 +27,18 @@ USUAL = (
 class Domain:
     """A registered domain.
 
-    ``names`` are distinct names below it, ``structured`` those that are reversed addresses; ``bits`` is the information of a
-    name; ``ratio`` is of ``letters``. ``addresses``, ``networks`` and ``ttl`` are of the one name with most networks.
-    ``silent`` is the longest silence in whole days that ended, ``awoke`` the lookups on the day that ended it. Times are
-    epoch nanoseconds."""
+    ``names`` are distinct names below it, ``structured`` those that are reversed addresses, ``digests`` those with one
+    label like a hash; ``visited`` are those to whose address a host that looked them up connected. ``bits`` is the
+    information of a name; ``ratio`` is of ``letters``. ``addresses``, ``networks`` and ``ttl`` are of the one name with
+    most networks. ``silent`` is the longest silence in whole days that ended, ``awoke`` the lookups on the day that ended
+    it. Times are epoch nanoseconds."""
 
     domain: str
     hosts: tuple[str, ...]
     names: int
     structured: int
+    digests: int
+    visited: int
     bits: float
     times: int
     answers: int
@@ -71,7 +74,7 @@ def data(connection: duckdb.DuckDBPyConnection) -> Data:
 
 
 def domains(connection: duckdb.DuckDBPyConnection) -> list[Domain]:
-    """All registered domains, by name. Makes the table ``labelled`` (domain, ratio) on the way."""
+    """All registered domains, by name. Needs ``hosts.reach``; makes the table ``labelled`` (domain, ratio) on the way."""
     ratios = _ratios(connection)
     strange = f"kind NOT IN ({', '.join(repr(kind) for kind in USUAL)})"
     carrying = f"kind IN ({', '.join(repr(kind) for kind in CARRYING)})"
@@ -81,33 +84,55 @@ def domains(connection: duckdb.DuckDBPyConnection) -> list[Domain]:
           sum(answers) AS answers, sum(failures) AS failures, sum(times) FILTER ({strange}) AS strange,
           sum(times) FILTER ({carrying}) AS carrying, sum(size) AS size, count(size) AS sized, min(first) AS first,
           max(last) AS last FROM lookups GROUP BY domain),
-        named AS (SELECT domain, count(*) AS names, count(*) FILTER ({_STRUCTURED}) AS structured
+        named AS (SELECT domain, count(*) AS names, count(*) FILTER ({_STRUCTURED}) AS structured,
+          count(*) FILTER ({_DIGEST}) AS digests
           FROM (SELECT DISTINCT domain, below FROM lookups WHERE below <> '') GROUP BY domain),
+        visits AS (SELECT domain, count(DISTINCT name) AS visited FROM resolved JOIN reached USING (host, address)
+          WHERE domain IS NOT NULL GROUP BY domain),
         addressed AS (SELECT domain, addresses, networks, ttl FROM (
             SELECT domain, name, count(DISTINCT address) AS addresses, count(DISTINCT {_NETWORK}) AS networks,
               max(ttl) AS ttl FROM resolved WHERE domain IS NOT NULL GROUP BY domain, name)
           QUALIFY row_number() OVER (PARTITION BY domain ORDER BY networks DESC, addresses DESC, name) = 1)
-        SELECT domain, hosts, coalesce(names, 0), coalesce(structured, 0), coalesce(centibits, 0), times, answers, failures,
+        SELECT domain, hosts, coalesce(names, 0), coalesce(structured, 0), coalesce(digests, 0),
+          coalesce(visited, 0), coalesce(centibits, 0), times, answers, failures,
           coalesce(strange, 0), coalesce(carrying, 0), coalesce(size, 0), sized, first, last, coalesce(addresses, 0),
           coalesce(networks, 0), ttl, coalesce(silent, 0), coalesce(awoke, 0)
         FROM plain LEFT JOIN named USING (domain) LEFT JOIN informed USING (domain) LEFT JOIN addressed USING (domain)
+          LEFT JOIN visits USING (domain)
           LEFT JOIN ({_SILENCE}) USING (domain) ORDER BY domain"""
     ).fetchall()
     return [_domain(row, ratios) for row in rows]
 
 
 def _domain(row: tuple[Any, ...], ratios: Mapping[str, float]) -> Domain:
-    domain, hosts, names, structured, centibits, times, answers, failures, strange, carrying, *more = row
+    (
+        domain,
+        hosts,
+        names,
+        structured,
+        digests,
+        visited,
+        centibits,
+        times,
+        answers,
+        failures,
+        strange,
+        carrying,
+        *more,
+    ) = row
     size, sized, first, last, addresses, networks, ttl, silent, awoke = more
     return Domain(
-        domain, tuple(hosts), names, structured, centibits / 100 / names if names else 0.0, int(times), int(answers),
-        int(failures), int(strange), int(carrying), int(size) / sized if sized else 0.0, first, last, addresses, networks,
-        ttl, silent, awoke, ratios[domain],
+        domain, tuple(hosts), names, structured, digests, visited, centibits / 100 / names if names else 0.0,
+        int(times), int(answers), int(failures), int(strange), int(carrying), int(size) / sized if sized else 0.0,
+        first, last, addresses, networks, ttl, silent, awoke, ratios[domain],
     )  # fmt: skip
 
 
 # A reversed IPv4 address, or the nibbles of an IPv6 one, before what else the name has.
 _STRUCTURED = "regexp_full_match(below, '([0-9]{1,3}\\.){3}[0-9]{1,3}(\\..*)?|([0-9a-f]\\.){31}[0-9a-f](\\..*)?')"
+_DIGEST = (
+    "regexp_full_match('.' || below, '(\\.[^.]{1,20})*\\.([0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})(\\.[^.]{1,20})*')"
+)
 _NETWORK = "CASE WHEN hex(address) LIKE '00000000000000000000FFFF%' THEN hex(address)[25:28] ELSE hex(address)[1:8] END"
 # The longest silence between two days with lookups of a domain, and the lookups on the day after it.
 _SILENCE = f"""SELECT domain, max(gap) - 1 AS silent, arg_max(times, gap * 1000000000 + day) AS awoke FROM (

@@ -10,7 +10,7 @@ from typing import Any
 from falselight.analytics.networks import Network
 from falselight.dns import lookups
 from falselight.dns.factors import Reason, excess, of_domain, of_host
-from falselight.dns.hosts import hosts, is_address
+from falselight.dns.hosts import hosts, is_address, reach
 from falselight.dns.measures import data, domains
 from falselight.dns.parameters import parameters
 from falselight.plan.dates import iso
@@ -77,8 +77,9 @@ def scores(table: EventTable, internal: Sequence[Network] = (), external: Sequen
     """All registered domains and hosts with a lookup, highest risk first, then hosts before domains, by name."""
     lookups.build(table)
     extent = data(table.connection)
+    reach(table, internal, external)
     measured = domains(table.connection)
-    seen = hosts(table, internal, external)
+    seen = hosts(table)
     groups = {host.host: excess(host) for host in seen}
     found = [
         Score(
