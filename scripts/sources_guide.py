@@ -176,11 +176,16 @@ def _windows(entry: Mapping[str, Any]) -> Iterator[str]:
         heads = ["event", "event.category", "event.type", "event.action", "event.outcome"]
         yield _table(heads, events)
     sets = entry.get("sets", {})
+    if any("names" in rule for rule in entry["rule"]):
+        yield "Translations by *names* stand in `src/falselight/mappings/windows_names.toml`.\n"
     rows = []
     for rule in entry["rule"]:
         kind = next(each for each in ("data", "user_data", "field") if each in rule)
         source = {"data": "", "user_data": " (user data)", "field": " (field)"}[kind]
-        told = [rule.get("as", ""), *(f"{name} {_value(rule[name])}" for name in ("values", "missing") if name in rule)]
+        told = [
+            rule.get("as", ""),
+            *(f"{name} {_value(rule[name])}" for name in ("values", "names", "missing") if name in rule),
+        ]
         told += [name for name in ("keep", "if_absent", "else_keep") if rule.get(name)]
         rows.append([
             _code(rule.get("to", "")) if rule.get("to") else "", _code(rule[kind]) + source, _events(rule),

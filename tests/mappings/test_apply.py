@@ -105,6 +105,7 @@ def test_filtering_platform_as_the_integration_indexes_it() -> None:
     assert document["process"] == {"executable": "\\device\\harddiskvolume2\\a.exe", "name": "a.exe"}
     assert document["related"]["ip"] == ["192.0.2.7", "10.0.0.5"]
     kept = {"Protocol": "6", "Direction": "%%14593", "LayerName": "%%14611", "LayerNameDescription": "Connect"}
+    kept["DirectionDescription"] = "Outbound"
     assert document["winlog"]["event_data"] == kept
 
 

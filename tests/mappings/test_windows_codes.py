@@ -10,6 +10,8 @@ import pytest
 
 from falselight import ingest
 from falselight.ecs import release
+from falselight.mappings.apply import nested
+from falselight.readers.windows_event import WindowsEvent
 from falselight.rebuild import documents
 
 DATA = "winlog.event_data."
@@ -49,6 +51,22 @@ def value(document: dict[str, Any], name: str) -> Any:
         (4625, {"FailureReason": "%%2313", "Status": "0xc000006d", "SubStatus": "0xc000006a", "LogonType": "3"},
          {"winlog.logon.failure.reason": "Unknown user name or bad password.", "winlog.logon.type": "Network",
           "winlog.logon.failure.sub_status": "User logon with misspelled or bad password"}),
+        (4625, {"FailureReason": "%%9"}, {"winlog.logon.failure.reason": "9"}),
+        (4776, {"Status": "0xc0000064"}, {"winlog.logon.failure.status": "User logon with misspelled or bad user account"}),
+        (4663, {"AccessList": "%%4416\n\t\t\t\t%%4417\n\t\t\t\t%%9", "AccessMask": "0x3"},
+         {DATA + "AccessList": ["4416", "4417", "9"], DATA + "AccessMask": "0x3",
+          DATA + "AccessListDescription": ["ReadData (or ListDirectory)", "WriteData (or AddFile)", "9"],
+          DATA + "AccessMaskDescription": ["Create Child", "Delete Child"]}),
+        (4662, {"AccessMask": "%%7688"}, {DATA + "AccessMask": "Control Access", DATA + "AccessMaskDescription": "SELF"}),
+        (4706, {"TdoType": "2", "TdoDirection": "3", "TdoAttributes": "8"},
+         {"winlog.trustType": "TRUST_TYPE_UPLEVEL", "winlog.trustDirection": "TRUST_DIRECTION_BIDIRECTIONAL",
+          "winlog.trustAttribute": "TRUST_ATTRIBUTE_FOREST_TRANSITIVE"}),
+        (5145, {"ShareName": "\\\\*\\SYSVOL", "ShareLocalPath": "\\??\\C:\\SYSVOL", "RelativeTargetName": "x\\scripts.ini"},
+         {"file.name": "x\\scripts.ini", "file.directory": "\\??\\C:\\SYSVOL", "file.extension": "ini",
+          "file.path": "\\??\\C:\\SYSVOL\\x\\scripts.ini", "file.target_path": "\\\\*\\SYSVOL\\x\\scripts.ini"}),
+        (4779, {"ClientAddress": "LOCAL", "AccountName": "erin"},
+         {"source.ip": "127.0.0.1", DATA + "ClientAddress": "127.0.0.1", "user.name": "erin", "related.user": "erin"}),
+        (4738, {"TargetUserName": "bob@LAB"}, {"user.target.name": "bob", "related.user": ["bob", "bob@LAB"]}),
         (4662, {"AccessMask": "0x10"}, {DATA + "AccessMask": "0x10", DATA + "AccessMaskDescription": "Read Property"}),
         (4670, {"NewSd": "D:(A;;GA;;;SY)"}, {DATA + "NewSdDacl0": "Local system :Access Allowed ([Generic All])"}),
         (4908, {"SidList": "\n\t\t%{S-1-5-32-544}"}, {DATA + "SidListDesc": "Administrators"}),
@@ -68,3 +86,10 @@ def test_codes_by_their_names(tmp_path: Path, code: int, data: dict[str, str], e
 def test_what_is_no_code_has_no_name(tmp_path: Path, code: int, data: dict[str, str], absent: tuple[str, ...]) -> None:
     document = read(tmp_path, code, data)
     assert [name for name in absent if value(document, name) != {}] == []
+
+
+@pytest.mark.parametrize("text", ["D:" + "(" * 60_000 + "*)", "S:(" * 20_000, "S:" * 30_000 + "()*", "%%1 " * 16_000])
+def test_long_codes_are_read(text: str) -> None:
+    data = {"NewSd": text, "AccessList": text, "AccessMask": text, "SidList": text, "AuditPolicyChanges": text}
+    event = WindowsEvent("Microsoft-Windows-Security-Auditing", "Security", 4670, event_data=data)
+    assert nested(event)["winlog"]["event_data"]["NewSd"] == text

@@ -29,7 +29,9 @@ WANTED = (
     None,
     frozenset({"event.category", "process.name", "destination.ip", "related.user", "related.ip", "host.name"}),
     frozenset({"winlog.event_data.ProcessId", "winlog.user_data.xml_name", "dns.answers.type", "user.id", "file.name"}),
-)
+    frozenset({"winlog.event_data.AccessMaskDescription", "winlog.event_data.NewSdDacl0", "winlog.event_data.SubCategory",
+               "winlog.event_data.SidListDesc", "file.target_path", "file.path", "winlog.logon.failure.sub_status"}),
+)  # fmt: skip
 VALUES: dict[str, list[Any]] = {
     "UtcTime": ["2024-05-01 10:00:00.123", "2024-05-01 10:00:00", "no time", "9999-12-31 23:59:59.999"],
     "ProcessGuid": ["747F3D96-D6EB-5D31-0000-0010E0252500", "00000000-0000-0000-0000-000000000000"],
@@ -68,6 +70,24 @@ VALUES: dict[str, list[Any]] = {
     "NewTargetUserName": ["dan", "-"],
     "Odd name.with\tdots": ["kept"],
     "Big": [1, 2**64 - 1],
+    "AccessMask": ["0x10", "%%1537 %%7688", "  ", "Control Access", "-"],
+    "AccessList": ["%%4416\r\n\t\t\t\t%%4417", "%%1", " ", "-"],
+    "AuditPolicyChanges": ["%%8448, %%8450", "%%1,%%8449"],
+    "FailureReason": ["%%2313", "%%1"],
+    "Status": ["0xc000006d", "0x0", "0x18", "0x1F"],
+    "SubStatus": ["0xc000006a", "0x1"],
+    "NewSd": ["D:(A;;GA;;;SY)S:(AU;;0x1;;;S-1-5-21-1-500)", "O:SY", "nothing"],
+    "SidList": ["\n\t\t%{S-1-5-32-544}", "x y", " "],
+    "SubcategoryGuid": ["0cce9210-69ae-11d9-bed3-505054503030", "-"],
+    "NewUacValue": ["0x210", "-", "0x0"],
+    "UserAccountControl": ["\n\t\t%%2080\n\t\t%%2082", " \n ", "-"],
+    "TicketOptions": ["0x40810010", "often"],
+    "TdoType": [2, 9],
+    "ShareName": ["\\\\*\\C$", "-"],
+    "ShareLocalPath": ["\\??\\C:\\", ""],
+    "RelativeTargetName": ["a\\b.txt", "", "b"],
+    "ClientAddress": ["LOCAL", "Unknown", "10.1.2.3"],
+    "AccountName": ["erin", "-"],
 }
 
 
@@ -134,13 +154,39 @@ def every_kind_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(windows_batches, "FEWEST", 1)
 
 
-@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others", "codes"])
 @pytest.mark.parametrize("seed", range(12))
 def test_columns_equal_the_events_one_by_one(seed: int, wanted: frozenset[str] | None) -> None:
     draw = random.Random(seed)
     kinds = [
         (SYSMON, SYSMON + "/Operational", draw.choice([1, 3, 5, 7, 10, 11, 12, 13, 22, 23, 26])),
-        (SECURITY, "Security", draw.choice([4624, 4648, 4672, 4688, 4732, 4738, 4781, 5145, 5156])),
+        (
+            SECURITY,
+            "Security",
+            draw.choice(
+                [
+                    4624,
+                    4625,
+                    4648,
+                    4662,
+                    4670,
+                    4672,
+                    4688,
+                    4706,
+                    4719,
+                    4732,
+                    4738,
+                    4768,
+                    4776,
+                    4778,
+                    4781,
+                    4908,
+                    5140,
+                    5145,
+                    5156,
+                ]
+            ),
+        ),
         ("Microsoft-Windows-Unheard-Of", "Other", 1),
     ]
     texts = []
@@ -187,7 +233,7 @@ def damaged(text: str, change: dict[str, Any]) -> str:
         {"RenderingInfo": {"Message": "m"}},
     ],
 )
-@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others", "codes"])
 @pytest.mark.parametrize("all_of_them", [False, True])
 def test_what_departs_from_the_rest_is_read_alike(
     change: dict[str, Any], wanted: frozenset[str] | None, all_of_them: bool
@@ -201,7 +247,7 @@ def test_what_departs_from_the_rest_is_read_alike(
     assert made == expected
 
 
-@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others", "codes"])
 def test_user_data(wanted: frozenset[str] | None) -> None:
     draw = random.Random(2)
     texts = []
@@ -219,7 +265,7 @@ def test_user_data(wanted: frozenset[str] | None) -> None:
 
 
 @pytest.mark.skipif(not LOGS, reason="no shared data beside the project")
-@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others", "codes"])
 def test_published_logs(wanted: frozenset[str] | None) -> None:
     for path in LOGS[:60]:
         reported: list[Diagnostic] = []

@@ -1,11 +1,12 @@
 """Mapping tables (TOML) as plans: for each provider and event id, the steps to take, built once.
 
 A table has ``providers`` or ``channels``, ``module``, ``missing`` (texts that stand for no value), ``drop`` (data that
-is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event ids), ``events`` (id → category, type, action) and
-``rule`` entries: ``data``, ``user_data`` or ``field`` (where the text is), ``to``, ``as`` (a conversion), ``values``
-(translation; other texts are left out unless ``else_keep``), ``events`` / ``except`` (ids, or the name of a set),
-``keep`` (the data stays), ``if_absent`` (an earlier value
-stays), ``missing`` (texts that stand for no value here)."""
+is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event ids), ``events`` (id → category, type, action),
+``context`` (which data hold data of their own, by event id or for all ``other`` events) and ``rule`` entries: ``data``,
+``user_data`` or ``field`` (where the text is), ``to``, ``as`` (a conversion), ``values`` (translation; other texts are
+left out unless ``else_keep``), ``names`` (a translation of ``windows_names.toml``), ``events`` / ``except`` (ids, or the
+name of a set), ``keep`` (the data stays), ``if_absent`` (an earlier value stays), ``missing`` (texts that stand for no
+value here)."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from typing import Any
 
 from falselight.mappings.conversions import Conversion, text
 from falselight.mappings.windows_codes import CONVERSIONS
+from falselight.mappings.windows_codes import names as translation
 
 TABLES = ("windows_sysmon", "windows_security", "windows_powershell", "windows_powershell_classic")
 DATA, USER_DATA, FIELD = 0, 1, 2
@@ -85,7 +87,7 @@ def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
         steps,
         frozenset(entry.get("missing", [])),
         tuple(entry.get("drop", [])),
-        split_context=context.get(str(event_id)),
+        split_context=context.get(str(event_id), context.get("other")),
         data_time=entry.get("time"),
     )
 
@@ -110,7 +112,7 @@ def _step(rule: dict[str, Any]) -> Step:
         CONVERSIONS[rule["as"]] if "as" in rule else text,
         rule.get("keep", False),
         rule.get("if_absent", False),
-        rule.get("values"),
+        translation(rule["names"]) if "names" in rule else rule.get("values"),
         rule.get("else_keep", False),
         frozenset(rule.get("missing", [])),
     )

@@ -144,7 +144,7 @@ def _in_order(tables: list[pa.Table]) -> pa.Table:
 def _spread(found: list[tuple[int, pa.Array]], starts: np.ndarray[Any, Any], order: np.ndarray[Any, Any]) -> pa.Array:
     """A column of some of the tables, in the order of all their rows; null where a table has no such column."""
     if any(pa.types.is_list(values.type) for _, values in found):
-        found = [(place, values if pa.types.is_list(values.type) else listed(values)) for place, values in found]
+        found = [(place, windows_columns.listed(values)) for place, values in found]
     joined = pa.concat_arrays([values for _, values in found]) if len(found) > 1 else found[0][1]
     if len(joined) == len(order):
         return joined.take(pa.array(order))
@@ -156,9 +156,3 @@ def _spread(found: list[tuple[int, pa.Array]], starts: np.ndarray[Any, Any], ord
         at += len(values)
     places = places[order]
     return joined.take(pa.array(places, mask=places == len(joined)))
-
-
-def listed(values: pa.Array) -> pa.Array:
-    """A list of one for each value, null for none."""
-    offsets = pa.array(range(len(values) + 1), pa.int32())
-    return pa.ListArray.from_arrays(offsets, values, mask=pc.is_null(values))

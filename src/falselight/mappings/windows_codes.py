@@ -2,15 +2,16 @@
 
 They give what the scripts of Elastic's security pipelines give, oddities included (an owner keeps its ``O:``; a list
 of flags has the order of the script's hash table), since a rule was written against that. Names stand in
-``windows_codes.toml``."""
+``windows_codes.toml``, texts of messages in ``windows_messages.toml``."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any
 
 from falselight.mappings.conversions import CONVERSIONS as PLAIN
@@ -20,29 +21,45 @@ from falselight.mappings.network import domain_parts
 DATA = "winlog.event_data."
 _BITS_OF_A_TYPE = 16
 _SUBCATEGORY = re.compile(r"0CCE92([0-9A-F]{2})-69AE-11D9-BED3-505054503030")
-_DACL, _SACL = re.compile(r"D:([A-Z]*(\(.*\))*)"), re.compile(r"(S:([A-Z]*(\(.*\))*))?$")
+_DACL, _SACL = re.compile(r"D:([A-Z]*(\(.*\))?)"), re.compile(r"S:[A-Z]*\(.*")
 _OWNER, _GROUP = re.compile(r"\AO:[A-Z]{2}"), re.compile(r"\AG:[A-Z]{2}")
-_ENTRY = re.compile(r"\([^*)]*\)")
+_END_OF_ENTRY = re.compile(r"[*)]")
 _RELATIVE = re.compile(r"[0-9]{1,5}\Z")
 _TELLING = frozenset({"Administrator", "Guest", "KRBTGT"})
 _MOST_ENTRIES = 1_000
 
 
 @cache
+def _table(name: str) -> dict[str, Any]:
+    return tomllib.loads(files("falselight.mappings").joinpath(name + ".toml").read_text("utf-8"))
+
+
 def _codes() -> dict[str, Any]:
-    return tomllib.loads(files("falselight.mappings").joinpath("windows_codes.toml").read_text("utf-8"))
+    return _table("windows_codes")
+
+
+def names(name: str) -> dict[str, str]:
+    """A translation of whole texts, of ``windows_names.toml``."""
+    found: dict[str, str] = _table("windows_names")[name]
+    return found
 
 
 @cache
 def _messages() -> dict[str, str]:
     found: dict[str, str] = {}
-    for first, rights in _codes()["rights"].items():
+    for first, rights in _table("windows_messages")["rights"].items():
         for bit in range(_BITS_OF_A_TYPE):
             name = rights[bit] if bit < len(rights) else ""
             found[str(int(first) + bit)] = name or f"Undefined Access (no effect) Bit {bit}"
-    for first, texts in _codes()["messages"].items():
+    for first, texts in _table("windows_messages")["messages"].items():
         found.update({str(int(first) + place): text for place, text in enumerate(texts)})
     return found
+
+
+@cache
+def _numbers() -> dict[str, str]:
+    """The number of each message's text, the lowest of those that share it."""
+    return {text: number for number, text in sorted(_messages().items(), key=lambda pair: -int(pair[0]))}
 
 
 @cache
@@ -85,29 +102,45 @@ def _set(mask: int, name: str, hashed: bool = True) -> list[str]:
 
 
 def message(value: str, target: str, document: Document) -> None:
-    """``%%2313`` as its text; an unknown message is left out."""
+    """``%%2313`` as its text; an unknown message stays a number."""
+    number = value.replace("%%", "").strip()
+    if number:
+        document[target] = _messages().get(number, number)
+
+
+def known_message(value: str, target: str, document: Document) -> None:
+    """``%%14592`` as its text; an unknown message is left out."""
     text = _messages().get(value.replace("%%", "").strip())
     if text is not None:
         document[target] = text
 
 
-def messages(value: str, target: str, document: Document) -> None:
-    """Several messages, with white space or commas between them."""
-    codes = value.replace("%%", "").replace(",", " ").split()
-    found = [text for code in codes if (text := _messages().get(code)) is not None]
-    if found:
-        document[target] = found
+def policy_changes(value: str, target: str, document: Document) -> None:
+    """Several messages, with commas between them."""
+    numbers = [part.replace("%%", "").strip() for part in value.split(",")]
+    document[target] = [_messages().get(number, number) for number in numbers]
+
+
+def access_list(value: str, target: str, document: Document) -> None:
+    """Several messages, with white space between them: their numbers, and their texts under ``<target>Description``."""
+    numbers = [number for part in value.split() if (number := part.replace("%%", ""))]
+    if numbers:
+        document[target] = numbers
+        document[target + "Description"] = [_messages().get(number, number) for number in numbers]
 
 
 def access_mask(value: str, target: str, document: Document) -> None:
-    """The mask's words, and the names of all their bits under ``<target>Description``."""
-    parts = value.split()
-    if not parts:
-        return
-    document[target] = parts
+    """The mask's words, messages by their texts, and the names of all their bits under ``<target>Description``."""
+    words: list[str] = []
     mask = 0
-    for part in parts:
-        mask |= _number(part.replace("%%", "")) or 0
+    for part in value.split():
+        word = part.replace("%%", "")
+        text = _messages().get(word)
+        words.append(word if text is None else text)
+        mask |= _number(_numbers().get(word, word) if text is None else word) or 0
+    if not words:
+        return
+    document[target] = words
     names = _set(mask, "access_mask", hashed=False)
     if names:
         document[target + "Description"] = names
@@ -176,14 +209,28 @@ def security_descriptor(value: str, target: str, document: Document) -> None:
     for part, pattern in (("Owner", _OWNER), ("Group", _GROUP)):
         if holder := pattern.search(value):
             document[target + part] = holder.group()
-    for part, pattern in (("Dacl", _DACL), ("Sacl", _SACL)):
-        entries = pattern.search(value)
-        found = _ENTRY.findall(entries.group() if entries is not None else "")
-        for number, entry in enumerate(found[:_MOST_ENTRIES]):
-            grantee, text = _entry(entry.replace("(", "").replace(")", ""))
-            document[f"{target}{part}{number}"] = text
+    dacl, sacl = _DACL.search(value), _SACL.search(value)
+    lists = {"Dacl": "" if dacl is None else dacl.group()}
+    # The list of audits ends the descriptor.
+    lists["Sacl"] = sacl.group() if sacl is not None and value.endswith(")") and sacl.end() == len(value) else ""
+    for part, text in lists.items():
+        for number, entry in enumerate(islice(_entries(text), _MOST_ENTRIES)):
+            grantee, told = _entry(entry.replace("(", ""))
+            document[f"{target}{part}{number}"] = told
             if grantee in _TELLING:
                 append(grantee, "related.user", document)
+
+
+def _entries(text: str) -> Iterator[str]:
+    """What ``\\(([^*)]*)\\)`` finds, in linear time."""
+    at = text.find("(")
+    while at >= 0:
+        end = _END_OF_ENTRY.search(text, at)
+        if end is None:
+            return
+        if end.group() == ")":
+            yield text[at + 1 : end.start()]
+        at = text.find("(", end.end())
 
 
 def _entry(text: str) -> tuple[str, str]:
@@ -220,13 +267,28 @@ def extension(value: str, target: str, document: Document) -> None:
         document[target] = last
 
 
+def below_directory(value: str, target: str, document: Document) -> None:
+    """The name behind ``file.directory``, if there is one."""
+    directory = document.get("file.directory")
+    if directory is not None:
+        document[target] = f"{directory}\\{value}"
+
+
+def below_share(value: str, target: str, document: Document) -> None:
+    """The name behind the share's, if there is one."""
+    share = document.get(DATA + "ShareName")
+    if share is not None:
+        document[target] = f"{share}\\{value}"
+
+
 CONVERSIONS: dict[str, Conversion] = {
     **PLAIN,
     **{
         made.__name__: made
         for made in (
-            message, messages, access_mask, account_control, ticket_options, message_lines, audit_category,
-            account_name, sid_list, security_descriptor, domain_below, extension,
+            message, known_message, policy_changes, access_list, access_mask, account_control, ticket_options,
+            message_lines, audit_category, account_name, sid_list, security_descriptor, domain_below, extension,
+            below_directory, below_share,
         )
     },
 }  # fmt: skip

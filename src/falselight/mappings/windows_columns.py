@@ -16,7 +16,7 @@ from falselight.mappings import conversions
 from falselight.mappings.apply import ALWAYS_LISTS, TYPES, WELL_KNOWN, leaves, shared
 from falselight.mappings.conversions import Document
 from falselight.mappings.plans import DATA, FIELD, Plan, Step
-from falselight.mappings.windows_wanted import DATA_PREFIX, Needs
+from falselight.mappings.windows_wanted import DATA_PREFIX, READ_BESIDE, Needs
 from falselight.readers.windows_columns import NO_TEXT, EventColumns, clock
 from falselight.readers.windows_event import braced
 
@@ -99,8 +99,8 @@ class _Mapping:
             member = self.get("user.target.name")
             if member is not None:
                 self._put(step.target, pc.if_else(pc.is_valid(member), value, _nothing(value)))
-        elif step.convert is conversions.community_id:
-            self._community(step.target)
+        elif (beside := READ_BESIDE.get(step.convert.__name__)) is not None:
+            self._beside(step, value, beside)
         else:
             self._distinct(value, lambda text: _converted(step, text), step.convert in _ABSENT_ONLY, _memo(step))
 
@@ -120,6 +120,8 @@ class _Mapping:
     def _put(self, name: str, values: pa.Array, absent_only: bool = False) -> None:
         known = self.get(name)
         if known is not None and known.null_count < self._rows:
+            if known.type != values.type and (pa.types.is_list(known.type) or pa.types.is_list(values.type)):
+                known, values = listed(known), listed(values)
             first, second = (known, values) if absent_only else (values, known)
             values = pc.if_else(pc.is_valid(first), first, second) if first.null_count else first
         self._fields[name] = values
@@ -172,21 +174,23 @@ class _Mapping:
             if found and self._needs.inner(target):
                 self._lists.setdefault(target, []).extend(found)
 
-    def _community(self, target: str) -> None:
-        names = ("network.transport", "source.ip", "source.port", "destination.ip", "destination.port")
-        found = [self.get(name) for name in names]
-        parts = [values.to_pylist() for values in found if values is not None]
-        if len(parts) < len(names):
-            return
-        memo: dict[tuple[Any, ...], str | None] = {}
+    def _beside(self, step: Step, value: pa.Array, names: tuple[str, ...]) -> None:
+        """A conversion that reads other fields beside the value, once for each distinct row of them."""
+        parts = [value.to_pylist(), *(self._row_values(name) for name in names)]
+        memo: dict[tuple[Any, ...], Any] = {}
         made = []
         for key in zip(*parts, strict=True):
             if key not in memo:
-                document: Document = {name: value for name, value in zip(names, key, strict=True) if value is not None}
-                conversions.community_id("", target, document)
-                memo[key] = document.get(target)
+                document: Document = {name: each for name, each in zip(names, key[1:], strict=True) if each is not None}
+                if key[0] is not None:
+                    step.convert(str(key[0]), step.target, document)
+                memo[key] = document.get(step.target)
             made.append(memo[key])
-        self._put(target, pa.array(made, pa.string()))
+        self._put(step.target, column_of(made))
+
+    def _row_values(self, name: str) -> list[Any]:
+        found = self.get(name)
+        return [None] * self._rows if found is None else found.to_pylist()
 
     def rest(self, plan: Plan | None) -> None:
         """The data that no step took."""
@@ -222,6 +226,14 @@ class _Mapping:
 
 
 _NO_INTEGER = pa.scalar(None, pa.int64())
+
+
+def listed(values: pa.Array) -> pa.Array:
+    """A list of one for each value, null for none; lists stay."""
+    if pa.types.is_list(values.type):
+        return values
+    offsets = pa.array(range(len(values) + 1), pa.int32())
+    return pa.ListArray.from_arrays(offsets, values, mask=pc.is_null(values))
 
 
 def _nothing(values: pa.Array) -> pa.Scalar:

@@ -14,6 +14,12 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "plain_arguments": (".command_line", ".args"),
     "account": (".domain", ".name"),
     "hashes": (".hash", ".pe.imphash"),
+    "access_list": ("", "Description"),
+    "access_mask": ("", "Description"),
+    "sid_list": ("", "Desc"),
+    # Entries of lists are numbered.
+    "security_descriptor": ("Owner", "Group", "Dacl*", "Sacl*"),
+    "domain_below": (".registered_domain", ".subdomain", ".top_level_domain"),
 }
 _FIXED: dict[str, tuple[str, ...]] = {
     "hashes": ("related.hash",),
@@ -21,10 +27,15 @@ _FIXED: dict[str, tuple[str, ...]] = {
     "registry_data": ("registry.data.type", "registry.data.strings"),
     "dns_results": ("dns.answers", "dns.resolved_ip", "related.hosts", "related.ip"),
     "member_name": ("related.user", "user.target.domain"),
+    "audit_category": ("winlog.event_data.Category", "winlog.event_data.SubCategory"),
+    "security_descriptor": ("related.user",),
 }
-_READ_BESIDE: dict[str, tuple[str, ...]] = {
+# What a conversion reads of the document beside its own value.
+READ_BESIDE: dict[str, tuple[str, ...]] = {
     "with_member": ("user.target.name",),
-    "community_id": ("source.ip", "source.port", "destination.ip", "destination.port"),
+    "community_id": ("network.transport", "source.ip", "source.port", "destination.ip", "destination.port"),
+    "below_directory": ("file.directory",),
+    "below_share": ("winlog.event_data.ShareName",),
 }
 _READ_LAST = {
     "related.user": ("user.name", "source.user.name"),
@@ -51,7 +62,7 @@ class Needs:
         for step in reversed(plan.steps if plan is not None else ()):
             if any(self._covers(made) for made in outputs(step)):
                 needed.add(id(step))
-                self._inner.update(_READ_BESIDE.get(step.convert.__name__, ()))
+                self._inner.update(READ_BESIDE.get(step.convert.__name__, ()))
                 if step.source == FIELD:
                     self._inner.add(step.name)
         if plan is not None:
@@ -63,6 +74,8 @@ class Needs:
         self.names = frozenset(names)
 
     def _covers(self, made: str) -> bool:
+        if made.endswith("*"):
+            return any(name.startswith(made[:-1]) for name in self._inner)
         return made in self._inner or any(name.startswith(made + ".") for name in self._inner)
 
     def step(self, step: Step) -> bool:
