@@ -45,6 +45,7 @@ _MODULES: dict[Kind, str] = {
     Kind.CEF: "falselight.readers.cef",
     Kind.WINDOWS_DNS: "falselight.readers.windows_dns",
     Kind.AUDITD: "falselight.readers.auditd",
+    Kind.CSV: "falselight.readers.csv_mapped",
 }
 _JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 
@@ -151,7 +152,7 @@ class Reading:
 
     def pieces(self, opened: containers.Opened) -> Iterator[Piece]:
         """The records of one input, counted; ECS documents as they were written."""
-        kind = detect(opened.head())
+        kind = self._kind(opened)
         if kind not in _JSON:
             for batch in self.batches(opened):
                 self.counts[-1].events += batch.num_rows
@@ -172,8 +173,14 @@ class Reading:
     def _derives(self, field: str) -> bool:
         return self._settings.derive and (self._wanted is None or field in self._wanted)
 
+    def _kind(self, opened: containers.Opened) -> Kind:
+        """By content; a CSV file that is of no known kind by the user's mappings."""
+        head = opened.head()
+        kind = detect(head)
+        return Kind.CSV if kind is Kind.UNKNOWN and any(each.fits(head) for each in self._settings.csv) else kind
+
     def _begin(self, opened: containers.Opened) -> Kind:
-        kind = detect(opened.head())
+        kind = self._kind(opened)
         self.inputs.append(replace(opened.input, kind=str(kind)))
         self.counts.append(Counts())
         return kind

@@ -149,3 +149,12 @@ def test_what_is_no_finding_is_told(tmp_path: Path, text: str, number: int, told
     path.write_text(text)
     result = CliRunner().invoke(cli, ["guide", str(path), "--number", str(number)])
     assert result.exit_code == 2 and told in result.output
+
+
+def test_exported_rules_of_the_pack_carry_guide_and_playbook(tmp_path: Path) -> None:
+    result = CliRunner().invoke(
+        cli, ["export", "--to", "kibana", "-o", str(tmp_path / "pack.ndjson")], standalone_mode=False
+    )
+    assert result.return_value == 0
+    rules = [json.loads(line) for line in (tmp_path / "pack.ndjson").read_text().splitlines()[:-1]]
+    assert all("# Investigation guide" in rule["note"] and "# Response playbook" in rule["note"] for rule in rules)

@@ -7,8 +7,11 @@ from pathlib import Path
 import click
 
 from falselight.cli import errors, options
+from falselight.guidance import write
 from falselight.report import words
-from falselight.rules import bundled_pack, exporting, load_pack
+from falselight.rules import Rule, bundled_pack, exporting, load_pack
+
+TECHNIQUE = "T1583.004"
 
 
 @click.command("export")
@@ -24,10 +27,12 @@ def command(rules: tuple[str, ...], target: str, output: Path | None, diagnostic
     """Write RULES (files, folders, @page; the bundled pack without any) for Elastic Security.
 
     kibana: NDJSON for Security → Rules → Import, with exception lists; value lists are files beside it. detection-rules: a
-    TOML file for each rule. A look-back that is too short for its sequence is lengthened, and told.
+    TOML file for each rule. A look-back that is too short for its sequence is lengthened, and told. Falselight's own rules
+    carry the investigation guide and the response playbook in their note.
     """
     talk = errors.Talk(diagnostics == "json")
     pack = load_pack(rules, talk.report) if rules else bundled_pack(talk.report)
+    pack.rules = [_guided(rule) for rule in pack.rules]
     files = list((exporting.to_kibana if target == "kibana" else exporting.to_detection_rules)(pack, talk.report))
     if output is None and target == "detection-rules" and len(files) > 1:
         raise click.UsageError(f"{len(files)} rules are {len(files)} files of TOML: give a folder with -o")
@@ -42,6 +47,15 @@ def command(rules: tuple[str, ...], target: str, output: Path | None, diagnostic
         _write(files, output, target)
         click.echo(f"{words.plural(len(pack.rules), 'rule')} in {words.plural(len(files), 'file')}: {output}", err=True)
     return errors.DAMAGED if talk.left_out else errors.DONE
+
+
+def _guided(rule: Rule) -> Rule:
+    """A rule of T1583.004 that is Falselight's own and has no note gets the guide and the playbook as its note."""
+    techniques = {sub.id for block in rule.threat for technique in block.technique for sub in technique.subtechnique}
+    if TECHNIQUE not in techniques or rule.note or "rule_id" in rule.raw:
+        return rule
+    note = "\n".join(write.guide(part) for part in write.PARTS)
+    return rule.model_copy(update={"note": note, "raw": {**rule.raw, "note": note}})
 
 
 def _write(files: list[exporting.File], output: Path, target: str) -> None:

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from datetime import UTC, timedelta, timezone, tzinfo
 from functools import wraps
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from falselight.plan import dates
+from falselight.readers import csv_mapping
 from falselight.readers.settings import Settings
 from falselight.sinks import FORMATS
 
@@ -116,9 +118,11 @@ def reading(command: Command) -> Command:
         password: tuple[str, ...],
         internal: tuple[IPv4Network | IPv6Network, ...],
         external: tuple[IPv4Network | IPv6Network, ...],
+        mapping: tuple[str, ...],
         **more: Any,
     ) -> Any:
-        settings = Settings(timezone or UTC, year, password, internal, external)
+        csv = tuple(csv_mapping.load(Path(path)) for path in mapping)
+        settings = Settings(timezone or UTC, year, password, internal, external, csv=csv)
         return command(*arguments, settings=settings, **more)
 
     decorated: Any = with_settings
@@ -139,4 +143,6 @@ _READING = (
                  help="A network of your own; may be repeated.  [default: the private and local ranges]"),
     click.option("--external", multiple=True, type=Network(), metavar="CIDR",
                  help="A network that is not yours, even inside --internal; may be repeated."),
+    click.option("--mapping", multiple=True, metavar="FILE",
+                 help="How to read CSV files of your own (TOML, see specs/read.md); may be repeated."),
 )  # fmt: skip

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     CEF = "cef"
     WINDOWS_DNS = "windows-dns-debug"
     AUDITD = "auditd"
+    CSV = "csv"
     UNKNOWN = "unknown"
 
 

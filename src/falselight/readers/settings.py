@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from ipaddress import IPv4Network, IPv6Network
 
+from falselight.readers.csv_mapping import CsvMapping
+
 TIMEZONE, YEAR = "timezone", "year"
 
 
@@ -16,7 +18,7 @@ class Settings:
     future). ``passwords`` are tried on encrypted archives. ``internal`` networks are the user's own, ``external`` ones
     are not even where they lie inside; without ``internal`` the private and local ranges are.
     ``assumed`` counts, under ``TIMEZONE`` and ``YEAR``, the records that needed these: readers add to it.
-    ``derive`` fills in what a source does not give (``falselight.derive``)."""
+    ``derive`` fills in what a source does not give (``falselight.derive``). ``csv`` are mappings of CSV files."""
 
     timezone: tzinfo = UTC
     year: int | None = None
@@ -24,6 +26,7 @@ class Settings:
     internal: tuple[IPv4Network | IPv6Network, ...] = ()
     external: tuple[IPv4Network | IPv6Network, ...] = ()
     derive: bool = True
+    csv: tuple[CsvMapping, ...] = ()
     assumed: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
 
 
