@@ -23,5 +23,7 @@ def test_a_lab_is_written_and_read(tmp_path: Path, kind: str) -> None:
     wanted = frozenset({"destination.domain", "tls.client.server_name", "destination.ip"})
     told: list[object] = []
     table = ingest.read_events(paths, release.schema(), wanted=wanted, report=told.append)
-    found = {row[0] for row in table.connection.execute(f'SELECT DISTINCT "destination.ip" FROM {table.name}').fetchall()}
+    found = {
+        row[0] for row in table.connection.execute(f'SELECT DISTINCT "destination.ip" FROM {table.name}').fetchall()
+    }
     assert told == [] and {label["address"] for label in labels} <= found

@@ -38,6 +38,22 @@ def test_backing_off_goes_from_ten_milliseconds_to_the_cap() -> None:
     assert gaps[:3].tolist() == [0, 0.01, 0.02] and gaps[10] == 1.0 and gaps[-1] == 10
 
 
+def test_one_server_is_called_by_several_hosts_and_some_hide_below_a_content_network() -> None:
+    profiles = [
+        Implant("test", 300, hosts=3),
+        Implant("test", 300, channel="fronted"),
+        Implant("test", 300, channel="rotation"),
+    ]
+    lab = generate(5, 12, 2, profiles, scored_days=2, pages=2)
+    shared, fronted, rotating = lab.labels[:3], lab.labels[3], lab.labels[4]
+    assert len({label.host for label in shared}) == 3 and len({label.server for label in shared}) == 1
+    own = fronted.server.split(".", 1)[1]
+    rows = lab.events.to_pylist()
+    others = {row["host"] for row in rows if (row["domain"] or "").endswith(own)} - {fronted.host}
+    assert others and not any(row["domain"] == fronted.server and row["host"] != fronted.host for row in rows)
+    assert len({row["address"] for row in rows if row["domain"] == rotating.server}) == 3
+
+
 def test_working_hours_are_kept() -> None:
     lab = generate(3, 4, 8, [Implant("test", 300, 0.1, duty="work")], scored_days=7, pages=1)
     (label,) = lab.labels

@@ -5,13 +5,13 @@ Covenant, Merlin sources; public malleable profiles for the jittered Cobalt Stri
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
 Law = Literal["one_sided", "symmetric", "additive", "whole", "backoff"]
 Duty = Literal["always", "work", "laptop"]
-Channel = Literal["tcp", "keepalive", "rotation"]
+Channel = Literal["tcp", "keepalive", "rotation", "fronted"]
 
 SLEEPS = (2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
 JITTERS = (0.0, 0.1, 0.2, 0.37, 0.5, 0.65, 0.9)
@@ -21,7 +21,9 @@ JITTERS = (0.0, 0.1, 0.2, 0.37, 0.5, 0.65, 0.9)
 class Implant:
     """``jitter`` is a share of the sleep; for ``additive`` the gap is sleep + U[0, jitter · sleep). ``drop`` is the share
     of polls that fail unseen, ``tasking`` bursts a day in which it does not sleep, ``change`` a factor by which the sleep
-    changes half-way (1: never)."""
+    changes half-way (1: never). ``fronted`` servers have a name below a content network's domain and its addresses; ``rotation``
+    takes three addresses of one name in turn; ``keepalive`` sends twenty polls over one connection. ``hosts`` is how many call
+    the same server."""
 
     framework: str
     sleep: float
@@ -33,6 +35,7 @@ class Implant:
     drop: float = 0.0
     tasking: float = 0.0
     change: float = 1.0
+    hosts: int = 1
 
 
 FRAMEWORKS: tuple[Implant, ...] = (
@@ -58,14 +61,17 @@ def grid(
     sleeps: tuple[float, ...] = SLEEPS[3:9], jitters: tuple[float, ...] = JITTERS[:6],
     laws: tuple[Law, ...] = ("one_sided", "symmetric", "additive"), duties: tuple[Duty, ...] = ("always", "work", "laptop"),
     drops: tuple[float, ...] = (0.0, 0.05, 0.2),
+    channels: tuple[Channel, ...] = ("tcp", "tcp", "rotation", "tcp", "fronted"),
 ) -> list[Implant]:  # fmt: skip
-    """Every combination of sleep and jitter; law, duty, loss, data jitter and tasking go round beside them."""
+    """Every combination of sleep and jitter; law, duty, loss, channel, data jitter, tasking and hosts go round
+    beside them."""
     found: list[Implant] = []
     for number, (sleep, jitter, duty) in enumerate(product(sleeps, jitters, duties)):
         found.append(
             Implant(
-                "grid", sleep, jitter, laws[number % len(laws)], duty, "tcp", (0, 100, 4096)[number // 2 % 3],
-                drops[number // 3 % len(drops)], (0.0, 1.0, 5.0)[number // 5 % 3],
+                "grid", sleep, jitter, laws[number % len(laws)], duty, channels[number % len(channels)],
+                (0, 100, 4096)[number // 2 % 3], drops[number // 3 % len(drops)], (0.0, 1.0, 5.0)[number // 5 % 3],
+                hosts=(1, 1, 1, 1, 1, 1, 3)[number % 7],
             )
         )  # fmt: skip
     return found
@@ -89,6 +95,10 @@ class Poller:
     variation: float = 0.1
     duty: Duty = "laptop"
     internal: bool = False
+
+    def named(self, domain: str) -> Poller:
+        """The same caller with a server name of its own."""
+        return replace(self, domain=domain)
 
 
 _WINDOWS = "C:\\Windows\\System32\\"
@@ -118,4 +128,11 @@ POLLERS: tuple[Poller, ...] = (
     Poller("printer-cloud", "cloud.printer.example", 3600, 0.0, 0.05, process=_PROGRAMS + "Printer\\status.exe"),
     Poller("music", "spclient.music.example", 240, 0.2, 0.15, process=_PROGRAMS + "Music\\music.exe", duty="work"),
     Poller("developer-tool", "api.devtool.example", 600, 0.1, 0.06, process=_PROGRAMS + "Dev\\tool.exe", duty="work"),
+)  # fmt: skip
+
+# Services that give each host its own name below theirs.
+TENANTS: tuple[Poller, ...] = (
+    Poller("tenant-agent", "agents.tenant-vendor.example", 300, 0.1, 0.4, process=_PROGRAMS + "Tenant\\agent.exe"),
+    Poller("device-hub", "devices.hub-vendor.example", 60, 0.02, 0.1, 8883, process=_PROGRAMS + "Hub\\device.exe"),
+    Poller("meeting-room", "rooms.meeting-vendor.example", 900, 0.0, 0.05, process=_PROGRAMS + "Rooms\\room.exe"),
 )  # fmt: skip
