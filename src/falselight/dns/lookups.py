@@ -94,6 +94,7 @@ def _asked(read: Columns) -> str:
     status = f"upper({read.text('sysmon.dns.status')})"
     return f"""SELECT * FROM (SELECT coalesce({read.text("host.name")}, {client}) AS host,
       rtrim(lower({read.text("dns.question.name")}), '.') AS name, upper({read.text("dns.question.type")}) AS kind,
+      rtrim(lower({read.text("dns.question.registered_domain")}), '.') AS registered,
       {code} IN ('NXDOMAIN', '3') OR {status} IN ('DNS_ERROR_RCODE_NAME_ERROR', '9003') AS failed,
       {read.text("dns.type")} = 'answer' OR {code} IS NOT NULL OR {status} IS NOT NULL AS answer,
       list_sum([length(each) for each in {read.all("dns.answers.data", "VARCHAR")}]) AS size,
@@ -106,11 +107,17 @@ def _asked(read: Columns) -> str:
 
 
 def _register_domains(table: EventTable) -> None:
-    """``domains``: name, domain, of each distinct name. The suffix rules are asked once for each distinct tail of five
-    labels, never for each event."""
+    """``domains``: name, domain, of each distinct name: the event's own where it is one of the name's, else by the suffix
+    rules, which are asked once for each distinct tail of five labels."""
     connection = table.connection
     tail = "array_to_string(string_split(name, '.')[-5:], '.')"
-    tails = [row[0] for row in connection.execute(f"SELECT DISTINCT {tail} FROM asked ORDER BY 1").fetchall()]
+    connection.execute(
+        f"""CREATE OR REPLACE TEMP TABLE known AS SELECT name, {tail} AS tail, min(registered) FILTER (
+        contains(registered, '.') AND (name = registered OR ends_with(name, '.' || registered))) AS registered
+        FROM asked GROUP BY name"""
+    )
+    missing = "SELECT DISTINCT tail FROM known WHERE registered IS NULL ORDER BY 1"
+    tails = [row[0] for row in connection.execute(missing).fetchall()]
     found = pa.table(
         {
             "tail": pa.array(tails, pa.string()),
@@ -119,7 +126,7 @@ def _register_domains(table: EventTable) -> None:
     )
     connection.register("tails", found)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE domains AS SELECT name, domain FROM (SELECT DISTINCT name, {tail} AS tail FROM asked) "
-        "JOIN tails USING (tail) WHERE domain IS NOT NULL"
+        """CREATE OR REPLACE TEMP TABLE domains AS SELECT name, coalesce(registered, domain) AS domain
+        FROM known LEFT JOIN tails USING (tail) WHERE coalesce(registered, domain) IS NOT NULL"""
     )
     connection.unregister("tails")

@@ -130,9 +130,7 @@ def _domain(row: tuple[Any, ...], ratios: Mapping[str, float]) -> Domain:
 
 # A reversed IPv4 address, or the nibbles of an IPv6 one, before what else the name has.
 _STRUCTURED = "regexp_full_match(below, '([0-9]{1,3}\\.){3}[0-9]{1,3}(\\..*)?|([0-9a-f]\\.){31}[0-9a-f](\\..*)?')"
-_DIGEST = (
-    "regexp_full_match('.' || below, '(\\.[^.]{1,20})*\\.([0-9a-f]{32}|[0-9a-f]{40})(\\.[^.]{1,20})*')"
-)
+_DIGEST = "regexp_full_match('.' || below, '(\\.[^.]{1,20})*\\.([0-9a-f]{32}|[0-9a-f]{40})(\\.[^.]{1,20})*')"
 _NETWORK = "CASE WHEN hex(address) LIKE '00000000000000000000FFFF%' THEN hex(address)[25:28] ELSE hex(address)[1:8] END"
 # The longest silence between two days with lookups of a domain, and the lookups on the day after it.
 _SILENCE = f"""SELECT domain, max(gap) - 1 AS silent, arg_max(times, gap * 1000000000 + day) AS awoke FROM (
