@@ -16,7 +16,8 @@ FLOW = {"source.ip": "10.0.0.5", "destination.ip": "203.0.113.7", "destination.p
 def build(rows: list[dict[str, object]], scope: connections.Scope | None = None) -> list[dict[str, object]]:
     events = zeek_rows.table(rows)
     connections.build(events, scope)
-    columns = ["host", "address", "domain", "sent", "time", "session", "proxied", "inward", "outward", "process"]
+    columns = ["host", "address", "domain", "sent", "time", "session", "proxied", "inward", "outward", "process", "queried",
+               "again"]  # fmt: skip
     return [dict(zip(columns, row, strict=True)) for row in connections.rows(events, columns)]
 
 
@@ -30,7 +31,7 @@ def test_records_of_one_connection_are_one_row() -> None:
     assert first["inward"] is True and first["outward"] is True
 
 
-def test_a_proxy_connection_has_a_row_for_each_name() -> None:
+def test_a_proxy_connection_has_a_row_for_each_name_and_request() -> None:
     proxy = {**FLOW, "destination.ip": "10.0.0.1", "zeek.session_id": "C1", "http.request.method": "CONNECT"}
     rows = [
         {**proxy, "time": 1, "url.domain": "a.example:443"},
@@ -38,7 +39,9 @@ def test_a_proxy_connection_has_a_row_for_each_name() -> None:
         {**proxy, "time": 3, "url.domain": "b.example"},
     ]
     found = build(rows)
-    assert sorted(str(row["domain"]) for row in found) == ["a.example", "b.example"]
+    assert [(row["domain"], row["again"]) for row in found] == [
+        ("a.example", False), ("b.example", False), ("a.example", True)
+    ]  # fmt: skip
     assert all(row["proxied"] and row["outward"] for row in found)
 
 
@@ -47,7 +50,6 @@ def test_endpoint_records_have_host_and_process_and_no_ends() -> None:
     rows = [
         {**event, "time": 1, "event.type": ["start", "connection"]},
         {**event, "time": 2, "event.type": ["end"], "event.action": "disconnect_received"},
-        {**event, "time": 3, "dns.question.name": "x.example"},
     ]
     (found,) = build(rows)
     assert (found["host"], found["process"], found["time"]) == ("ws1", "C:\\x.exe", 1)
@@ -71,3 +73,31 @@ def test_hostile_names_stay_values() -> None:
 
 def test_table_without_network_fields_is_empty() -> None:
     assert build([{"time": 1, "host.name": "ws1"}]) == []
+
+
+def test_inner_addresses_that_serve_many_domains_are_proxies() -> None:
+    request = {**FLOW, "destination.ip": "10.0.0.1", "destination.port": 8080, "http.request.method": "GET"}
+    names = ["www.a.com", "b.com", "c.org", "d.net", "e.com", "10.9.9.9", "intranet"]
+    web = {**request, "destination.ip": "10.0.0.2", "destination.port": 80, "url.domain": "wiki.corp.com", "time": 1}
+    found = build([{**request, "time": k, "url.domain": name} for k, name in enumerate(names)] + [web])
+    assert [row["domain"] for row in found if row["outward"]] == names[:5]
+    assert [row["domain"] for row in found if row["proxied"]] == names
+
+
+def test_requests_within_one_connection_are_its_own_activity() -> None:
+    request = {**FLOW, "zeek.session_id": "C1", "http.request.method": "POST", "url.domain": "c2.example"}
+    found = build([{**request, "time": k} for k in (1, 60, 120)])
+    assert [(row["time"], row["again"]) for row in found] == [(1, False), (60, True), (120, True)]
+
+
+def test_lookups_count_where_the_name_is_never_called() -> None:
+    rows = [
+        {"source.ip": "10.0.0.5", "time": 1, "dns.question.name": "aa.tunnel.example.com."},
+        {"source.ip": "10.0.0.5", "time": 2, "dns.question.name": "BB.tunnel.example.com"},
+        {"source.ip": "10.0.0.5", "time": 3, "dns.question.name": "www.called.com"},
+        {**FLOW, "time": 4, "tls.client.server_name": "api.called.com"},
+    ]
+    found = build(rows)
+    assert [(row["domain"], row["queried"], row["outward"]) for row in found] == [
+        ("example.com", True, False), ("example.com", True, False), ("api.called.com", False, True)
+    ]  # fmt: skip

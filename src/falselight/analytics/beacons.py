@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -17,24 +17,13 @@ import numpy as np
 
 from falselight.analytics import pairs as relation
 from falselight.analytics.connections import NAME
-from falselight.analytics.pairs import DAY, Pairs
+from falselight.analytics.factors import FACTORS, weigh
+from falselight.analytics.pairs import Pairs, View
 from falselight.analytics.regularity import Timing, measure
-from falselight.analytics.series import Floats
+from falselight.analytics.series import Floats, Mask
 from falselight.analytics.wording import BEACON_TEXTS
 
-FACTORS = (
-    "regular",
-    "jittered",
-    "prevalence",
-    "fresh",
-    "history",
-    "hours",
-    "sizes",
-    "breadth",
-    "spread",
-    "direct",
-    "known",
-)
+SAME = 0.5  # nats: an address row must say that much more than the rows of its names
 
 
 @dataclass(frozen=True)
@@ -89,9 +78,14 @@ class Scores:
     odds: Floats
     parameters: dict[str, Any]
 
+    @cached_property
+    def listed(self) -> Mask:
+        """Which units stand for their host and server."""
+        return best_views(self.pairs, self.odds)
+
     def ranking(self) -> list[int]:
-        """Numbers of pairs, highest odds first; ties in the order of host and server."""
-        return [int(k) for k in np.argsort(-self.odds, kind="stable")]
+        """Numbers of units, one for each host and server, highest odds first; ties in the order of host and server."""
+        return [int(k) for k in np.argsort(-self.odds, kind="stable") if self.listed[k]]
 
     def row(self, number: int) -> Row:
         return _row(self, number)
@@ -115,45 +109,34 @@ def score(
     regular = measure(
         found.times, timing["merge_seconds"], timing["widths"], timing["least_events"], timing["most_gaps"]
     )
-    factors = features(found, regular, chosen)
+    factors = weigh(found, regular, chosen)
     odds = np.full(len(found.hosts), float(chosen["weights"]["base"]))
     for factor in FACTORS:
         odds = odds + chosen["weights"][factor] * factors[factor]
     return Scores(found, regular, factors, odds, chosen)
 
 
-def features(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, Floats]:
-    """The factors, each 0 where nothing is known and bounded."""
-    facts = found.facts
-    enough_history = found.low - found.oldest >= DAY
-    sizes = np.minimum(facts["spread"] / np.maximum(facts["middle"], 1.0), 1.0)
-    fresh = np.where(facts["first"] >= found.low, 1.0, -1.0) if enough_history else np.zeros(len(found.hosts))
-    centred = settings["centres"]
-    # One host of two is not rare: in a small network a low count says little, in a network of one nothing.
-    usual = min(float(centred["prevalence"]), float(np.log2(max(found.network, 1))))
-    known = np.array([float(_is_known(str(name), settings["known"]["suffixes"])) for name in found.servers])
-    return {
-        "regular": np.minimum(-regular.chance, settings["timing"]["most_digits"]),
-        "jittered": np.where((-regular.chance >= 3) & (regular.jitter >= 0.08), 1.0, 0.0),
-        "prevalence": np.log2(np.maximum(np.minimum(found.domain_hosts, 64), 1)) - usual,
-        "fresh": fresh,
-        "history": np.minimum(facts["past_days"], 14.0) / 14.0,
-        "hours": np.log2(np.maximum(np.minimum(facts["hours"], 64.0), 1.0)),
-        "sizes": np.where(np.isnan(sizes), 0.0, centred["sizes"] - sizes),
-        "breadth": _known_log(facts["process_servers"], centred["breadth"]),
-        "spread": _known_log(facts["process_hosts"], centred["spread"]),
-        "direct": 1.0 - facts["named"],
-        "known": known,
-    }
-
-
-def _known_log(values: Floats, centre: float) -> Floats:
-    return np.where(np.isnan(values), 0.0, np.log2(np.maximum(np.nan_to_num(values, nan=1.0), 1.0)) - centre)
-
-
-def _is_known(name: str, suffixes: list[str]) -> bool:
-    """On label boundaries: evilapple.com is not under apple.com."""
-    return any(name == suffix or name.endswith("." + suffix) for suffix in suffixes)
+def best_views(found: Pairs, odds: Floats) -> Mask:
+    """One unit for each host and server: its highest; and an address over its names only where no name, or no address
+    without one, on that host explains as much."""
+    order = np.lexsort((found.views, -odds))
+    listed = np.zeros(len(odds), dtype=np.bool_)
+    seen: set[tuple[str, str]] = set()
+    names_of: dict[tuple[str, str], float] = {}
+    for k in order.tolist():
+        host, address = found.hosts[k], found.addresses[k]
+        if found.views[k] == View.ADDRESS:
+            if (host, address) in seen or names_of.get((host, address), -np.inf) >= odds[k] - SAME:
+                continue
+            key = (host, address)
+        else:
+            key = (host, found.servers[k])
+            if address is not None:
+                names_of.setdefault((host, address), float(odds[k]))
+        if key not in seen:
+            seen.add(key)
+            listed[k] = True
+    return listed
 
 
 def _row(scores: Scores, k: int) -> Row:

@@ -14,15 +14,22 @@ asked for in it: a proxy connection that carries three hosts gives three rows wi
 | duration | nanoseconds, BIGINT |
 | time | start, epoch nanoseconds, BIGINT |
 | session | the sensor's id of the connection |
-| proxied | the request was CONNECT: ``address`` is the proxy's |
+| proxied | it went to a proxy (CONNECT, a proxy's log, an inner address that serves many domains), whose ``address`` it is |
 | inward, outward | source is internal; the server is external (for a proxied request: always) |
+| queried | no connection but a lookup: ``domain`` is the registered domain, which this host never called by name |
+| again | no connection but a further request for this name within one: an open connection's own activity |
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import duckdb
+import pyarrow as pa
+
+from falselight.analytics.domains import public, registered
 from falselight.analytics.networks import INTERNAL, NEVER, Network, inside, parse
 from falselight.ecs.schema import DATE_TYPES, STRING_TYPES, Field, column, ip_column
 from falselight.store import EventTable, quoted
@@ -32,6 +39,15 @@ NAME = "connections"
 _SESSIONS = ("zeek.session_id", "suricata.eve.flow_id")
 _NAMES = ("tls.client.server_name", "zeek.ssl.server.name", "suricata.eve.tls.sni", "url.domain", "destination.domain")
 _TEXT = STRING_TYPES | {"ip"}
+# Requests at one inner address and port for so many registered domains: it is a proxy.
+_PROXY_DOMAINS = 5
+_INNER = "^(10|127|192[.]168|172[.](1[6-9]|2[0-9]|3[01]))[.][0-9.]+$"
+# What a reading must bring: all that ``build`` looks at.
+WANTED = frozenset({
+    "@timestamp", "host.name", "source.ip", "destination.ip", "destination.port", "process.executable", "process.name",
+    "network.transport", "network.protocol", "source.bytes", "destination.bytes", "event.duration", "event.start",
+    "event.type", "event.action", "event.module", "http.request.method", "dns.question.name", "dns.type", *_SESSIONS, *_NAMES,
+})  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -54,28 +70,98 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
     A table without source or destination fields gives an empty relation."""
     reader = _Columns(events)
     scope = scope or Scope()
-    records = _records(reader, scope)
-    sql = f"""
+    connection = events.connection
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE connection_records AS {_records(reader, scope)}")
+    _through_proxies(connection)
+    own = "coalesce(outward, FALSE) OR (proxied AND domain LIKE '%_._%' AND NOT regexp_matches(domain, ?))"
+    connection.execute(
+        f"""
     CREATE OR REPLACE TEMP TABLE {quoted(name)} AS
-    WITH records AS MATERIALIZED ({records}),
-    sessions AS (
+    WITH sessions AS (
       SELECT session, min(host) AS host, min(source) AS source, min(address) AS address, min(process) AS process,
         min(port) AS port, min(transport) AS transport, min(protocol) AS protocol, max(sent) AS sent,
         max(received) AS received, max(duration) AS duration, coalesce(min(time) FILTER (NOT named), min(time)) AS time,
         bool_or(proxied) AS proxied, bool_or(inward) AS inward, bool_or(outward) AS outward
-      FROM records WHERE session IS NOT NULL GROUP BY session),
-    names AS (SELECT DISTINCT session, name, domain FROM records WHERE session IS NOT NULL AND domain IS NOT NULL)
+      FROM connection_records WHERE session IS NOT NULL GROUP BY session),
+    names AS (SELECT DISTINCT session, name, domain FROM connection_records WHERE session IS NOT NULL AND domain IS NOT NULL)
     SELECT host, source, address, domain, name, process, port, transport, protocol, sent, received, duration, time,
-      s.session AS session, proxied, inward, coalesce(outward, FALSE) OR (proxied AND domain IS NOT NULL) AS outward
+      s.session AS session, proxied, inward, {own} AS outward, FALSE AS queried, FALSE AS again
     FROM sessions s LEFT JOIN names n ON s.session = n.session
     UNION ALL
     SELECT host, source, address, domain, name, process, port, transport, protocol, sent, received, duration, time,
-      session, proxied, inward, coalesce(outward, FALSE) OR (proxied AND domain IS NOT NULL)
-    FROM records WHERE session IS NULL
-    """
-    events.connection.execute(sql)
-    found = events.connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
+      session, proxied, inward, {own}, FALSE, FALSE
+    FROM connection_records WHERE session IS NULL
+    UNION ALL
+    SELECT host, source, address, domain, name, process, port, transport, protocol, NULL, NULL, NULL, time,
+      session, proxied, inward, {own}, FALSE, TRUE
+    FROM connection_records WHERE session IS NOT NULL AND request AND domain IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY session, domain ORDER BY time, name) > 1
+    """,
+        [_INNER, _INNER, _INNER],
+    )
+    connection.execute("DROP TABLE connection_records")
+    _add_lookups(connection, reader, scope, name)
+    found = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
     return int(found[0]) if found else 0
+
+
+def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
+    """Marks requests to inner addresses that serve many registered domains, or any CONNECT."""
+    candidates = connection.execute("""
+    SELECT address, port, domain, bool_or(proxied) FROM connection_records
+    WHERE request AND NOT outward AND domain IS NOT NULL AND address IS NOT NULL GROUP BY ALL
+    """).fetchall()
+    served: dict[tuple[str, int | None], set[str]] = {}
+    proxies = {(address, port) for address, port, _, proxied in candidates if proxied}
+    for address, port, domain, _ in candidates:
+        served.setdefault((address, port), set()).add(registered(domain))
+    proxies |= {place for place, domains in served.items() if len(domains) >= _PROXY_DOMAINS}
+    for address, port in sorted(proxies, key=str):
+        connection.execute(
+            "UPDATE connection_records SET proxied = TRUE "
+            "WHERE request AND address = ? AND port IS NOT DISTINCT FROM ? AND domain IS NOT NULL", [address, port]
+        )  # fmt: skip
+
+
+def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: Scope, name: str) -> None:
+    """A row for each lookup of a registered domain that its host never called by name."""
+    if read.is_empty("dns.question.name"):
+        return
+    source = read.bytes("source.ip")
+    connection.execute(f"""
+    CREATE OR REPLACE TEMP TABLE connection_lookups AS
+    SELECT coalesce({read.text("host.name")}, {read.text("source.ip")}) AS host, {read.text("source.ip")} AS source,
+      lower(rtrim({read.text("dns.question.name")}, '.')) AS question, {read.text("process.executable", "process.name")}
+      AS process, _time AS time, {scope.is_internal(source)} AS inward
+    FROM {quoted(read.table)} WHERE {read.text("dns.question.name")} IS NOT NULL AND _time IS NOT NULL
+      AND {read.text("dns.type")} IS DISTINCT FROM 'answer'
+    """)
+    questions = [row[0] for row in connection.execute("SELECT DISTINCT question FROM connection_lookups").fetchall()]
+    called = connection.execute(f"SELECT DISTINCT host, domain FROM {quoted(name)} WHERE domain IS NOT NULL").fetchall()
+    owned = [(question, domain) for question in questions if (domain := public(question)) is not None]
+    with _shown(connection, "lookup_domains", ("question", "domain"), owned):
+        with _shown(connection, "called_domains", ("host", "domain"), sorted({(h, registered(d)) for h, d in called})):
+            connection.execute(f"""
+            INSERT INTO {quoted(name)}
+            SELECT l.host, l.source, NULL, q.domain, q.domain, l.process, NULL, NULL, 'dns', NULL, NULL, NULL, l.time, NULL,
+              FALSE, l.inward, FALSE, TRUE, FALSE
+            FROM connection_lookups l JOIN lookup_domains q USING (question)
+              ANTI JOIN called_domains c ON c.host = l.host AND c.domain = q.domain
+            WHERE l.host IS NOT NULL
+            """)
+    connection.execute("DROP TABLE connection_lookups")
+
+
+@contextmanager
+def _shown(
+    connection: duckdb.DuckDBPyConnection, name: str, columns: tuple[str, str], rows: list[tuple[str, str]]
+) -> Iterator[None]:
+    made = pa.table({column: pa.array([row[at] for row in rows], pa.string()) for at, column in enumerate(columns)})
+    connection.register(name, made)
+    try:
+        yield
+    finally:
+        connection.unregister(name)
 
 
 def _records(read: _Columns, scope: Scope) -> str:
@@ -94,7 +180,9 @@ def _records(read: _Columns, scope: Scope) -> str:
       CAST({read.number("destination.bytes")} AS BIGINT) AS received,
       CAST({read.number("event.duration")} AS BIGINT) AS duration, {read.start()} AS time,
       {read.text(*_SESSIONS)} AS session,
-      coalesce(upper({read.text("http.request.method")}) = 'CONNECT', FALSE) AS proxied,
+      coalesce(upper({read.text("http.request.method")}) = 'CONNECT', FALSE)
+        OR ({raw} IS NOT NULL AND {read.text("destination.ip")} IS NULL)
+        OR coalesce({read.text("event.module")} = 'squid', FALSE) AS proxied,
       {read.text("http.request.method")} IS NOT NULL AS request,
       {scope.is_internal(source)} AS inward, NOT {scope.is_internal(destination)} AS outward
     FROM {quoted(read.table)}
@@ -117,6 +205,9 @@ class _Columns:
 
     def _first(self, physical: str, many: bool) -> str:
         return f"{quoted(physical)}[1]" if many else quoted(physical)
+
+    def is_empty(self, name: str) -> bool:
+        return self._filled(name) is None
 
     def text(self, *names: str) -> str:
         """The first of these fields that has a value, as text."""

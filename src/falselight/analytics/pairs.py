@@ -1,146 +1,233 @@
-"""The connections relation as numbered (host, server) pairs with what the score needs to know of each."""
+"""The connections relation as numbered units, and what the score needs to know of each.
+
+A unit is a host with a server: a name over all its addresses (an address where there is no name), an address over all its
+names, or one process's share of either where several processes call the same server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from enum import IntEnum
 from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from publicsuffixlist import PublicSuffixList
 
 from falselight.analytics.connections import NAME
-from falselight.analytics.series import Floats, Ints, Mask, Series, group
+from falselight.analytics.domains import registered
+from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, group
 from falselight.store import quoted
 
-DAY = 86_400 * 10**9
-_FACTS = ("first", "begin", "last", "events", "hours", "days", "port", "hosts", "process_hosts", "process_servers", "named",
-          "past_days", "middle", "spread")  # fmt: skip
+HOUR = 3_600 * 10**9
+DAY = 24 * HOUR
+_FACTS = ("first", "begin", "last", "events", "open", "port", "hosts", "domain_hosts", "program_hosts", "process_hosts",
+          "process_servers", "named", "queried", "past_days")  # fmt: skip
+
+
+class View(IntEnum):
+    """What a unit's server is: its name or else address, an address with several names, or one process's calls."""
+
+    SERVER = 0
+    ADDRESS = 1
+    PROCESS = 2
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Pairs in the order of host and server. ``facts`` by name, one value per pair (nan where unknown): first, begin and
-    last in ns (ever, in the window, in the window), events, active hours and days in the window, port, hosts of the
-    server, hosts and servers of the process, named, days of activity before the window, median and MAD of bytes sent.
-    ``times`` are the connections' starts in the window, microseconds from ``low``."""
+    """Units in the order of host, server, view and process. ``facts`` by name, one value a unit (nan where unknown): first,
+    begin and last in ns (ever, in the window, in the window), events, ``open`` seconds of connections in the window, port,
+    hosts of the server and of its registered domain, hosts on which this process calls that domain, hosts and servers of
+    the process, named, queried (known from lookups only), days of activity before the window; active hours and days in the
+    window; median and MAD of bytes sent (middle, spread) and received (answer, answer_spread). ``times`` are the
+    connections' starts in the window, microseconds from ``low``; ``domains`` numbers the registered domains."""
 
     hosts: NDArray[Any]
     servers: NDArray[Any]
+    views: Ints
     processes: NDArray[Any]
     addresses: NDArray[Any]
     facts: dict[str, Floats]
-    domain_hosts: Ints
+    domains: Ints
     times: Series
     low: int
     high: int
     oldest: int
     network: int
 
+    @property
+    def domain_hosts(self) -> Ints:
+        return self.facts["domain_hosts"].astype(np.int64)
+
     def known(self, name: str) -> Mask:
         mask: Mask = ~np.isnan(self.facts[name])
         return mask
 
 
-def collect(connection: duckdb.DuckDBPyConnection, window_days: float, least: int, name: str = NAME) -> Pairs | None:
-    """The pairs with at least ``least`` connections in the newest ``window_days``; None if there is none. Only outward
-    connections count, and a server is its name, or its address where it has none."""
+def collect(
+    connection: duckdb.DuckDBPyConnection, window_days: float, least: int, name: str = NAME, long_hours: float = 1.0
+) -> Pairs | None:
+    """The units with at least ``least`` connections, or ``long_hours`` of open ones, in the newest ``window_days``; None if
+    there is none. Only calls outward count."""
     table = quoted(name)
-    bounds = connection.execute(f"SELECT min(time), max(time) FROM {table} WHERE outward").fetchone()
+    _rows(connection, table)
+    bounds = connection.execute("SELECT min(time), max(time) FROM beacon_rows").fetchone()
     if bounds is None or bounds[0] is None:
         return None
     oldest, high = int(bounds[0]), int(bounds[1])
     low = max(oldest, high - int(window_days * DAY))
-    _tables(connection, table, low, least)
-    # A source that calls one server only (a scanner of ours, say) does not make the network larger.
-    members = connection.execute(
-        "SELECT count(*) FROM (SELECT host FROM beacon_ends GROUP BY host HAVING count(DISTINCT server) > 1)"
-    ).fetchone()
-    network = max(int(members[0]) if members else 0, 1)
+    _groups(connection, low)
+    _units(connection, least, long_hours)
     found = connection.execute("SELECT * FROM beacon_pairs ORDER BY pair").fetchnumpy()
     count = len(found["pair"])
     if not count:
         return None
-    starts = connection.execute("SELECT pair, micro FROM beacon_starts ORDER BY pair, micro").fetchnumpy()
-    times = group(starts["pair"].astype(np.int64), starts["micro"].astype(np.int64), count)
+    # A source that calls one server only (a scanner of ours, say) does not make the network larger.
+    members = connection.execute(
+        "SELECT count(*) FROM (SELECT host FROM beacon_ends GROUP BY host HAVING min(server) <> max(server))"
+    ).fetchone()
     facts = {key: _floats(found[key]) for key in _FACTS}
+    times, measured = _series(connection, count, low)
     return Pairs(
-        found["host"], found["server"], _texts(found["process"]), _texts(found["address"]), facts,
-        _domain_hosts(connection), times, low, high, oldest, network,
+        found["host"], found["server"], found["view"].astype(np.int64), _texts(found["process"]), _texts(found["address"]),
+        facts | measured, found["domain"].astype(np.int64), times, low, high, oldest,
+        max(int(members[0]) if members else 0, 1),
     )  # fmt: skip
 
 
-def _tables(connection: duckdb.DuckDBPyConnection, table: str, low: int, least: int) -> None:
+def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """A lookup counts where its host never connected to the name's registered domain by name."""
+    known = {row[0] for row in connection.execute(f"DESCRIBE {table}").fetchall()}
+    optional = {name: name if name in known else f"CAST(NULL AS {kind})" for name, kind in _OPTIONAL.items()}
+    chosen = ", ".join(f"{value} AS {name}" for name, value in optional.items())
     connection.execute(f"""
-    CREATE OR REPLACE TEMP TABLE beacon_ends AS
-    SELECT host, coalesce(domain, address) AS server, min(time) AS first, min(time) FILTER (time >= {low}) AS begin,
-      max(time) AS last, count(*) FILTER (time >= {low}) AS events,
-      count(DISTINCT time // {DAY // 24}) FILTER (time >= {low}) AS hours,
-      count(DISTINCT time // {DAY}) FILTER (time >= {low}) AS days,
-      count(DISTINCT time // {DAY}) FILTER (time < {low}) AS past_days, min(port) AS port,
-      min(process) AS process, min(address) AS address, bool_or(domain IS NOT NULL) AS named
-    FROM {table} WHERE outward AND coalesce(domain, address) IS NOT NULL GROUP BY ALL
+    CREATE OR REPLACE TEMP VIEW beacon_rows AS
+    SELECT host, coalesce(domain, address) AS server, domain IS NOT NULL AS named, {chosen}, time,
+      {"CASE WHEN proxied THEN NULL ELSE address END" if "proxied" in known else "address"} AS address
+    FROM {table} WHERE {"(outward OR queried)" if "queried" in known else "outward"} AND coalesce(domain, address) IS NOT NULL
+    """)
+
+
+_OPTIONAL = {"process": "VARCHAR", "port": "BIGINT", "sent": "BIGINT", "received": "BIGINT", "duration": "BIGINT",
+             "queried": "BOOLEAN"}  # fmt: skip
+
+
+def _groups(connection: duckdb.DuckDBPyConnection, low: int) -> None:
+    """One pass over the connections; all else is counted from these groups."""
+    connection.execute(f"""
+    CREATE OR REPLACE TEMP TABLE beacon_groups AS
+    SELECT host, server, address, process, min(time) AS first, min(time) FILTER (time >= {low}) AS begin, max(time) AS last,
+      count(*) FILTER (time >= {low}) AS events, coalesce(sum(duration) FILTER (time >= {low}), 0) AS open,
+      min(port) AS port, bool_or(named) AS named, bool_and(coalesce(queried, FALSE)) AS queried
+    FROM beacon_rows GROUP BY ALL
     """)
     connection.execute("""
-    CREATE OR REPLACE TEMP TABLE beacon_processes AS
-    SELECT process, count(DISTINCT host) AS process_hosts, count(DISTINCT server) AS process_servers
-    FROM beacon_ends WHERE process IS NOT NULL GROUP BY process
+    CREATE OR REPLACE TEMP TABLE beacon_ends AS
+    SELECT host, server, bool_or(named) AS named FROM beacon_groups GROUP BY ALL
     """)
+    servers = connection.execute(
+        "SELECT server, bool_or(named) FROM beacon_ends GROUP BY server ORDER BY server"
+    ).fetchall()
+    domains = [registered(server) if named else server for server, named in servers]
+    numbers = {domain: number for number, domain in enumerate(dict.fromkeys(domains))}
+    connection.register("beacon_registered", pa.table({
+        "server": pa.array([server for server, _ in servers], pa.string()),
+        "domain": pa.array([numbers[domain] for domain in domains], pa.int64()),
+    }))  # fmt: skip
+    connection.execute("CREATE OR REPLACE TEMP TABLE beacon_domains AS SELECT * FROM beacon_registered")
+    connection.unregister("beacon_registered")
+    connection.execute(f"""
+    CREATE OR REPLACE TEMP TABLE beacon_past AS
+    SELECT host, server, count(*) AS past_days
+    FROM (SELECT DISTINCT host, server, time // {DAY} FROM beacon_rows WHERE time < {low}) GROUP BY ALL
+    """)
+
+
+_SUMS = """min(first) AS first, min(begin) AS begin, max(last) AS last, sum(events)::BIGINT AS events,
+  sum(open) / 1e9 AS open, min(port) AS port, bool_or(named) AS named, bool_and(queried) AS queried,
+  max({'events': events, 'process': process}) FILTER (process IS NOT NULL) AS most"""
+
+
+def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float) -> None:
+    enough = f"events >= {int(least)} OR open >= {float(long_hours) * 3600}"
     connection.execute(f"""
     CREATE OR REPLACE TEMP TABLE beacon_pairs AS
-    SELECT row_number() OVER (ORDER BY e.host, e.server) - 1 AS pair, e.*, h.hosts, p.process_hosts, p.process_servers,
-      CAST(NULL AS DOUBLE) AS middle, CAST(NULL AS DOUBLE) AS spread
-    FROM beacon_ends e
-      JOIN (SELECT server, count(*) AS hosts FROM beacon_ends GROUP BY server) h USING (server)
-      LEFT JOIN beacon_processes p ON p.process = e.process
-    WHERE e.events >= {int(least)}
+    WITH servers AS (
+      SELECT host, server, 0 AS view, min(address) AS address, {_SUMS}, min(process) < max(process) AS mixed
+      FROM beacon_groups GROUP BY host, server),
+    addresses AS (
+      SELECT host, address AS server, 1 AS view, address, {_SUMS}, FALSE AS mixed
+      FROM beacon_groups WHERE address IS NOT NULL GROUP BY host, address HAVING min(server) < max(server)),
+    programs AS (
+      SELECT g.host, g.server, 2 AS view, min(g.address) AS address, {_SUMS}, FALSE AS mixed
+      FROM beacon_groups g SEMI JOIN (SELECT * FROM servers WHERE mixed) s ON s.host = g.host AND s.server = g.server
+      WHERE process IS NOT NULL GROUP BY g.host, g.server, g.process),
+    units AS (SELECT *, most.process AS process FROM
+      (FROM servers UNION ALL FROM addresses UNION ALL FROM programs) WHERE {enough}),
+    by_server AS (SELECT server, count(DISTINCT host) AS hosts FROM beacon_ends GROUP BY server),
+    by_address AS (SELECT address AS server, count(DISTINCT host) AS hosts FROM beacon_groups GROUP BY address),
+    by_domain AS (SELECT domain, count(DISTINCT host) AS domain_hosts FROM beacon_ends JOIN beacon_domains USING (server)
+      GROUP BY domain),
+    by_program AS (SELECT domain, process, count(DISTINCT host) AS program_hosts
+      FROM beacon_groups JOIN beacon_domains USING (server) GROUP BY ALL),
+    by_process AS (SELECT process, count(DISTINCT host) AS process_hosts, count(DISTINCT server) AS process_servers
+      FROM beacon_groups WHERE process IS NOT NULL GROUP BY process)
+    SELECT row_number() OVER (ORDER BY u.host, u.server, u.view, u.process) - 1 AS pair, u.*,
+      CASE WHEN view = 1 THEN a.hosts ELSE s.hosts END AS hosts,
+      CASE WHEN view = 1 THEN a.hosts ELSE d.domain_hosts END AS domain_hosts,
+      CASE WHEN view = 1 THEN NULL ELSE g.program_hosts END AS program_hosts, p.process_hosts, p.process_servers,
+      coalesce(b.domain, -1) AS domain, coalesce(h.past_days, 0) AS past_days
+    FROM units u LEFT JOIN by_server s USING (server) LEFT JOIN by_address a ON a.server = u.server
+      LEFT JOIN beacon_domains b ON b.server = u.server LEFT JOIN by_domain d ON d.domain = b.domain
+      LEFT JOIN by_program g ON g.domain = b.domain AND g.process = u.process
+      LEFT JOIN by_process p ON p.process = u.process
+      LEFT JOIN beacon_past h ON h.host = u.host AND h.server = u.server AND u.view <> 1
     """)
-    connection.execute(f"""
-    CREATE OR REPLACE TEMP TABLE beacon_starts AS
-    SELECT p.pair, (c.time - {low}) // 1000 AS micro, c.sent FROM {table} c
-      JOIN beacon_pairs p ON p.host = c.host AND p.server = coalesce(c.domain, c.address)
-    WHERE c.outward AND c.time >= {low}
-    """)
-    connection.execute("""
-    UPDATE beacon_pairs SET middle = s.middle, spread = s.spread
-    FROM (SELECT pair, median(sent) AS middle, mad(sent) AS spread FROM beacon_starts GROUP BY pair) s
-    WHERE s.pair = beacon_pairs.pair
-    """)
 
 
-def _domain_hosts(connection: duckdb.DuckDBPyConnection) -> Ints:
-    """Hosts that contacted the registered domain of each pair's server (its address where it has no name)."""
-    rows = connection.execute(
-        "SELECT DISTINCT server, named FROM beacon_ends WHERE server IN (SELECT server FROM beacon_pairs) OR named"
-    ).fetchall()
-    found = [(server, registered(server) if named else server) for server, named in rows]
-    connection.register(
-        "beacon_registered", pa.table({"server": [a for a, _ in found], "registered": [b for _, b in found]})
-    )
-    try:
-        result = connection.execute("""
-        WITH counted AS (SELECT registered, count(DISTINCT host) AS hosts
-          FROM beacon_ends JOIN beacon_registered USING (server) GROUP BY registered)
-        SELECT max(c.hosts) AS hosts FROM beacon_pairs p JOIN beacon_registered r USING (server)
-          JOIN counted c USING (registered) GROUP BY p.pair ORDER BY p.pair
-        """).fetchnumpy()
-    finally:
-        connection.unregister("beacon_registered")
-    hosts: Ints = result["hosts"].astype(np.int64)
-    return hosts
+def _series(connection: duckdb.DuckDBPyConnection, count: int, low: int) -> tuple[Series, dict[str, Floats]]:
+    columns = connection.execute(f"""
+    WITH rows AS (SELECT *, (time - {low}) // 1000 AS micro FROM beacon_rows WHERE time >= {low})
+    SELECT pair, micro, coalesce(sent, -1) AS sent, coalesce(received, -1) AS received FROM rows r
+      JOIN beacon_pairs p ON p.view = 0 AND p.host = r.host AND p.server = r.server
+    UNION ALL SELECT pair, micro, coalesce(sent, -1), coalesce(received, -1) FROM rows r
+      JOIN beacon_pairs p ON p.view = 1 AND p.host = r.host AND p.server = r.address
+    UNION ALL SELECT pair, micro, coalesce(sent, -1), coalesce(received, -1) FROM rows r
+      JOIN beacon_pairs p ON p.view = 2 AND p.host = r.host AND p.server = r.server AND p.process = r.process
+    """).fetchnumpy()
+    owners = columns["pair"].astype(np.int64)
+    times = _sorted(owners, columns["micro"].astype(np.int64), count)
+    middle, spread = _sizes(owners, columns["sent"].astype(np.int64), count)
+    answer, answer_spread = _sizes(owners, columns["received"].astype(np.int64), count)
+    offset = low // 1000
+    return times, {
+        "hours": _different(times, offset, HOUR // 1000), "days": _different(times, offset, DAY // 1000), "middle": middle,
+        "spread": spread, "answer": answer, "answer_spread": answer_spread,
+    }  # fmt: skip
 
 
-@cache
-def _suffixes() -> PublicSuffixList:
-    return PublicSuffixList()
+def _sorted(owners: Ints, values: Ints, count: int) -> Series:
+    """Values of owners in any order as ascending series."""
+    order = np.argsort(owners, kind="stable")
+    return group(owners[order], values[order], count).ordered()
 
 
-def registered(name: str) -> str:
-    """The registered domain of a name by the public suffix list; the name itself where it has none."""
-    return _suffixes().privatesuffix(name) or name
+def _sizes(owners: Ints, values: Ints, count: int) -> tuple[Floats, Floats]:
+    """Median and median absolute deviation of the values that are known."""
+    known = values >= 0
+    found = _sorted(owners[known], values[known], count)
+    middle = Sorted.of(found).middle()
+    apart = np.abs(found.values - np.repeat(np.nan_to_num(middle), found.lengths)).astype(np.int64)
+    return middle, Sorted.of(Series(apart, found.starts)).middle()
+
+
+def _different(times: Series, offset: int, unit: int) -> Floats:
+    """How many different hours, or days, each series has."""
+    slots = (times.values + offset) // unit
+    new = np.ones(len(slots), dtype=np.bool_)
+    new[1:] = slots[1:] != slots[:-1]
+    new[times.starts[:-1][times.lengths > 0]] = True
+    return Series(new, times.starts).total().astype(np.float64)
 
 
 def _floats(values: Any) -> Floats:

@@ -50,9 +50,8 @@ def score(
     configuration's ± 0.15."""
     table = quoted(name)
     before = "" if until is None else f" AND time < {int(until) * SECOND}"
-    kept = (
-        f"(SELECT *, time // {SECOND} AS second FROM {table} WHERE inward AND outward AND source IS NOT NULL{before})"
-    )
+    mask = f"inward AND outward AND source IS NOT NULL AND NOT again{before}"
+    kept = f"(SELECT *, time // {SECOND} AS second FROM {table} WHERE {mask})"
     bounds = connection.execute(f"SELECT min(second), max(second), count(DISTINCT source) FROM {kept}").fetchone()
     if bounds is None or bounds[0] is None:
         return Report(0, 0, [])

@@ -48,6 +48,11 @@ def _spread(scores: Scores, k: int) -> str:
     return f"its process runs on {int(scores.pairs.facts['process_hosts'][k])} hosts"
 
 
+def _alike(scores: Scores, k: int) -> int:
+    hosts = int(scores.pairs.domain_hosts[k])
+    return max(round(min(hosts, 64) / 2 ** float(scores.factors["lone"][k])), 1)
+
+
 BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
     "regular": _regular,
     "jittered": lambda scores, k: (
@@ -58,6 +63,22 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
     "history": _history,
     "hours": _hours,
     "sizes": _sizes,
+    "peers": lambda scores, k: f"{_alike(scores, k)} hosts call its registered domain about as often and as regularly",
+    "lone": lambda scores, k: (
+        f"of {int(scores.pairs.domain_hosts[k])} hosts that contact the domain, {_alike(scores, k)} call it so regularly"
+    ),
+    "answers": lambda scores, k: (
+        f"the answers have {scores.pairs.facts['answer'][k]:.0f} bytes, with a median deviation of "
+        f"{scores.pairs.facts['answer_spread'][k]:.0f}"
+    ),
+    "program": lambda scores, k: (
+        f"its program calls the domain on {int(scores.pairs.facts['program_hosts'][k])} of the "
+        f"{int(scores.pairs.domain_hosts[k])} hosts that contact it"
+    ),
+    "place": lambda scores, k: "its program lies in a folder that every user may write to",
+    "tool": lambda scores, k: "its program is one that intruders live off",
+    "open": lambda scores, k: f"its connections stood open for {duration(float(scores.pairs.facts['open'][k]))} in all",
+    "lookups": lambda scores, k: "it was looked up, and no connection to it was seen by name",
     "breadth": _breadth,
     "spread": _spread,
     "direct": lambda scores, k: "called by address, without a name",

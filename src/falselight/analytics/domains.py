@@ -1,0 +1,19 @@
+"""Registered domains by the public suffix list."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from falselight.mappings.network import domain_parts
+
+
+@lru_cache(maxsize=1 << 18)
+def public(name: str) -> str | None:
+    """The registered domain of a name, in lower case; None where it has none (a suffix, a bare label, an address)."""
+    found = domain_parts(name)[0]
+    return found.lower() if found is not None else None
+
+
+def registered(name: str) -> str:
+    """The registered domain of a name, or the name itself where it has none."""
+    return public(name) or name

@@ -1,0 +1,114 @@
+"""What is weighed beside and with the timing: each factor an array over the units, 0 where nothing is known, and bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from falselight.analytics.pairs import DAY, Pairs, View
+from falselight.analytics.regularity import Timing
+from falselight.analytics.series import Floats, Ints
+
+FACTORS = (
+    "regular", "jittered", "prevalence", "peers", "lone", "fresh", "history", "hours", "sizes", "answers", "breadth", "spread",
+    "program", "place", "tool", "direct", "open", "lookups", "known",
+)  # fmt: skip
+MOST_HOSTS = 64
+REGULAR = -3.0  # log10 of the chance from which a unit counts as regular
+
+
+def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, Floats]:
+    """All factors by name. See ``parameters.toml`` for their units."""
+    facts, centres = found.facts, settings["centres"]
+    count = len(found.hosts)
+    fresh = np.where(facts["first"] >= found.low, 1.0, -1.0) if found.low - found.oldest >= DAY else np.zeros(count)
+    digits = np.minimum(-regular.chance, settings["timing"]["most_digits"])
+    # One host of two is not rare: in a small network a low count says little, in a network of one nothing.
+    usual = min(float(centres["prevalence"]), float(np.log2(max(found.network, 1))))
+    everyone = np.clip(facts["domain_hosts"], 1.0, MOST_HOSTS)
+    alike = np.minimum(regular_hosts(found, regular), MOST_HOSTS)
+    is_regular = regular.chance <= REGULAR
+    return {
+        "regular": digits,
+        "jittered": np.where(is_regular & (regular.jitter >= 0.08), 1.0, 0.0),
+        "prevalence": np.log2(everyone) - usual,
+        "peers": np.where(is_regular, np.log2(np.maximum(alike, 1)), 0.0),
+        "lone": np.where(is_regular, np.log2(np.maximum(everyone / np.maximum(alike, 1), 1.0)), 0.0),
+        "fresh": fresh,
+        "history": np.minimum(facts["past_days"], 14.0) / 14.0,
+        "hours": np.log2(np.clip(facts["hours"], 1.0, 64.0)),
+        "sizes": _steady(facts["middle"], facts["spread"], centres["sizes"]),
+        "answers": _steady(facts["answer"], facts["answer_spread"], centres["sizes"]),
+        "breadth": _known_log(facts["process_servers"], centres["breadth"]),
+        "spread": _known_log(facts["process_hosts"], centres["spread"]),
+        "program": np.nan_to_num(np.log2(everyone / np.clip(facts["program_hosts"], 1.0, MOST_HOSTS))),
+        "place": _paths(found.processes, settings["process"]["writable"]),
+        "tool": _programs(found.processes, settings["process"]["tools"]),
+        "direct": np.where(found.views == View.ADDRESS, 0.0, 1.0 - facts["named"]),
+        "open": np.log2(1.0 + np.clip(facts["open"] / 3600.0, 0.0, 63.0)),
+        "lookups": facts["queried"],
+        "known": _under(found.servers, settings["known"]["suffixes"]),
+    }  # fmt: skip
+
+
+def regular_hosts(found: Pairs, regular: Timing) -> Ints:
+    """On how many hosts a unit with this registered domain (or address) calls as regularly, and about as often: sleeps in
+    the same or a neighbouring octave."""
+    keys = np.where(found.domains >= 0, found.domains, found.domains.max(initial=0) + 1 + _numbers(found.servers))
+    octave = np.rint(np.log2(np.maximum(regular.sleep, 1e-3))).astype(np.int64) + 16
+    hosts = _numbers(found.hosts)
+    held = np.flatnonzero(regular.chance <= REGULAR)
+    total = np.zeros(len(keys), dtype=np.int64)
+    if not len(held):
+        return total
+    span = int(octave.max()) + 4
+    own = keys * span + octave
+    near = np.concatenate([own[held] - 1, own[held], own[held] + 1])
+    seen = np.unique(np.column_stack([near, np.tile(hosts[held], 3)]), axis=0)
+    groups, counts = np.unique(seen[:, 0], return_counts=True)
+    at = np.minimum(np.searchsorted(groups, own), len(groups) - 1)
+    found_hosts: Ints = np.where(groups[at] == own, counts[at], 0)
+    return found_hosts
+
+
+def _numbers(values: NDArray[Any]) -> Ints:
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values.tolist()))}
+    return np.array([numbers[value] for value in values.tolist()], dtype=np.int64)
+
+
+def _steady(middle: Floats, spread: Floats, centre: float) -> Floats:
+    share = np.minimum(spread / np.maximum(middle, 1.0), 1.0)
+    return np.where(np.isnan(share), 0.0, centre - share)
+
+
+def _known_log(values: Floats, centre: float) -> Floats:
+    return np.where(np.isnan(values), 0.0, np.log2(np.maximum(np.nan_to_num(values, nan=1.0), 1.0)) - centre)
+
+
+def _paths(processes: NDArray[Any], folders: list[str]) -> Floats:
+    """1 where the program lies in a folder that every user may write to."""
+    judged: dict[Any, float] = {None: 0.0}
+    for process in set(processes.tolist()) - {None}:
+        path = str(process).lower().replace("\\", "/")
+        judged[process] = float(any(folder in path for folder in folders))
+    return np.array([judged[process] for process in processes.tolist()])
+
+
+def _programs(processes: NDArray[Any], names: list[str]) -> Floats:
+    judged: dict[Any, float] = {None: 0.0}
+    for process in set(processes.tolist()) - {None}:
+        file = str(process).lower().replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".exe")
+        judged[process] = float(file in names)
+    return np.array([judged[process] for process in processes.tolist()])
+
+
+def _under(names: NDArray[Any], suffixes: list[str]) -> Floats:
+    """On label boundaries: evilapple.com is not under apple.com."""
+    domains = frozenset(suffixes)
+    judged: dict[str, float] = {}
+    for name in set(names.tolist()):
+        labels = str(name).split(".")
+        judged[name] = float(any(".".join(labels[at:]) in domains for at in range(len(labels))))
+    return np.array([judged[name] for name in names.tolist()])
