@@ -138,7 +138,12 @@ def test_no_text_of_a_log_leaves_its_place_in_the_drawing() -> None:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the captures are not here")
 @pytest.mark.parametrize(
-    ("name", "server"), [("zeek/rita-proxy", "www.honestimnotevil.com"), ("zeek/ctu-230-1-njrat", "41.108.179.197")]
+    ("name", "server"),
+    [
+        ("zeek/rita-proxy", "www.honestimnotevil.com"),
+        ("zeek/ctu-230-1-njrat", "41.108.179.197"),
+        ("pcap/dns-tunnel-iodine.pcap", "pirate.sea"),
+    ],
 )
 def test_the_adversary_ranks_first_in_real_captures(name: str, server: str) -> None:
     table = ingest.read_events([SHARED / "data" / name], release.schema(), wanted=ranking.WANTED, report=lambda _: None)

@@ -16,13 +16,16 @@ from typing import Any
 
 from falselight.analytics import beacons, connections, networks
 from falselight.analytics.beacons import Beacon, Reason
+from falselight.dns import lookups
+from falselight.dns import scoring as scoring_of_lookups
 from falselight.findings import Finding
 from falselight.intel import matching, observed, scoring
+from falselight.mappings.network import domain_parts
 from falselight.plan.dates import iso
 from falselight.readers.settings import Settings
 from falselight.store import EventTable
 
-KIND_BEACON, KIND_INTEL, KIND_FUSED = "beacon", "intel", "fused"
+KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused"
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class ServerRisk:
     reasons: tuple[Reason, ...]
     rules: tuple[str, ...] = ()
     allowed: bool = False
+    looked_up: bool = False
     lever: tuple[str, ...] = field(default=())
 
     @property
@@ -54,10 +58,9 @@ class ServerRisk:
 
     @property
     def kind(self) -> str:
-        kinds = [self.beacon is not None, self.known_bad > 0, bool(self.rules)]
-        if sum(kinds) > 1 or self.rules:
-            return KIND_FUSED
-        return KIND_INTEL if self.known_bad > 0 else KIND_BEACON
+        kinds = {KIND_BEACON: self.beacon is not None, KIND_INTEL: self.known_bad > 0, KIND_DNS: self.looked_up}
+        found = [kind for kind, present in kinds.items() if present]
+        return found[0] if len(found) == 1 and not self.rules else KIND_FUSED
 
     def to_document(self) -> dict[str, Any]:
         """The finding document (specs/findings.md)."""
@@ -141,6 +144,7 @@ def rank(
     found = _beacons(table, settings)
     if indicators:
         _add_indicators(found, table)
+    _add_lookups(found, table, settings)
     for finding in findings:
         _add_finding(found, finding)
     permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
@@ -225,6 +229,49 @@ def _add_indicators(found: dict[tuple[str, str], ServerRisk], table: EventTable)
                 reasons=(*reasons, *row.reasons),
                 detected_at=min(times) if times else None,
             )
+
+
+def _add_lookups(found: dict[tuple[str, str], ServerRisk], table: EventTable, settings: Settings) -> None:
+    """What lookups say of a registered domain adds to each host's servers below it, within bounds, and is the least of their
+    odds; a domain of a host that never connected to it stands by itself if its lookups alone are suspicious."""
+    bounds = _parameters()["lookups"]
+    by_domain: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for key in found:
+        by_domain.setdefault((key[0], domain_parts(key[1])[0] or key[1]), []).append(key)
+    for score in scoring_of_lookups.scores(table, settings.internal, settings.external):
+        if score.domain is None:
+            continue
+        told = [
+            reason for reason in score.reasons if reason.factor != "start" and abs(reason.weight) >= bounds["least"]
+        ]
+        weight = min(math.fsum(reason.weight for reason in told) * bounds["share"], bounds["most"])
+        reasons = tuple(
+            Reason(f"dns: {each.factor}", round(each.weight * bounds["share"], 3), each.text) for each in told
+        )
+        for host in score.hosts:
+            keys = by_domain.get((host, score.domain), [])
+            for key in keys if weight > 0 else []:
+                row = found[key]
+                odds = max(row.odds + weight, score.odds)
+                found[key] = replace(row, odds=odds, reasons=(*reasons, *row.reasons), looked_up=True)
+            if not keys and score.risk >= bounds["alone"]:
+                found[host, score.domain] = ServerRisk(
+                    host,
+                    score.domain,
+                    None,
+                    (score.domain,),
+                    (),
+                    None,
+                    score.odds,
+                    0.0,
+                    None,
+                    score.first,
+                    score.last,
+                    None,
+                    None,
+                    tuple(Reason(f"dns: {each.factor}", round(each.weight, 3), each.text) for each in score.reasons),
+                    looked_up=True,
+                )
 
 
 def _add_finding(found: dict[tuple[str, str], ServerRisk], finding: Finding) -> None:
@@ -320,28 +367,32 @@ def _parameters() -> dict[str, Any]:
 
 
 # What a reading must bring for the ranking: the fields of connections and of indicators.
-WANTED = observed.WANTED | {
-    "host.name",
-    "source.ip",
-    "destination.ip",
-    "destination.port",
-    "tls.client.server_name",
-    "zeek.ssl.server.name",
-    "suricata.eve.tls.sni",
-    "url.domain",
-    "destination.domain",
-    "process.executable",
-    "process.name",
-    "network.transport",
-    "network.protocol",
-    "source.bytes",
-    "destination.bytes",
-    "event.duration",
-    "event.start",
-    "event.type",
-    "event.action",
-    "zeek.session_id",
-    "suricata.eve.flow_id",
-    "http.request.method",
-    "dns.question.name",
-}
+WANTED = (
+    observed.WANTED
+    | lookups.WANTED
+    | {
+        "host.name",
+        "source.ip",
+        "destination.ip",
+        "destination.port",
+        "tls.client.server_name",
+        "zeek.ssl.server.name",
+        "suricata.eve.tls.sni",
+        "url.domain",
+        "destination.domain",
+        "process.executable",
+        "process.name",
+        "network.transport",
+        "network.protocol",
+        "source.bytes",
+        "destination.bytes",
+        "event.duration",
+        "event.start",
+        "event.type",
+        "event.action",
+        "zeek.session_id",
+        "suricata.eve.flow_id",
+        "http.request.method",
+        "dns.question.name",
+    }
+)
