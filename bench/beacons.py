@@ -1,103 +1,28 @@
-"""``python -m bench.beacons``: beacon scores on lab sets, beside the page's rule and RITA's score. ``--fit`` prints weights.
+"""``python -m bench.beacons``: the beacon score on lab sets, beside other methods. ``--fit`` prints weights instead.
 
-Training seeds and the training grid (one-sided and symmetric laws) never meet the evaluation's: other seeds, and the
-frameworks with their own laws besides the grid. Ties count against the implants."""
+Thresholds come from the training sets (``beacon_sets``) and are frozen; ties count against the implants. The lines at a rate
+of false positives are also drawn on each set itself, for methods that have no frozen line."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from falselight.analytics import beacons, rita_pairs
-from falselight.lab import FRAMEWORKS, Implant, Lab, generate, grid
-from falselight.store import connect
+from bench import beacon_fit, beacon_peers
+from bench.beacon_sets import HELD_OUT, Extent, Set, draw, evaluation, frozen_line, score
+from falselight.lab import Implant
+from falselight.lab.generate import Label
 
-TRAINING, HELD_OUT = (101, 102, 103, 104), (901, 902)
-DAYS, SCORED = 21, 7
-STRENGTH = 60.0
-PRIOR = {
-    "base": -8.0, "regular": 1.2, "jittered": 1.0, "prevalence": -1.0, "fresh": 0.7, "history": -1.5, "hours": 0.2,
-    "sizes": 1.0, "breadth": -0.2, "spread": -0.1, "direct": 0.5, "known": -1.0,
-}  # fmt: skip
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+AGES = ((1, "1 h"), (4, "4 h"), (24, "1 d"), (72, "3 d"), (158, "6.6 d"))
+HOUR = 3600 * 10**9
 
 
-@dataclass(frozen=True)
-class Set:
-    """A scored lab: for each pair whether it is an implant's, and the implant's label."""
-
-    lab: Lab
-    scores: beacons.Scores
-    bad: NDArray[np.bool_]
-    connection: Any
-
-
-def prepare(seed: int, hosts: int, implants: list[Implant], processes: bool = True) -> Set:
-    """Draws, loads and scores a lab."""
-    lab = generate(seed, hosts, DAYS, implants, scored_days=SCORED)
-    connection = connect()
-    connection.register("lab", lab.events)
-    process = "process" if processes else "CAST(NULL AS VARCHAR)"
-    connection.execute(f"""CREATE TEMP TABLE connections AS SELECT host, source, address, domain, domain AS name, port,
-      transport, {process} AS process, sent, received, time, CAST(NULL AS VARCHAR) AS session, FALSE AS proxied,
-      TRUE AS inward, address NOT LIKE '10.%' AS outward FROM lab""")
-    scores = beacons.score(connection)
-    if scores is None:
-        raise SystemExit(f"the lab of seed {seed} has no pair to score")
-    labels = {(label.host, label.server) for label in lab.labels}
-    found = zip(scores.pairs.hosts, scores.pairs.servers, strict=True)
-    return Set(lab, scores, np.array([pair in labels for pair in found]), connection)
-
-
-def training(number: int) -> list[Implant]:
-    """The training grid; each set takes another turn of law, loss and tasking."""
-    profiles = grid(laws=("one_sided", "symmetric"))
-    return [replace(each, tasking=(0.0, 1.0, 3.0)[(k + number) % 3]) for k, each in enumerate(profiles)]
-
-
-def evaluation() -> list[Implant]:
-    """Held-out profiles: frameworks under three duties, and the grid with all laws."""
-    framework = [replace(each, duty=duty) for each in FRAMEWORKS for duty in ("always", "work")]
-    return framework + grid()
-
-
-def fit(hosts: int) -> None:
-    """Logistic regression with a ridge over the training sets; prints weights and the false-alarm table."""
-    rows, labels = [], []
-    for number, seed in enumerate(TRAINING):
-        made = prepare(seed, hosts, training(number), processes=number % 2 == 0)
-        rows.append(np.column_stack([made.scores.factors[name] for name in beacons.FACTORS]))
-        labels.append(made.bad)
-    x, y = np.concatenate(rows), np.concatenate(labels).astype(np.float64)
-    design = np.column_stack([np.ones(len(x)), x])
-    # The prior keeps each weight near what the literature lets expect, and its sign: a lab's accidents must not teach the
-    # opposite (that regular callers are harmless, say).
-    ridge = np.diag([0.0] + [STRENGTH] * x.shape[1])
-    prior = np.array([PRIOR[name] for name in ("base", *beacons.FACTORS)])
-    weights = prior.copy()
-    for _ in range(60):
-        chance = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        slope = design.T @ (y - chance) - ridge @ (weights - prior)
-        curve = (design * (chance * (1 - chance))[:, None]).T @ design + ridge + 1e-6 * np.eye(len(weights))
-        step = np.linalg.solve(curve, slope)
-        weights = weights + step * min(1.0, 3.0 / max(float(np.abs(step).max()), 1e-9))
-        weights = np.where(np.sign(prior) * weights < 0.5 * np.abs(prior), 0.5 * prior, weights)
-    for name, weight in zip(("base", *beacons.FACTORS), weights, strict=True):
-        print(f"{name} = {weight:.3f}")
-    odds = np.sort((design @ weights)[y == 0])[::-1]
-    host_days = hosts * SCORED * len(TRAINING)
-    points = sorted({int(r) for r in np.geomspace(1, len(odds), 14)})
-    print("odds =", [round(float(odds[r - 1]), 2) for r in reversed(points)])
-    print("log10_per_host_day =", [round(float(np.log10(r / host_days)), 2) for r in reversed(points)])
-    for rate in (1.0, 0.1, 0.01):
-        print(f"line at {rate} per host-day: {odds[min(int(rate * host_days), len(odds) - 1)]:.2f}")
-
-
-def recall(values: NDArray[np.float64], bad: NDArray[np.bool_], total: int, host_days: float, rate: float) -> float:
+def recall(values: Floats, bad: Mask, total: int, host_days: float, rate: float) -> float:
     """Share of all implants that lie above the benign pair which exhausts the budget; ties are lost."""
     benign = np.sort(values[~bad])[::-1]
     budget = int(rate * host_days)
@@ -105,118 +30,128 @@ def recall(values: NDArray[np.float64], bad: NDArray[np.bool_], total: int, host
     return float((values[bad] > line).sum()) / max(total, 1)
 
 
-def precision(values: NDArray[np.float64], bad: NDArray[np.bool_], top: int) -> float:
+def precision(values: Floats, bad: Mask, top: int) -> float:
+    """Share of implants in the first ``top``; among equals benign ones come first."""
     order = np.lexsort((bad, -values))[:top]
-    return float(bad[order].mean())
+    return float(bad[order].mean()) if len(order) else 0.0
 
 
 def wilson(share: float, count: int) -> tuple[float, float]:
     """95 per cent interval of a share."""
-    z = 1.96
+    z, count = 1.96, max(count, 1)
     middle = (share + z * z / (2 * count)) / (1 + z * z / count)
     half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    return float(middle - half), float(min(middle + half, 1.0))
+    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
 
 
-def evaluate(seed: int, hosts: int, processes: bool, peers: bool) -> None:
-    made = prepare(seed, hosts, evaluation(), processes)
-    odds, bad, labels = made.scores.odds, made.bad, made.lab.labels
-    host_days = hosts * SCORED
-    print(f"\nseed {seed}, {hosts} hosts, {DAYS} days ({SCORED} scored), {made.lab.events.num_rows} connections, "
-          f"{len(bad)} pairs scored, {len(labels)} implants, {len(made.lab.rare)} rare benign pollers, "
-          f"{'with' if processes else 'without'} processes, lab {made.lab.digest[:16]}")  # fmt: skip
+def _share(hits: float, count: int) -> str:
+    low, high = wilson(hits, count)
+    return f"{hits:.3f} ({low:.2f}–{high:.2f})"
+
+
+def evaluate(seed: int, extent: Extent, processes: bool, peers: bool) -> None:
+    """Prints the tables of one held-out seed."""
+    made = score(draw(seed, extent, evaluation()), extent, processes)
+    lab = made.lab
+    print(f"\nseed {seed}, {extent.hosts} hosts, {extent.days} days ({extent.scored} scored), {lab.events.num_rows} "
+          f"connections, {len(made.bad)} pairs scored, {len(lab.labels)} implant pairs, {len(lab.rare)} rare benign pollers, "
+          f"{'with' if processes else 'without'} processes, lab {lab.digest[:16]}\n")  # fmt: skip
     print(
-        "| ranker | recall @1 | @0.1 (95 %) | @0.01 FP/host-day | P@20 | P@50 | P@100 |\n|---|---|---|---|---|---|---|"
+        "| method | recall @1 | @0.1 (95 %) | @0.01 FP/host-day | P@20 | P@100 | all it names: recall at FP/host-day |"
     )
-    _line("Falselight", odds, bad, len(labels), host_days)
+    print("|---|---|---|---|---|---|---|")
+
+    def line(name: str, values: Floats, bad: Mask, total: int) -> None:
+        shares = [recall(values, bad, total, extent.host_days, rate) for rate in (1, 0.1, 0.01)]
+        tops = " | ".join(f"{precision(values, bad, top):.2f}" for top in (20, 100))
+        every = f"{bad.sum() / max(total, 1):.2f} at {(~bad).sum() / extent.host_days:.2f}"
+        print(f"| {name} | {shares[0]:.3f} | {_share(shares[1], total)} | {shares[2]:.3f} | {tops} | {every} |")
+
+    line("Falselight", made.scores.odds, made.bad, len(lab.labels))
     if peers:
-        _peers(made, host_days)
-    _by_profile(made, host_days)
+        beacon_peers.compare(made, extent, line)
+    _by_profile(made, extent)
 
 
-def _line(name: str, values: NDArray[np.float64], bad: NDArray[np.bool_], total: int, host_days: float) -> None:
-    shares = [recall(values, bad, total, host_days, rate) for rate in (1, 0.1, 0.01)]
-    low, high = wilson(shares[1], total)
-    tops = " | ".join(f"{precision(values, bad, top):.2f}" for top in (20, 50, 100))
-    print(f"| {name} | {shares[0]:.3f} | {shares[1]:.3f} ({low:.2f}–{high:.2f}) | {shares[2]:.3f} | {tops} |")
+def _by_profile(made: Set, extent: Extent) -> None:
+    """Recall at the frozen line of 0.1 by sleep, jitter, duty and channel."""
+    line = frozen_line(0.1)
+    noise = float((made.scores.odds[~made.bad] >= line).sum()) / extent.host_days
+    odds = {(str(h), str(s)): float(o) for h, s, o in
+            zip(made.scores.pairs.hosts, made.scores.pairs.servers, made.scores.odds, strict=True)}  # fmt: skip
+    found = [(label.profile, odds.get((label.host, label.server), -np.inf) >= line) for label in made.lab.labels]
+    print(f"\nAt the line frozen on the training sets for 0.1 ({line:.2f}): {noise:.3f} benign pairs a host-day.\n")
+    print("| implants | recall (95 %) | n |\n|---|---|---|")
+    for title, hits in _groups(found):
+        if hits:
+            print(f"| {title} | {_share(float(np.mean(hits)), len(hits))} | {len(hits)} |")
 
 
-def _peers(made: Set, host_days: float) -> None:
-    labels = {(label.host, label.server) for label in made.lab.labels}
-    hosts = {f"10.1.{k // 250}.{k % 250 + 1}": f"ws{k:04d}" for k in range(made.lab.hosts)}
-    # RITA looks at a day at a time: the best of the seven runs counts, the budget is that of the seven days.
-    best: dict[tuple[str, str], tuple[float, float]] = {}
-    high = made.scores.pairs.high // 10**9
-    for day in range(SCORED):
-        for pair in rita_pairs.score(made.connection, until=high - day * 86_400).pairs:
-            key = hosts[pair.source], pair.server
-            known = best.get(key, (0.0, 0.0))
-            best[key] = max(known[0], pair.final), max(known[1], pair.beacon)
-    bad = np.array([key in labels for key in best])
-    for place, name in enumerate(("RITA v5 final, best of 7 days", "RITA v5 beacon, best of 7 days")):
-        _line(name, np.array([value[place] for value in best.values()]), bad, len(labels), host_days)
-    low = made.scores.pairs.low
-    fired = made.connection.execute(f"""
-      SELECT DISTINCT host, coalesce(domain, address) FROM (SELECT host, domain, address, time, lag(time, 9) OVER
-        (PARTITION BY host, address ORDER BY time) AS tenth FROM connections WHERE outward AND time >= {low}
-        AND NOT regexp_matches(coalesce(process, ''), '(browser|msedge|outlook)[.]exe$'))
-      WHERE time - tenth <= 3600 * 1000000000::BIGINT""").fetchall()
-    hits = sum(pair in labels for pair in fired)
-    noise = (len(fired) - hits) / host_days
-    print(
-        f"| page's rule (a set, without the lab's browser and mail) | {hits / len(labels):.3f} at {noise:.2f} pairs a host-day |"
-    )
-
-
-def _by_profile(made: Set, host_days: float) -> None:
-    """Recall at 0.1 by sleep, jitter and duty, and the delay of detection."""
-    odds, bad, pairs = made.scores.odds, made.bad, made.scores.pairs
-    benign = np.sort(odds[~bad])[::-1]
-    line = benign[min(int(0.1 * host_days), len(benign) - 1)]
-    numbers = {(pairs.hosts[k], pairs.servers[k]): int(k) for k in np.flatnonzero(bad)}
-    found = []
-    for label in made.lab.labels:
-        k = numbers.get((label.host, label.server))
-        hit = k is not None and odds[k] > line
-        row = made.scores.row(k) if k is not None else None
-        late = (row.detected_at - label.first) / 1e9 if row is not None and row.detected_at is not None else None
-        found.append((label.profile, hit, late))
-    print("\n| implants | recall @0.1 | n | detected within, median / p95 |\n|---|---|---|---|")
-    for title, chosen in _groups(found):
-        late = [each[2] for each in chosen if each[2] is not None]
-        times = f"{np.median(late) / 60:.0f} / {np.percentile(late, 95) / 60:.0f} min" if late else "–"
-        if chosen:
-            print(f"| {title} | {np.mean([each[1] for each in chosen]):.3f} | {len(chosen)} | {times} |")
-
-
-def _groups(
-    found: list[tuple[Implant, bool, float | None]],
-) -> Iterable[tuple[str, list[tuple[Implant, bool, float | None]]]]:
-    yield "sleep ≤ 5 min, jitter ≤ 65 %", [e for e in found if e[0].sleep <= 300 and e[0].jitter <= 0.65]
-    yield "sleep ≤ 1 h, jitter ≤ 65 %", [e for e in found if e[0].sleep <= 3600 and e[0].jitter <= 0.65]
+def _groups(found: list[tuple[Implant, bool]]) -> Iterable[tuple[str, list[bool]]]:
+    usual = [(each, hit) for each, hit in found if each.sleep <= 3600 and each.jitter <= 0.65]
+    yield "sleep up to 1 h, jitter up to 65 %", [hit for _, hit in usual]
+    yield "of these, named below no content network", [hit for each, hit in usual if each.channel != "fronted"]
+    yield "of these, named below a content network", [hit for each, hit in usual if each.channel == "fronted"]
+    yield "sleep 4 h", [hit for each, hit in found if each.sleep == 14_400]
     for duty in ("always", "work", "laptop"):
-        yield f"duty {duty}", [e for e in found if e[0].duty == duty]
-        yield f"4 h, {duty}", [e for e in found if e[0].sleep == 14_400 and e[0].duty == duty]
-        yield f"09–17 up to 1 h, {duty}", [e for e in found if e[0].sleep <= 3600 and e[0].duty == duty]
-    for sleep in sorted({e[0].sleep for e in found}):
-        yield f"sleep {sleep:g} s", [e for e in found if e[0].sleep == sleep]
-    for jitter in sorted({e[0].jitter for e in found}):
-        yield f"jitter {100 * jitter:g} %", [e for e in found if e[0].jitter == jitter]
+        yield f"duty {duty}", [hit for each, hit in found if each.duty == duty]
+    yield "duty work, sleep up to 1 h", [hit for each, hit in found if each.duty == "work" and each.sleep <= 3600]
+    for framework in sorted({each.framework for each, _ in found}):
+        yield f"framework {framework}", [hit for each, hit in found if each.framework == framework]
+    for sleep in sorted({each.sleep for each, _ in found}):
+        yield f"sleep {sleep:g} s", [hit for each, hit in found if each.sleep == sleep]
+    for jitter in sorted({each.jitter for each, _ in found}):
+        yield f"jitter {100 * jitter:g} %", [hit for each, hit in found if each.jitter == jitter]
+    for count in (1, 3):
+        yield f"on {count} hosts", [hit for each, hit in found if each.hosts == count]
+
+
+def detection(seed: int, extent: Extent, processes: bool) -> None:
+    """Prints recall at the frozen line with only the data up to so long after the first beacon."""
+    lab = draw(seed, extent, evaluation(), sharply=True)
+    line, begin = frozen_line(0.1), max(label.first for label in lab.labels if label.profile.sleep <= 300)
+    classes: dict[str, list[Label]] = {}
+    for label in lab.labels:
+        title = "up to 5 min" if label.profile.sleep <= 300 else f"{label.profile.sleep / 60:g} min"
+        classes.setdefault(title, []).append(label)
+    table: dict[str, list[str]] = {title: [] for title in classes}
+    noise = []
+    for hours, _ in AGES:
+        made = score(lab, extent, processes, until=begin + hours * HOUR)
+        noise.append(f"{float((made.scores.odds[~made.bad] >= line).sum()) / extent.host_days:.3f}")
+        above = {(str(made.scores.pairs.hosts[k]), str(made.scores.pairs.servers[k]))
+                 for k in np.flatnonzero(made.scores.odds >= line)}  # fmt: skip
+        for title, labels in classes.items():
+            table[title].append(
+                _share(float(np.mean([(each.host, each.server) in above for each in labels])), len(labels))
+            )
+    print(f"\nseed {seed}: found with the data up to so long after the first beacon, at the frozen line ({line:.2f})\n")
+    print("| sleep | n | " + " | ".join(name for _, name in AGES) + " |\n|" + "---|" * (len(AGES) + 2))
+    for title, cells in table.items():
+        print(f"| {title} | {len(classes[title])} | " + " | ".join(cells) + " |")
+    print("| benign pairs a host-day | | " + " | ".join(noise) + " |")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.beacons", description=__doc__)
     parser.add_argument("--hosts", type=int, default=200)
+    parser.add_argument("--days", type=int, default=21)
+    parser.add_argument("--scored", type=int, default=7, help="days of implants; the score's window is seven days")
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="*", default=list(HELD_OUT))
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--no-processes", action="store_true")
+    parser.add_argument("--detection", action="store_true", help="only the table of time to detection")
     given = parser.parse_args()
+    extent = Extent(given.hosts, given.days, given.scored)
     if given.fit:
-        fit(given.hosts)
+        beacon_fit.fit(extent)
         return
     for seed in given.seeds:
-        evaluate(seed, given.hosts, not given.no_processes, not given.no_peers)
+        if given.detection:
+            detection(seed, extent, not given.no_processes)
+        else:
+            evaluate(seed, extent, not given.no_processes, not given.no_peers)
 
 
 if __name__ == "__main__":

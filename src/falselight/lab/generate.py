@@ -54,11 +54,12 @@ class Lab:
 
 def generate(
     seed: int, hosts: int = 200, days: int = 21, implants: list[Implant] | None = None, *, scored_days: int = 7,
-    rare_share: float = 0.15, pages: float = 60.0,
+    rare_share: float = 0.15, pages: float = 60.0, together: bool = False,
 ) -> Lab:  # fmt: skip
     """A lab: background for ``days``, each implant on as many hosts as its profile says (hosts are used again when there
     are more implants) from the first two days of the last ``scored_days``. ``rare_share`` times hosts rare pollers are
-    benign, half of them new in the scored days; ``pages`` are read on a working day."""
+    benign, half of them new in the scored days; ``pages`` are read on a working day. ``together``: all implants
+    begin on the first of these days, within a quarter of an hour from 10:00."""
     lab = Drawn(seed, hosts, days)
     background.browse(lab, pages)
     for poller in POLLERS:
@@ -71,7 +72,7 @@ def generate(
     labels: list[Label] = []
     for number, profile in enumerate(implants or []):
         own = [int(order[(number + turn * 7) % hosts]) for turn in range(min(profile.hosts, hosts))]
-        labels += _implant(lab, profile, list(dict.fromkeys(own)), max(days - scored_days, 0), number)
+        labels += _implant(lab, profile, list(dict.fromkeys(own)), max(days - scored_days, 0), number, together)
     return Lab(_table(lab), [label for label in labels if label.events], rare, hosts, days, seed)
 
 
@@ -79,7 +80,9 @@ def host_name(host: int) -> str:
     return f"ws{host:04d}"
 
 
-def _implant(lab: Drawn, profile: Implant, hosts: list[int], first_day: int, number: int) -> list[Label]:
+def _implant(
+    lab: Drawn, profile: Implant, hosts: list[int], first_day: int, number: int, together: bool
+) -> list[Label]:
     """One campaign: the same server, process and sizes on each of the hosts, each begun at its own time."""
     direct = lab.draw.random() < 0.25 and profile.channel == "tcp"
     domain = "" if direct else lab.name(str(lab.draw.choice(["com", "net", "online", "xyz"])))
@@ -92,7 +95,8 @@ def _implant(lab: Drawn, profile: Implant, hosts: list[int], first_day: int, num
     size = float(lab.draw.integers(400, 1500))
     found = []
     for host in hosts:
-        begin = (first_day + lab.draw.uniform(0.0, 2.0 if profile.sleep <= 300 else 0.6)) * timing.DAY
+        late = lab.draw.uniform(0.0, 2.0 if profile.sleep <= 300 else 0.6)
+        begin = (first_day + (late / 200 + 10 / 24 if together else late)) * timing.DAY
         times = timing.implant(lab.draw, profile, begin, lab.days * timing.DAY, _awake(lab, profile, host))
         lab.add(host, times, np.resize(np.array(numbers), len(times)), process, size, size * 0.7,
                 0.01 + profile.data_jitter / (4 * size + profile.data_jitter))  # fmt: skip
