@@ -26,6 +26,7 @@ WELL_KNOWN = {
     "S-1-5-20": {"name": "NETWORK SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
 }
 _LONGEST = (1 << 63) - 1
+DATES = frozenset({"event.created"})
 ALWAYS_LISTS = frozenset({"event.category", "event.type"})
 TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
 
@@ -92,7 +93,7 @@ def nested(event: WindowsEvent) -> dict[str, Any]:
         place = tree
         for parent in parents:
             place = place.setdefault(parent, {})
-        place[leaf] = value
+        place[leaf] = iso(value * 1_000_000) if name in DATES else value
     return tree
 
 
@@ -114,6 +115,8 @@ def flat(event: WindowsEvent) -> tuple[Document, int | None]:
         data = dict(data)
         if found.data_time is not None and found.data_time in data:
             time = epoch_nanoseconds(data[found.data_time]) or time
+        if found.created and event.time is not None:
+            document["event.created"] = event.time // 1_000_000
         document.update(found.constants)
         for name in ALWAYS_LISTS:
             if name in document:
@@ -206,6 +209,8 @@ def shared(event: WindowsEvent) -> Document:
     level = event.level_name or LEVELS.get(event.level if event.level is not None else -1)
     if level is not None:
         document["log.level"] = level
+    if event.created is not None:
+        document["event.created"] = event.created // 1_000_000
     _names(event, document)
     keywords = event.keywords
     if keywords & (AUDIT_SUCCESS | AUDIT_FAILURE):

@@ -18,6 +18,8 @@ _LONGEST = 9_223_372_036_854_775_807
 _SPACE = re.compile(r"\s+")
 _MAPPED = re.compile(r"^\[?::ffff:(\d+\.\d+\.\d+\.\d+)(?:\](?::\d+)?)?$")
 _DETAIL = re.compile(r"^(.+)\((.+)\):\s*(.+)?$")
+_DWORD = re.compile(r"DWORD \(0x([0-9a-f]{8})\)", re.IGNORECASE | re.ASCII)
+_QWORD = re.compile(r"QWORD \(0x([0-9a-f]{8})-0x([0-9a-f]{8})\)", re.IGNORECASE | re.ASCII)
 _BINDING = re.compile(r"name=(.+);\s*value=(.+)$")
 _HIVES = {
     "HKEY_CLASSES_ROOT": "HKCR", "HKCR": "HKCR", "HKEY_CURRENT_CONFIG": "HKCC", "HKCC": "HKCC",
@@ -26,11 +28,14 @@ _HIVES = {
     "HKEY_USERS": "HKU", "HKU": "HKU",
 }  # fmt: skip
 _RECORD_TYPES = {
-    "1": "A", "2": "NS", "5": "CNAME", "6": "SOA", "10": "NULL", "11": "WKS", "12": "PTR", "13": "HINFO", "15": "MX",
-    "16": "TXT", "17": "RP", "18": "AFSDB", "24": "SIG", "25": "KEY", "28": "AAAA", "29": "LOC", "33": "SRV",
-    "35": "NAPTR", "36": "KX", "37": "CERT", "39": "DNAME", "41": "OPT", "43": "DS", "46": "RRSIG", "47": "NSEC",
-    "48": "DNSKEY", "49": "DHCID", "249": "TKEY", "250": "TSIG", "251": "IXFR", "252": "AXFR", "255": "ANY",
-    "65281": "WINS", "65282": "WINSR",
+    "1": "A", "2": "NS", "3": "MD", "4": "MF", "5": "CNAME", "6": "SOA", "7": "MB", "8": "MG", "9": "MR", "10": "NULL",
+    "11": "WKS", "12": "PTR", "13": "HINFO", "14": "MINFO", "15": "MX", "16": "TXT", "17": "RP", "18": "AFSDB",
+    "19": "X25", "20": "ISDN", "21": "RT", "22": "NSAP", "23": "NSAPPTR", "24": "SIG", "25": "KEY", "26": "PX",
+    "27": "GPOS", "28": "AAAA", "29": "LOC", "30": "NXT", "31": "EID", "32": "NIMLOC", "33": "SRV", "34": "ATMA",
+    "35": "NAPTR", "36": "KX", "37": "CERT", "38": "A6", "39": "DNAME", "40": "SINK", "41": "OPT", "43": "DS",
+    "46": "RRSIG", "47": "NSEC", "48": "DNSKEY", "49": "DHCID", "100": "UINFO", "101": "UID", "102": "GID",
+    "103": "UNSPEC", "248": "ADDRS", "249": "TKEY", "250": "TSIG", "251": "IXFR", "252": "AXFR", "253": "MAILB",
+    "254": "MAILA", "255": "ANY", "65281": "WINS", "65282": "WINSR",
 }  # fmt: skip
 _TRANSPORTS = {"tcp": 6, "udp": 17, "sctp": 132}
 
@@ -214,24 +219,27 @@ def hashes(value: str, target: str, document: Document) -> None:
 def registry(value: str, target: str, document: Document) -> None:
     """A registry path: hive, key, value (the last part), as Elastic's pipeline takes it apart."""
     document["registry.path"] = value
-    hive, slash, key = value.partition("\\")
+    path = value.rstrip("\\")
+    hive, slash, key = path.partition("\\")
     if hive in _HIVES:
         document["registry.hive"] = _HIVES[hive]
         if slash:
             document["registry.key"] = key
-    document["registry.value"] = value.rpartition("\\")[2]
+    document["registry.value"] = path.rpartition("\\")[2]
 
 
 def registry_data(value: str, target: str, document: Document) -> None:
-    """``DWORD (0x…)`` and ``QWORD (0x…-0x…)``; other details are not indexed as data."""
-    dword = re.fullmatch(r"DWORD \((0x\d{8})\)", value, re.IGNORECASE | re.ASCII)
-    qword = re.fullmatch(r"QWORD \(0x(\d{8})-0x(\d{8})\)", value, re.IGNORECASE | re.ASCII)
+    """``DWORD (0x…)`` and ``QWORD (0x…-0x…)`` as decimal text (the upper half of a QWORD is shifted by 8 bits, as Elastic's
+    pipeline does); other details as they are."""
+    dword, qword = _DWORD.fullmatch(value), _QWORD.fullmatch(value)
     if qword:
-        document["registry.data.type"] = "SZ_QWORD"
-        document["registry.data.strings"] = [str((int(qword.group(1), 16) << 8) + int(qword.group(2), 16))]
+        kind, found = "SZ_QWORD", str((int(qword.group(1), 16) << 8) + int(qword.group(2), 16))
     elif dword:
-        document["registry.data.type"] = "SZ_DWORD"
-        document["registry.data.strings"] = [dword.group(1)]
+        kind, found = "SZ_DWORD", str(int(dword.group(1), 16))
+    else:
+        kind, found = "REG_BINARY" if value == "Binary Data" else "REG_SZ", value
+    document["registry.data.type"] = kind
+    document["registry.data.strings"] = [found]
 
 
 def dns_results(value: str, target: str, document: Document) -> None:
@@ -241,10 +249,12 @@ def dns_results(value: str, target: str, document: Document) -> None:
     for result in value.split(";"):
         if result.startswith("type:"):
             parts = result.split()
+            answer = {"type": kind} if len(parts) > 1 and (kind := _RECORD_TYPES.get(parts[1])) else {}
             if len(parts) == 3:
-                kind = _RECORD_TYPES.get(parts[1])
-                answers.append({"type": kind, "data": parts[2]} if kind else {"data": parts[2]})
+                answer["data"] = parts[2]
                 append(parts[2], "related.hosts", document)
+            if answer:
+                answers.append(answer)
         elif result:
             found: Document = {}
             ip(result.strip(), "ip", found)

@@ -2,11 +2,11 @@
 
 A table has ``providers`` or ``channels``, ``module``, ``missing`` (texts that stand for no value), ``drop`` (data that
 is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event ids), ``events`` (id → category, type, action),
-``context`` (which data hold data of their own, by event id or for all ``other`` events) and ``rule`` entries: ``data``,
-``user_data`` or ``field`` (where the text is), ``to``, ``as`` (a conversion), ``values`` (translation; other texts are
-left out unless ``else_keep``), ``names`` (a translation of ``windows_names.toml``), ``events`` / ``except`` (ids, or the
-name of a set), ``keep`` (the data stays), ``if_absent`` (an earlier value stays), ``missing`` (texts that stand for no
-value here)."""
+``time`` (the data that tell @timestamp), ``created`` (the record's time is event.created), ``context`` (which data hold
+data of their own, by event id or for all ``other`` events) and ``rule`` entries: ``data``, ``user_data`` or ``field``
+(where the text is), ``to``, ``as`` (a conversion), ``values`` (translation; other texts are left out unless
+``else_keep``), ``names`` (a translation of ``windows_names.toml``), ``events`` / ``except`` (ids, or the name of a set),
+``keep`` (the data stays), ``if_absent`` (an earlier value stays), ``missing`` (texts that stand for no value here)."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ class Plan:
     task_name: str | None = None
     split_context: str | None = None
     data_time: str | None = None
+    created: bool = False
 
 
 @cache
@@ -89,6 +90,7 @@ def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
         tuple(entry.get("drop", [])),
         split_context=context.get(str(event_id), context.get("other")),
         data_time=entry.get("time"),
+        created=entry.get("created", False),
     )
 
 

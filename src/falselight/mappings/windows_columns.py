@@ -65,6 +65,10 @@ class _Mapping:
             self._distinct(columns.system["UserID"], _well_known, False)
 
     def run(self, plan: Plan) -> None:
+        if plan.created and self._columns.time is not None and self._needs.output("event.created"):
+            time = self._columns.time
+            floor = pc.if_else(pc.less(time, 0), 999_999, 0)
+            self._fields["event.created"] = pc.divide(pc.subtract(time, floor), 1_000_000)
         if plan.data_time is not None and plan.data_time in self._columns.data:
             own = clock(self._columns.data[plan.data_time])
             self._time = own if self._time is None else pc.coalesce(own, self._time)

@@ -21,7 +21,8 @@ _seconds: dict[str, int | None] = {}
 class WindowsEvent:
     """The system part of an event as Windows records it, and its data as text.
 
-    ``time`` is TimeCreated in epoch nanoseconds (Windows ticks are 100 ns), None if the record has none. ``keywords``
+    ``time`` is TimeCreated in epoch nanoseconds (Windows ticks are 100 ns), None if the record has none; ``created`` the
+    time at which a collector says that it read the event. ``keywords``
     is the 64-bit mask. ``task_name``, ``opcode_name``, ``message`` and ``user`` (``name``, ``domain``, ``type``) are
     rendered texts that only some sources carry. ``event_data`` and ``user_data`` hold no empty values; ``user_data``
     has the element's name as ``xml_name``."""
@@ -32,6 +33,7 @@ class WindowsEvent:
     computer: str | None = None
     record_id: str | None = None
     time: int | None = None
+    created: int | None = None
     level: int | None = None
     task: int | None = None
     opcode: int | None = None

@@ -314,7 +314,8 @@ def _beat(document: dict[str, Any]) -> WindowsEvent | None:
         event_id=event_id,
         computer=text_of(winlog.get("computer_name")) or None,
         record_id=text_of(winlog.get("record_id")) or None,
-        time=epoch_nanoseconds(text_of(document.get("@timestamp"))),
+        time=_first_time(winlog.get("time_created"), document.get("@timestamp")),
+        created=_first_time(_inner(document, "event", "created"), document.get("event.created")),
         level=_LEVEL_NUMBERS.get(level),
         level_name=level or None,
         task=None,
@@ -334,6 +335,11 @@ def _beat(document: dict[str, Any]) -> WindowsEvent | None:
         event_data=_texts(winlog.get("event_data")),
         user_data=_texts(winlog.get("user_data")),
     )
+
+
+def _first_time(*values: Any) -> int | None:
+    times = (epoch_nanoseconds(text_of(value)) for value in values)
+    return next((time for time in times if time is not None), None)
 
 
 def _beat_6(document: dict[str, Any]) -> WindowsEvent | None:
