@@ -6,7 +6,6 @@ import sys
 
 import click
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from falselight import ingest
@@ -63,15 +62,15 @@ def command(paths: tuple[str, ...], min_risk: int, format: str | None, settings:
 
 
 def _show(found: list[scoring.Score]) -> None:
-    console = Console(no_color=not errors.colour(sys.stdout), highlight=False)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in ("risk", "domain", "hosts", "why"):
-        table.add_column(heading, overflow="fold")
-    for score in found:
-        hosts = ", ".join(score.hosts[:MOST_HOSTS])
-        hosts += f" and {len(score.hosts) - MOST_HOSTS} more" if len(score.hosts) > MOST_HOSTS else ""
-        why = "\n".join(f"{reason.weight:+.1f} {reason.text}" for reason in score.reasons)
-        table.add_row(str(score.risk), Text(visible(score.domain or "(host)")), Text(visible(hosts)),
-                      Text("\n".join(visible(line) for line in why.split("\n"))))  # fmt: skip
+    """A line for each, and below it its reasons, the greatest first."""
+    console = Console(no_color=not errors.colour(sys.stdout), highlight=False, soft_wrap=True)
+    names = [visible(score.domain or "(lookups of a host)") for score in found]
+    width = max(map(len, names), default=0)
     if found:
-        console.print(table)
+        console.print(Text(f"risk  {'domain':{width}}  hosts", style="bold"))
+    for score, name in zip(found, names, strict=True):
+        hosts = ", ".join(visible(host) for host in score.hosts[:MOST_HOSTS])
+        hosts += f" and {len(score.hosts) - MOST_HOSTS} more" if len(score.hosts) > MOST_HOSTS else ""
+        console.print(Text(f"{score.risk:>4}  {name:{width}}  {hosts}"))
+        for reason in score.reasons:
+            console.print(Text(f"      {reason.weight:+.1f} {visible(reason.text)}"))
