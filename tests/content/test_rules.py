@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
+
 import pytest
 
-from falselight import testing
+from falselight import ingest, testing
+from falselight.ecs import release
 from falselight.eql.parser import parse
+from falselight.fusion import ranking
+from falselight.hunting import hunt
+from falselight.readers.settings import Settings
 from falselight.rules import Rule, bundled, load
 from falselight.rules.loading import content
 from falselight.source import Source
@@ -40,3 +48,25 @@ def test_a_rule_says_all_that_its_reader_needs(rule: Rule) -> None:
 def test_a_rule_fires_and_stays_silent(rule: Rule) -> None:
     failed = [result.to_dict() for result in testing.run([rule]) if not result.passed]
     assert failed == []
+
+
+ROOT = Path(__file__).parents[2]
+BENIGN = Path(os.environ.get("FALSELIGHT_SHARED", ROOT.parent / "shared")) / "data" / "zeek" / "ctu-normal-40-day1"
+
+
+@pytest.mark.skipif(not BENIGN.is_dir(), reason="the captures are not here")
+def test_every_finding_on_a_benign_day_is_written_down_with_its_cause_and_none_is_high() -> None:
+    text = (ROOT / "specs" / "package.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| (Ten [^|]+) \| (\S+):(\d+) \| (\d+) \| ", text, re.MULTILINE)
+    result = hunt([BENIGN], RULES, report=lambda _: None)
+    found = [(f.rule.name, f.servers[0], str(f.ports[0]), str(f.windows)) for f in result.findings]
+    assert sorted(found) == sorted(told) and {f.severity for f in result.findings} == {"low"}
+
+
+@pytest.mark.skipif(not BENIGN.is_dir(), reason="the captures are not here")
+def test_the_ranking_calls_nothing_of_a_benign_day_an_adversary() -> None:
+    table = ingest.read_events([BENIGN], release.schema(), wanted=ranking.WANTED, report=lambda _: None)
+    rows = ranking.rank(table, Settings())
+    assert max(row.risk for row in rows) < 40
+    poll = next(row for row in rows if row.server == "91.228.167.171")
+    assert poll.beacon is not None and 295 < poll.beacon.sleep_s < 310 and poll.risk < 20
