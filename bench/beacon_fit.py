@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from bench.beacon_sets import TRAINING, Extent, draw, score, training
-from falselight.analytics import beacons
+from falselight.analytics.factors import FACTORS
 
 STRENGTH = 60.0
 PRIOR = {
     "base": -8.0, "regular": 1.2, "jittered": 1.0, "prevalence": -1.0, "fresh": 0.7, "history": -1.5, "hours": 0.2,
-    "sizes": 1.0, "breadth": -0.2, "spread": -0.1, "direct": 0.5, "known": -1.0,
+    "sizes": 1.0, "answers": 0.3, "peers": -0.3, "lone": 0.5, "program": 0.2, "place": 1.0, "tool": 0.7, "open": 0.2,
+    "lookups": -0.5, "breadth": -0.2, "spread": -0.1, "direct": 0.5, "known": -1.0,
 }  # fmt: skip
 
 
@@ -19,14 +20,14 @@ def fit(extent: Extent) -> None:
     rows, labels = [], []
     for number, seed in enumerate(TRAINING):
         made = score(draw(seed, extent, training(number)), extent, processes=number % 2 == 0)
-        rows.append(np.column_stack([made.scores.factors[name] for name in beacons.FACTORS]))
+        rows.append(np.column_stack([made.scores.factors[name][made.units] for name in FACTORS]))
         labels.append(made.bad)
     x, y = np.concatenate(rows), np.concatenate(labels).astype(np.float64)
     design = np.column_stack([np.ones(len(x)), x])
     # The prior keeps each weight near what the literature lets expect, and its sign: a lab's accidents must not teach the
     # opposite (that regular callers are harmless, say).
     ridge = np.diag([0.0] + [STRENGTH] * x.shape[1])
-    prior = np.array([PRIOR[name] for name in ("base", *beacons.FACTORS)])
+    prior = np.array([PRIOR[name] for name in ("base", *FACTORS)])
     weights = prior.copy()
     for _ in range(60):
         chance = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
@@ -35,7 +36,7 @@ def fit(extent: Extent) -> None:
         step = np.linalg.solve(curve, slope)
         weights = weights + step * min(1.0, 3.0 / max(float(np.abs(step).max()), 1e-9))
         weights = np.where(np.sign(prior) * weights < 0.5 * np.abs(prior), 0.5 * prior, weights)
-    for name, weight in zip(("base", *beacons.FACTORS), weights, strict=True):
+    for name, weight in zip(("base", *FACTORS), weights, strict=True):
         print(f"{name} = {weight:.3f}")
     odds = np.sort((design @ weights)[y == 0])[::-1]
     host_days = extent.host_days * len(TRAINING)

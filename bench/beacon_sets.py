@@ -1,7 +1,7 @@
 """Lab sets for the beacon score: training and held-out profiles, drawn, loaded and scored.
 
-Training seeds and the training grid (one-sided and symmetric laws, no shared names, one host each) never meet the evaluation's:
-other seeds, and the frameworks with their own laws besides the whole grid."""
+Training seeds and the training grid (one-sided and symmetric laws) never meet the evaluation's: other seeds, and the frameworks
+with their own laws besides the grid with all laws and channels."""
 
 from __future__ import annotations
 
@@ -33,12 +33,34 @@ class Extent:
 
 @dataclass(frozen=True)
 class Set:
-    """A scored lab: for each pair whether it is an implant's, and the implants' labels."""
+    """A scored lab. ``units`` are the numbers of the listed units, one for each host and server; ``bad`` tells which of these
+    are an implant's, ``odds`` their scores."""
 
     lab: Lab
     scores: beacons.Scores
+    units: NDArray[np.int64]
     bad: NDArray[np.bool_]
     connection: Any
+
+    @property
+    def odds(self) -> NDArray[np.float64]:
+        return self.scores.odds[self.units]
+
+    @property
+    def named(self) -> list[tuple[str, str]]:
+        """Host and server of each listed unit; an implant's by the name that its label has."""
+        names = servers(self.lab)
+        pairs = self.scores.pairs
+        found = ((str(pairs.hosts[k]), str(pairs.servers[k])) for k in self.units)
+        return [names.get(pair, pair) for pair in found]
+
+
+def servers(lab: Lab) -> dict[tuple[str, str], tuple[str, str]]:
+    """Every name and address by which an implant's server may be listed, on its host → host and server of the label."""
+    found = {(label.host, label.server): (label.host, label.server) for label in lab.labels}
+    return found | {
+        (label.host, place): (label.host, label.server) for label in lab.labels for place in label.addresses
+    }
 
 
 def draw(seed: int, extent: Extent, implants: list[Implant], sharply: bool = False) -> Lab:
@@ -59,15 +81,16 @@ def score(lab: Lab, extent: Extent, processes: bool = True, until: int | None = 
     scores = beacons.score(connection)
     if scores is None:
         raise SystemExit(f"the lab of seed {lab.seed} has no pair to score")
-    labels = {(label.host, label.server) for label in lab.labels}
-    found = zip(scores.pairs.hosts, scores.pairs.servers, strict=True)
-    return Set(lab, scores, np.array([pair in labels for pair in found]), connection)
+    known, pairs = servers(lab), scores.pairs
+    units = np.flatnonzero(scores.listed)
+    bad = np.array([(str(pairs.hosts[k]), str(pairs.servers[k])) in known for k in units], dtype=np.bool_)
+    return Set(lab, scores, units, bad, connection)
 
 
 def training(number: int) -> list[Implant]:
     """The training grid; each set takes another turn of law, loss and tasking."""
-    profiles = grid(laws=("one_sided", "symmetric"), channels=("tcp",))
-    return [replace(each, tasking=(0.0, 1.0, 3.0)[(k + number) % 3], hosts=1) for k, each in enumerate(profiles)]
+    profiles = grid(laws=("one_sided", "symmetric"), channels=("tcp", "tcp", "tcp", "fronted"))
+    return [replace(each, tasking=(0.0, 1.0, 3.0)[(k + number) % 3]) for k, each in enumerate(profiles)]
 
 
 def evaluation() -> list[Implant]:

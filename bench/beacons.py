@@ -67,7 +67,7 @@ def evaluate(seed: int, extent: Extent, processes: bool, peers: bool) -> None:
         every = f"{bad.sum() / max(total, 1):.2f} at {(~bad).sum() / extent.host_days:.2f}"
         print(f"| {name} | {shares[0]:.3f} | {_share(shares[1], total)} | {shares[2]:.3f} | {tops} | {every} |")
 
-    line("Falselight", made.scores.odds, made.bad, len(lab.labels))
+    line("Falselight", made.odds, made.bad, len(lab.labels))
     if peers:
         beacon_peers.compare(made, extent, line)
     _by_profile(made, extent)
@@ -76,9 +76,8 @@ def evaluate(seed: int, extent: Extent, processes: bool, peers: bool) -> None:
 def _by_profile(made: Set, extent: Extent) -> None:
     """Recall at the frozen line of 0.1 by sleep, jitter, duty and channel."""
     line = frozen_line(0.1)
-    noise = float((made.scores.odds[~made.bad] >= line).sum()) / extent.host_days
-    odds = {(str(h), str(s)): float(o) for h, s, o in
-            zip(made.scores.pairs.hosts, made.scores.pairs.servers, made.scores.odds, strict=True)}  # fmt: skip
+    noise = float((made.odds[~made.bad] >= line).sum()) / extent.host_days
+    odds = dict(sorted(zip(made.named, made.odds.tolist(), strict=True), key=lambda each: each[1]))
     found = [(label.profile, odds.get((label.host, label.server), -np.inf) >= line) for label in made.lab.labels]
     print(f"\nAt the line frozen on the training sets for 0.1 ({line:.2f}): {noise:.3f} benign pairs a host-day.\n")
     print("| implants | recall (95 %) | n |\n|---|---|---|")
@@ -118,9 +117,8 @@ def detection(seed: int, extent: Extent, processes: bool) -> None:
     noise = []
     for hours, _ in AGES:
         made = score(lab, extent, processes, until=begin + hours * HOUR)
-        noise.append(f"{float((made.scores.odds[~made.bad] >= line).sum()) / extent.host_days:.3f}")
-        above = {(str(made.scores.pairs.hosts[k]), str(made.scores.pairs.servers[k]))
-                 for k in np.flatnonzero(made.scores.odds >= line)}  # fmt: skip
+        noise.append(f"{float((made.odds[~made.bad] >= line).sum()) / extent.host_days:.3f}")
+        above = {name for name, odds in zip(made.named, made.odds, strict=True) if odds >= line}
         for title, labels in classes.items():
             table[title].append(
                 _share(float(np.mean([(each.host, each.server) in above for each in labels])), len(labels))
