@@ -129,6 +129,10 @@ def test_a_group_of_generated_names_ranks_with_its_host(tmp_path: Path) -> None:
     assert {"generated: group", "failed lookups"} <= factors(found[0]).keys()
     assert all(score.risk >= 50 for score in found[1:30])
     assert all(of(found, name).risk < 5 for name in people)
+    # The tenth generated name makes the group, and the host's later names with it.
+    assert found[0].detected is not None and found[0].first is not None
+    assert 9 * 10**9 <= found[0].detected - found[0].first <= 12 * 10**9
+    assert all(score.detected is not None and score.detected >= found[0].detected for score in found[1:30])
 
 
 def test_failed_lookups_count_domains_of_one_hour(tmp_path: Path) -> None:
@@ -223,6 +227,8 @@ def test_the_verb_writes_documents_of_kind_dns(tmp_path: Path) -> None:
     assert first["falselight"]["kind"] == "dns"
     assert first["destination"]["domain"] == "badly-lit.example"
     assert first["source"]["ip"] == HOST
+    assert first["falselight"]["first_seen"] == "2026-01-01T00:00:00.000Z"
+    assert first["falselight"]["detected_at"] == "2026-01-01T00:00:19.000Z"
     assert sum(reason["weight"] for reason in first["falselight"]["reasons"]) > 0
     table = CliRunner().invoke(cli, ["dns", str(data), "--format", "table", "--min-risk", "0"], standalone_mode=False)
     assert "\x1b" not in table.stdout

@@ -18,9 +18,12 @@ MOST_SHOWN = 5
 
 @dataclass(frozen=True)
 class Host:
-    """A host. ``generated`` of its ``domains`` look generated, ``failed_generated`` of the ``failed`` ones that do not exist;
-    ``burst`` distinct domains failed in the worst hour, of ``burst_answers`` answers ``burst_failures`` failed;
-    ``direct`` of its ``public`` addresses no answer named. ``shown`` are some of the direct ones, with ports."""
+    """A host.
+
+    ``generated`` of its ``domains`` look generated, ``failed_generated`` of the ``failed`` ones that do not exist. In the
+    worst hour ``burst`` distinct domains failed, and ``burst_failures`` of ``burst_answers`` answers. ``direct`` of its
+    ``public`` addresses no answer named; ``shown`` are some of these, with ports. ``enough`` is when as many generated names
+    had been seen as make a group. Times are epoch nanoseconds."""
 
     host: str
     domains: int
@@ -39,6 +42,7 @@ class Host:
     public: int
     direct: int
     shown: tuple[str, ...]
+    enough: int | None
 
 
 def reach(table: EventTable, internal: Sequence[Network] = (), external: Sequence[Network] = ()) -> None:
@@ -50,7 +54,8 @@ def reach(table: EventTable, internal: Sequence[Network] = (), external: Sequenc
 def hosts(table: EventTable) -> list[Host]:
     """All hosts that look names up, by name. Needs ``reach`` and ``measures.domains`` before it."""
     connection = table.connection
-    ratio = float(parameters()["generated"]["ratio"])
+    own = parameters()["generated"]
+    ratio, fewest = float(own["ratio"]), int(own["fewest"])
     connection.execute(f"CREATE OR REPLACE TEMP TABLE bursts AS {_BURSTS}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE encrypted AS {_encrypted(Columns(table))}")
     rows = connection.execute(
@@ -58,14 +63,15 @@ def hosts(table: EventTable) -> list[Host]:
           sum(times) AS times, min(first) AS first, max(last) AS last FROM lookups GROUP BY host, domain),
         plain AS (SELECT host, count(*) AS domains, count(*) FILTER (ratio > {ratio}) AS generated,
           count(*) FILTER (failed) AS failed, count(*) FILTER (failed AND ratio > {ratio}) AS failed_generated,
-          sum(times) AS times, min(first) AS first, max(last) AS last
+          sum(times) AS times, min(first) AS first, max(last) AS last,
+          list(first ORDER BY first) FILTER (ratio > {ratio})[{fewest}] AS enough
           FROM pairs JOIN labelled USING (domain) GROUP BY host),
         answered AS (SELECT host, count(DISTINCT address) AS resolved FROM resolved GROUP BY host),
         straight AS (SELECT host, count(DISTINCT address) AS public, count(DISTINCT address) FILTER (direct) AS direct,
           list(DISTINCT shown ORDER BY shown) FILTER (direct) AS shown FROM reached GROUP BY host)
         SELECT host, domains, generated, failed, failed_generated, times, first, last, coalesce(burst, 0),
           coalesce(burst_answers, 0), coalesce(burst_failures, 0), hour, coalesce(resolvers, []), coalesce(resolved, 0),
-          coalesce(public, 0), coalesce(direct, 0), coalesce(shown[1:{MOST_SHOWN}], [])
+          coalesce(public, 0), coalesce(direct, 0), coalesce(shown[1:{MOST_SHOWN}], []), enough
         FROM plain LEFT JOIN bursts USING (host) LEFT JOIN encrypted USING (host) LEFT JOIN answered USING (host)
           LEFT JOIN straight USING (host) ORDER BY host"""
     ).fetchall()
@@ -73,11 +79,11 @@ def hosts(table: EventTable) -> list[Host]:
 
 
 def _host(row: tuple[Any, ...]) -> Host:
-    *counts, resolvers, resolved, public, direct, shown = row
+    *counts, resolvers, resolved, public, direct, shown, enough = row
     host, seen, generated, failed, failed_generated, times, first, last, burst, answers, failures, hour = counts
     return Host(
         host, seen, generated, failed, failed_generated, int(times), first, last, burst, answers, failures, hour,
-        tuple(resolvers), resolved, public, direct, tuple(shown),
+        tuple(resolvers), resolved, public, direct, tuple(shown), enough,
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ class Domain:
     label like a hash; ``visited`` are those to whose address a host that looked them up connected. ``bits`` is the
     information of a name; ``ratio`` is of ``letters``. ``addresses``, ``networks`` and ``ttl`` are of the one name with
     most networks. ``silent`` is the longest silence in whole days that ended, ``awoke`` the lookups on the day that ended
-    it. Times are epoch nanoseconds."""
+    it; ``enough`` is when as many names had been seen as a tunnel needs. Times are epoch nanoseconds."""
 
     domain: str
     hosts: tuple[str, ...]
@@ -53,6 +53,7 @@ class Domain:
     ttl: int | None
     silent: int
     awoke: int
+    enough: int | None
     ratio: float
 
 
@@ -77,6 +78,7 @@ def domains(connection: duckdb.DuckDBPyConnection) -> list[Domain]:
     """All registered domains, by name. Needs ``hosts.reach``; makes the table ``labelled`` (domain, ratio) on the way."""
     ratios = _ratios(connection)
     strange = f"kind NOT IN ({', '.join(repr(kind) for kind in USUAL)})"
+    fewest = int(parameters()["tunnel"]["fewest_names"])
     carrying = f"kind IN ({', '.join(repr(kind) for kind in CARRYING)})"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE informed AS {_information()}")
     rows = connection.execute(
@@ -85,8 +87,9 @@ def domains(connection: duckdb.DuckDBPyConnection) -> list[Domain]:
           sum(times) FILTER ({carrying}) AS carrying, sum(size) AS size, count(size) AS sized, min(first) AS first,
           max(last) AS last FROM lookups GROUP BY domain),
         named AS (SELECT domain, count(*) AS names, count(*) FILTER ({_STRUCTURED}) AS structured,
-          count(*) FILTER ({_DIGEST}) AS digests
-          FROM (SELECT DISTINCT domain, below FROM lookups WHERE below <> '') GROUP BY domain),
+          count(*) FILTER ({_DIGEST}) AS digests,
+          list(first ORDER BY first) FILTER (NOT {_STRUCTURED})[{fewest}] AS enough
+          FROM (SELECT domain, below, min(first) AS first FROM lookups WHERE below <> '' GROUP BY ALL) GROUP BY domain),
         visits AS (SELECT domain, count(DISTINCT name) AS visited FROM resolved JOIN reached USING (host, address)
           WHERE domain IS NOT NULL GROUP BY domain),
         addressed AS (SELECT domain, addresses, networks, ttl FROM (
@@ -96,7 +99,7 @@ def domains(connection: duckdb.DuckDBPyConnection) -> list[Domain]:
         SELECT domain, hosts, coalesce(names, 0), coalesce(structured, 0), coalesce(digests, 0),
           coalesce(visited, 0), coalesce(centibits, 0), times, answers, failures,
           coalesce(strange, 0), coalesce(carrying, 0), coalesce(size, 0), sized, first, last, coalesce(addresses, 0),
-          coalesce(networks, 0), ttl, coalesce(silent, 0), coalesce(awoke, 0)
+          coalesce(networks, 0), ttl, coalesce(silent, 0), coalesce(awoke, 0), enough
         FROM plain LEFT JOIN named USING (domain) LEFT JOIN informed USING (domain) LEFT JOIN addressed USING (domain)
           LEFT JOIN visits USING (domain)
           LEFT JOIN ({_SILENCE}) USING (domain) ORDER BY domain"""
@@ -120,11 +123,11 @@ def _domain(row: tuple[Any, ...], ratios: Mapping[str, float]) -> Domain:
         carrying,
         *more,
     ) = row
-    size, sized, first, last, addresses, networks, ttl, silent, awoke = more
+    size, sized, first, last, addresses, networks, ttl, silent, awoke, enough = more
     return Domain(
         domain, tuple(hosts), names, structured, digests, visited, centibits / 100 / names if names else 0.0,
         int(times), int(answers), int(failures), int(strange), int(carrying), int(size) / sized if sized else 0.0,
-        first, last, addresses, networks, ttl, silent, awoke, ratios[domain],
+        first, last, addresses, networks, ttl, silent, awoke, enough, ratios[domain],
     )  # fmt: skip
 
 

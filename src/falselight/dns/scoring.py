@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from falselight.analytics.networks import Network
 from falselight.dns import lookups
 from falselight.dns.factors import Reason, excess, of_domain, of_host
-from falselight.dns.hosts import hosts, is_address, reach
-from falselight.dns.measures import data, domains
+from falselight.dns.hosts import Host, hosts, is_address, reach
+from falselight.dns.measures import Domain, data, domains
 from falselight.dns.parameters import parameters
 from falselight.plan.dates import iso
 from falselight.store import EventTable
@@ -22,7 +22,8 @@ _LEVELS = ((90, "critical"), (70, "high"), (40, "medium"))
 @dataclass(frozen=True)
 class Score:
     """A registered domain with the hosts that look it up, or (``domain`` None) one host. Reasons with the greatest weight
-    come first, what any has to begin with last. Times are epoch nanoseconds."""
+    come first, what any has to begin with last. ``detected`` is when the least that its group of names, or tunnel, needs had been
+    seen. Times are epoch nanoseconds."""
 
     domain: str | None
     hosts: tuple[str, ...]
@@ -30,6 +31,7 @@ class Score:
     lookups: int
     first: int | None
     last: int | None
+    detected: int | None = None
 
     @property
     def odds(self) -> float:
@@ -70,6 +72,8 @@ class Score:
         }
         if self.first is not None and self.last is not None:
             document["falselight"] |= {"first_seen": iso(self.first), "last_seen": iso(self.last)}
+        if self.detected is not None:
+            document["falselight"]["detected_at"] = iso(self.detected)
         return document
 
 
@@ -81,19 +85,24 @@ def scores(table: EventTable, internal: Sequence[Network] = (), external: Sequen
     measured = domains(table.connection)
     seen = hosts(table)
     groups = {host.host: excess(host) for host in seen}
-    found = [
-        Score(
-            domain.domain,
-            domain.hosts,
-            _ordered(of_domain(domain, extent, groups)),
-            domain.times,
-            domain.first,
-            domain.last,
-        )
-        for domain in measured
-    ]
-    found += [Score(None, (host.host,), _ordered(of_host(host)), host.times, host.first, host.last) for host in seen]
+    enough = {host.host: host.enough for host in seen}
+    found = [_of_domain(domain, _ordered(of_domain(domain, extent, groups)), enough) for domain in measured]
+    found += [_of_host(host, _ordered(of_host(host))) for host in seen]
     return sorted(found, key=lambda score: (-score.risk, -score.odds, score.domain or "", score.hosts))
+
+
+def _of_domain(domain: Domain, reasons: tuple[Reason, ...], enough: Mapping[str, int | None]) -> Score:
+    factors = {reason.factor for reason in reasons}
+    detected = domain.enough if "tunnel: names" in factors else None
+    if detected is None and "generated: group" in factors and domain.first is not None:
+        whole = [moment for host in domain.hosts if (moment := enough[host]) is not None]
+        detected = max(domain.first, min(whole)) if whole else None
+    return Score(domain.domain, domain.hosts, reasons, domain.times, domain.first, domain.last, detected)
+
+
+def _of_host(host: Host, reasons: tuple[Reason, ...]) -> Score:
+    grouped = any(reason.factor == "generated: group" for reason in reasons)
+    return Score(None, (host.host,), reasons, host.times, host.first, host.last, host.enough if grouped else None)
 
 
 def _ordered(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
