@@ -16,7 +16,7 @@ LAYERS = (
     ("source", "diagnostics", "drawing"),
     ("timestamps", "ecs"),
     ("values", "columns", "eql"),
-    ("documents", "mappings", "readers", "store"),
+    ("batches", "documents", "mappings", "readers", "store"),
     ("derive", "plan"),
     ("case", "ingest"),
     ("nesting", "rebuild", "sql"),

@@ -24,14 +24,16 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from falselight.batches import INPUT, POSITION, Gatherer
 from falselight.columns import duckdb_type, is_reserved, physical
 from falselight.documents import KEYWORD_LIMIT, METADATA, TIMESTAMP, subfields
 from falselight.ecs.schema import Field, Schema, column
@@ -126,11 +128,12 @@ class Shaper:
             self.schema = self.schema.with_fields(added)
         self._adopted = schema
 
-    def shape(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> pa.Table:
-        """The batch's rows in order, with ``_seq`` running on. A value its field cannot take is null and counted."""
-        arrays = self._system(batch, input_index)
+    def shape(self, batch: pa.Table) -> pa.Table:
+        """The rows of a gathered batch in order, with ``_seq`` from ``POSITION`` or running on. A value its field cannot take is
+        null and counted."""
+        arrays = self._system(batch)
         for name in batch.schema.names:
-            if name in {"_record", "_time", *METADATA}:
+            if name in {"_record", "_time", INPUT, POSITION, *METADATA}:
                 continue
             arrays.update(self._field(name, batch.column(name)))
         if TIMESTAMP not in batch.schema.names:
@@ -147,14 +150,14 @@ class Shaper:
         }
         return self.schema.with_fields(known)
 
-    def _system(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> dict[str, pa.Array]:
+    def _system(self, batch: pa.Table) -> dict[str, pa.Array]:
         count = batch.num_rows
         names = batch.schema.names
-        own = range(self.position, self.position + count)
+        own = pa.array(np.arange(self.position, self.position + count, dtype=np.int64))
         arrays: dict[str, pa.Array] = {
-            "_seq": pa.array(own, pa.int64()),
-            "_input": pa.repeat(pa.scalar(input_index, pa.int32()), count),
-            "_record": batch.column("_record") if "_record" in names else pa.array(range(count), pa.int64()),
+            "_seq": batch.column(POSITION) if POSITION in names else own,
+            "_input": batch.column(INPUT),
+            "_record": batch.column("_record"),
             "_time": batch.column("_time") if "_time" in names else pa.nulls(count, pa.int64()),
         }
         arrays.update({name: batch.column(name) for name in METADATA if name in names})
@@ -181,22 +184,21 @@ class Shaper:
 
 
 class Builder:
-    """Grows an event table from normalised batches (see ``Shaper``). Small batches wait for one another, since each
-    INSERT costs as much as thousands of rows: the table is whole once ``flush`` or ``finish`` has been called."""
+    """Grows an event table from normalised batches (see ``Shaper``). Small batches wait for one another: the table is
+    whole once ``flush`` or ``finish`` has been called."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, schema: Schema, name: str = "events") -> None:
         self.connection = connection
         self._shaper = Shaper(schema)
         self.name = name
-        self._pending: list[pa.Table] = []
-        self._waiting = 0
+        self._gatherer = Gatherer()
         self._types = {"_seq": "BIGINT", "_input": "INTEGER", "_record": "BIGINT", "_time": "BIGINT"}
         definition = ", ".join(f"{quoted(key)} {kind}" for key, kind in self._types.items())
         connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({definition})")
 
     @property
     def rows(self) -> int:
-        return self._shaper.rows
+        return self._shaper.rows + self._gatherer.rows
 
     @property
     def malformed(self) -> Counter[str]:
@@ -216,17 +218,14 @@ class Builder:
         """Adds the batch's rows in order; gives how many. A value its field cannot take is null and counted."""
         if batch.num_rows == 0:
             return 0
-        self._pending.append(self._shaper.shape(batch, input_index))
-        self._waiting += batch.num_rows
-        if self._waiting >= ROWS_AT_ONCE or len(self._pending) >= BATCHES_AT_ONCE:
-            self.flush()
+        for table in self._gatherer.add(batch, input_index):
+            self._insert(self._shaper.shape(table))
         return int(batch.num_rows)
 
     def flush(self) -> None:
         """Puts all rows that wait into the table."""
-        if self._pending:
-            self._insert(together(self._pending))
-            self._pending, self._waiting = [], 0
+        for table in self._gatherer.flush():
+            self._insert(self._shaper.shape(table))
 
     def prepare(self, columns: Mapping[str, str], filled: Mapping[str, bool]) -> Mapping[str, str]:
         """Makes room for physical columns of these DuckDB types; ``filled`` tells the fields they fill, and whether with
@@ -304,32 +303,6 @@ class Builder:
 
     def _alter(self, change: str) -> None:
         self.connection.execute(f"ALTER TABLE {quoted(self.name)} {change}")
-
-
-def together(tables: Sequence[pa.Table]) -> pa.Table:
-    """Tables of physical columns one after another: a column that some lack is null there, one that holds lists in some
-    holds lists of one where they have single values."""
-    if len(tables) == 1:
-        return tables[0]
-    many = {entry.name for table in tables for entry in table.schema if pa.types.is_list(entry.type)}
-    same = [_listed(table, many) for table in tables]
-    return pa.concat_tables(same, promote_options="default")
-
-
-def _listed(table: pa.Table, many: set[str]) -> pa.Table:
-    for place, entry in enumerate(table.schema):
-        if entry.name in many and not pa.types.is_list(entry.type):
-            table = table.set_column(place, entry.name, as_lists(table.column(place)))
-    return table
-
-
-def as_lists(values: pa.ChunkedArray) -> pa.Array:
-    """Each value as a list of one; null stays null."""
-    flat = pa.concat_arrays(values.chunks) if values.num_chunks != 1 else values.chunk(0)
-    held = pc.cast(pc.is_valid(flat), pa.int32())
-    ends = pc.cumulative_sum(held)
-    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
-    return pa.ListArray.from_arrays(offsets, flat.drop_null(), mask=pc.is_null(flat))
 
 
 def quoted(name: str) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from falselight.batches import POSITION, ROWS_AT_ONCE, Gatherer, numbered, together
 from falselight.case import reader
 from falselight.case.manifest import CaseInput, Manifest
 from falselight.case.writer import Part, Writer
 from falselight.ecs.schema import Field, Schema, column
-from falselight.store import Shaper, together
+from falselight.store import Shaper
 
 MOST_ROWS, MOST_BYTES = 400_000, 96 << 20
 _SMALL_TABLES = 64
@@ -33,6 +34,9 @@ class Staging:
         self._writer = writer
         self._done = Tables()
         self._inputs: list[CaseInput] = []
+        self._gatherer = Gatherer()
+        self._waiting: list[pa.Table] = []
+        self._rows_waiting = 0
         self._open = Tables()
         self._parts: list[Part] = []
         self._last = -1
@@ -47,20 +51,35 @@ class Staging:
         """Takes some records of the input that is being read."""
         if batch.num_rows == 0:
             return 0
-        table = self.shaper.shape(batch, self.number)
-        records = table.column("_record")
-        self._last = max(self._last, pc.max(records).as_py())
+        table = numbered(batch, self.number)
+        records = table.column("_record").to_numpy()
+        table = table.append_column(POSITION, pa.array(records + self.position))
+        self._last = max(self._last, int(records.max()))
         self._events += table.num_rows
-        self._untimed += table.column("_time").null_count
-        self._open.add(table.set_column(0, "_seq", pc.add(records, self.position)))
-        if self._open.full:
-            self._make_room()
+        self._untimed += table.column("_time").null_count if "_time" in table.schema.names else table.num_rows
+        self._waiting.append(table)
+        self._rows_waiting += table.num_rows
+        if self._rows_waiting >= ROWS_AT_ONCE:
+            self._shape_waiting()
         return int(batch.num_rows)
 
-    def _make_room(self) -> None:
-        """Complete inputs go first, so that what is written of this one holds nothing else."""
-        self.commit()
-        self._parts.append(self._writer.write_part(self._open.take()))
+    def _shape_waiting(self) -> None:
+        """Makes what waits of the input that is being read physical, and makes room."""
+        gatherer = Gatherer()
+        for table in self._given_up():
+            self._open.extend(self._shaped(gatherer.add_numbered(table)))
+        self._open.extend(self._shaped(gatherer.flush()))
+        if self._open.full:
+            # Complete inputs go first, so that what is written of this one holds nothing else.
+            self.commit()
+            self._parts.append(self._writer.write_part(self._open.take()))
+
+    def _given_up(self) -> list[pa.Table]:
+        waiting, self._waiting, self._rows_waiting = self._waiting, [], 0
+        return waiting
+
+    def _shaped(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        return map(self.shaper.shape, tables)
 
     def end(self, entry: CaseInput) -> None:
         """The input is complete."""
@@ -69,20 +88,24 @@ class Staging:
         self._inputs.append(entry)
         self._last, self._events, self._untimed = -1, 0, 0
         if self._parts:
+            self._shape_waiting()
             if self._open.rows:
                 self._parts.append(self._writer.write_part(self._open.take()))
             self.commit()
-        else:
-            self._done.extend(self._open)
-            if self._done.full:
-                self.commit()
+            return
+        self._done.extend(self._open.given_up())
+        for table in self._given_up():
+            self._done.extend(self._shaped(self._gatherer.add_numbered(table)))
+        if self._done.full:
+            self.commit()
 
     def drop(self) -> None:
         """Forgets what came of the input that is being read."""
         for part in self._parts:
             part.path.unlink()
         self._parts = []
-        self._open = Tables()
+        self._open.clear()
+        self._given_up()
         self._last, self._events, self._untimed = -1, 0, 0
 
     def commit(self) -> None:
@@ -91,6 +114,7 @@ class Staging:
         if self._broken or not (self._inputs or self.changed):
             return
         self._broken = True
+        self._done.extend(self._shaped(self._gatherer.flush()))
         before = self._writer.manifest
         parts = [*self._parts, *([self._writer.write_part(self._done.take())] if self._done.rows else [])]
         manifest = copy.copy(before)
@@ -145,17 +169,20 @@ class Tables:
             self._joined.append(together(self._small).combine_chunks())
             self._small = []
 
-    def extend(self, other: Tables) -> None:
-        """Takes over all tables of another, which is empty then."""
-        for table in [*other._joined, *other._small]:
+    def extend(self, tables: Iterable[pa.Table]) -> None:
+        """Takes more tables."""
+        for table in tables:
             self.add(table)
-        other.clear()
+
+    def given_up(self) -> list[pa.Table]:
+        """All tables as they are; nothing waits then."""
+        tables = [*self._joined, *self._small]
+        self.clear()
+        return tables
 
     def take(self) -> pa.Table:
         """All of it; nothing waits then."""
-        table = together([*self._joined, *self._small])
-        self.clear()
-        return table
+        return together(self.given_up())
 
     def clear(self) -> None:
         """Forgets all tables."""

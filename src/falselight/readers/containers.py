@@ -109,7 +109,7 @@ def open_all(names: Iterable[str | Path | Place], report: Report, passwords: Seq
                     outer = (
                         raw if place.path is not None else cast(BinaryIO, io.BufferedReader(Hashed(raw), HEAD_BYTES))
                     )
-                    digest = pool.submit(_sha256, place.path) if place.path is not None else Future()
+                    digest = _digest(place, pool)
                     budget = _Budget(outer.tell if place.size is None else partial(int, place.size), passwords)
                     source = Input(place.label, None, None, place.size)
                     for opened in _open(outer, outer, source, place.path, (), budget, report):
@@ -148,6 +148,21 @@ def _finish(outer: BinaryIO, digest: Future[str]) -> None:
     while outer.read(CHUNK):
         pass
     digest.set_result(cast(Hashed, cast(io.BufferedReader, outer).raw).sha256.hexdigest())
+
+
+def _digest(place: Place, pool: ThreadPoolExecutor) -> Future[str]:
+    """The SHA-256 of a file, of a large one computed beside its reading; of what comes only once, when it has come."""
+    if place.path is None:
+        return Future()
+    if place.size is None or place.size > CHUNK:
+        return pool.submit(_sha256, place.path)
+    # Of a small file it is had sooner than a thread can be asked for it.
+    digest: Future[str] = Future()
+    try:
+        digest.set_result(_sha256(place.path))
+    except OSError as error:
+        digest.set_exception(error)
+    return digest
 
 
 def _sha256(path: Path) -> str:

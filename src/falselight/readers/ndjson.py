@@ -10,6 +10,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, BinaryIO
 
 import orjson
@@ -20,7 +21,7 @@ from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault
 from falselight.readers.ahead import ahead
 from falselight.readers.containers import Opened
 from falselight.readers.detect import BOM, Kind
-from falselight.readers.projected import Projection, blocks
+from falselight.readers.projected import BLOCK_BYTES, Projection, blocks
 
 BATCH_DOCUMENTS = 20_000
 MAX_LINE_BYTES = 256 << 20
@@ -155,8 +156,11 @@ class Reader:
     def _projected(self, projection: Projection, stream: BinaryIO, path: str, label: str) -> Iterator[pa.Table]:
         """Block by block, fast where the block allows it, else exact; the numbers of lines run on."""
         first = 0
-        parsed = ((block, projection.table(block, self._collector.schema)) for block in blocks(stream))
-        for block, table in ahead(parsed):
+        found = blocks(stream)
+        start = next(found, b"")
+        parsed = ((block, projection.table(block, self._collector.schema)) for block in chain([start], found) if block)
+        # A file of one block gives a thread nothing to do ahead.
+        for block, table in ahead(parsed) if len(start) >= BLOCK_BYTES else parsed:
             if table is not None:
                 records = pa.array(range(first, first + table.num_rows), pa.int64())
                 yield table.append_column("_record", records)

@@ -51,6 +51,13 @@ def blocks(stream: BinaryIO) -> Iterator[bytes]:
         first = False
 
 
+def _options(size: int) -> arrow_json.ReadOptions:
+    """How a block of this many bytes is parsed: threads and room for megabytes cost more than a small one."""
+    if size >= _PARSE_BYTES:
+        return arrow_json.ReadOptions(block_size=_PARSE_BYTES)
+    return arrow_json.ReadOptions(block_size=size + 1, use_threads=False)
+
+
 class Projection:
     """Parses blocks for the wanted fields. ``table`` gives None where only the exact path may answer."""
 
@@ -110,7 +117,7 @@ class Projection:
         try:
             parsed = arrow_json.read_json(
                 io.BytesIO(block),
-                read_options=arrow_json.ReadOptions(block_size=_PARSE_BYTES),
+                read_options=_options(len(block)),
                 parse_options=arrow_json.ParseOptions(
                     explicit_schema=pa.schema(_fields(tree)), unexpected_field_behavior="ignore"
                 ),

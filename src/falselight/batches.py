@@ -1,0 +1,87 @@
+"""Many small tables made few: each costs as much as thousands of rows, whatever is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falselight.documents import TIMESTAMP
+
+# Columns beside a batch's own: no field can have such a name.
+INPUT, POSITION = "\0input", "\0seq"
+# Rows, and tables, that wait for one another.
+ROWS_AT_ONCE, BATCHES_AT_ONCE = 16_384, 256
+
+
+class Gatherer:
+    """Joins normalised batches, of whatever inputs, in their order. What it gives has ``INPUT`` and ``_record``."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._types: dict[str, pa.DataType] = {}
+        self._waiting: list[pa.Table] = []
+
+    def add(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> Iterator[pa.Table]:
+        """Takes a batch of an input; gives what need not wait any longer."""
+        yield from self.add_numbered(numbered(batch, input_index))
+
+    def add_numbered(self, table: pa.Table) -> Iterator[pa.Table]:
+        """Takes a batch that tells its input; gives what need not wait any longer."""
+        types = {entry.name: entry.type for entry in table.schema}
+        if self._waiting and not self._fits(types):
+            yield from self.flush()
+        self._types.update(types)
+        self._waiting.append(table)
+        self.rows += table.num_rows
+        if self.rows >= ROWS_AT_ONCE or len(self._waiting) >= BATCHES_AT_ONCE:
+            yield from self.flush()
+
+    def flush(self) -> Iterator[pa.Table]:
+        """What still waits, as one table."""
+        waiting, self._waiting, self._types, self.rows = self._waiting, [], {}, 0
+        if waiting:
+            yield waiting[0] if len(waiting) == 1 else pa.concat_tables(waiting, promote_options="default")
+
+    def _fits(self, types: dict[str, pa.DataType]) -> bool:
+        """Whether no column has another type than before. Without ``@timestamp`` a batch means it to come of ``_time``."""
+        if (TIMESTAMP in types) != (TIMESTAMP in self._types):
+            return False
+        return all(self._types.get(name, kind) == kind for name, kind in types.items())
+
+
+def numbered(batch: pa.RecordBatch | pa.Table, input_index: int) -> pa.Table:
+    """A batch with ``INPUT``, and with ``_record`` where it has none; without columns that hold nothing."""
+    table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
+    empty = [entry.name for entry in table.schema if pa.types.is_null(entry.type) or entry.name in (INPUT, POSITION)]
+    table = table.drop_columns(empty) if empty else table
+    if "_record" not in table.schema.names:
+        table = table.append_column("_record", pa.array(np.arange(table.num_rows, dtype=np.int64)))
+    return table.append_column(INPUT, pa.array(np.full(table.num_rows, input_index, dtype=np.int32)))
+
+
+def together(tables: Sequence[pa.Table]) -> pa.Table:
+    """Tables of physical columns one after another: a column that some lack is null there, one that holds lists in some
+    holds lists of one where they have single values."""
+    if len(tables) == 1:
+        return tables[0]
+    many = {entry.name for table in tables for entry in table.schema if pa.types.is_list(entry.type)}
+    same = [_listed(table, many) for table in tables]
+    return pa.concat_tables(same, promote_options="default")
+
+
+def _listed(table: pa.Table, many: set[str]) -> pa.Table:
+    for place, entry in enumerate(table.schema):
+        if entry.name in many and not pa.types.is_list(entry.type):
+            table = table.set_column(place, entry.name, as_lists(table.column(place)))
+    return table
+
+
+def as_lists(values: pa.ChunkedArray) -> pa.Array:
+    """Each value as a list of one; null stays null."""
+    flat = pa.concat_arrays(values.chunks) if values.num_chunks != 1 else values.chunk(0)
+    ends = pc.cumulative_sum(pc.cast(pc.is_valid(flat), pa.int32()))
+    offsets = pa.concat_arrays([pa.array([0], pa.int32()), ends])
+    return pa.ListArray.from_arrays(offsets, flat.drop_null(), mask=pc.is_null(flat))
