@@ -1,23 +1,41 @@
-"""A whole lab by seed: one Arrow table of calls and the labels of what is adversary-run."""
+"""A whole lab by seed: one Arrow table of connection starts and the labels of what is adversary-run."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from falselight.lab import background, operations
-from falselight.lab.drawing import EPOCH, Drawing, host_address, host_name
-from falselight.lab.operations import Label
-from falselight.lab.profiles import Implant
+from falselight.lab import background, timing
+from falselight.lab.drawn import WORDS, Drawn, poll
+from falselight.lab.profiles import POLLERS, Implant
+
+EPOCH = 1_767_571_200  # Monday 2026-01-05 00:00 UTC, seconds
+_BAD_PROCESSES = (
+    "C:\\Windows\\System32\\rundll32.exe", "C:\\Windows\\System32\\svchost.exe", "C:\\Users\\Public\\{}.exe",
+    "C:\\ProgramData\\{}.exe", "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe", "C:\\Windows\\explorer.exe",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Label:
+    """One (host, server) that is an implant's, and how it was drawn. Times in epoch nanoseconds."""
+
+    host: str
+    server: str
+    address: str
+    first: int
+    events: int
+    profile: Implant
 
 
 @dataclass(frozen=True)
 class Lab:
-    """``events``: host, source, address, domain, port, transport, process, lookup (a DNS query: no address), sent, received,
-    duration (ns), time (ns), in order of time. ``rare`` holds the servers of rare benign pollers."""
+    """``events``: host, source, address, domain, port, transport, process, sent, received, duration, time (ns), in
+    order of time. ``rare`` holds the servers of rare benign pollers."""
 
     events: pa.Table
     labels: list[Label]
@@ -28,30 +46,95 @@ class Lab:
 
     @property
     def digest(self) -> str:
-        """SHA-256 over times and labels: the same seed gives the same lab."""
+        """SHA-256 over times and hosts: the same seed gives the same lab."""
         found = hashlib.sha256(self.events.column("time").combine_chunks().to_numpy().tobytes())
-        found.update("\n".join(f"{label.host} {label.server}" for label in self.labels).encode())
+        found.update("\n".join(label.host + label.server for label in self.labels).encode())
         return found.hexdigest()
 
 
 def generate(
-    seed: int, hosts: int = 200, days: int = 21, implants: Sequence[Implant] | None = None, *, scored_days: int = 7,
-    rare_share: float = 0.25, pages: float = 60.0, spread: bool = True,
+    seed: int, hosts: int = 200, days: int = 21, implants: list[Implant] | None = None, *, scored_days: int = 7,
+    rare_share: float = 0.15, pages: float = 60.0, together: bool = False,
 ) -> Lab:  # fmt: skip
-    """A lab: background for ``days``, and for each profile an operation on one to five hosts (one without ``spread``) that
-    begins on the first of the last ``scored_days``. ``rare_share`` times hosts rare pollers are benign, half of them new in
-    the scored days; ``pages`` are read on a working day."""
-    lab = Drawing(seed, hosts, days)
+    """A lab: background for ``days``, each implant on as many hosts as its profile says (hosts are used again when there
+    are more implants) from the first two days of the last ``scored_days``. ``rare_share`` times hosts rare pollers are
+    benign, half of them new in the scored days; ``pages`` are read on a working day. ``together``: all implants
+    begin on the first of these days, within a quarter of an hour from 10:00."""
+    lab = Drawn(seed, hosts, days)
     background.browse(lab, pages)
-    background.poll_all(lab)
-    rare = background.poll_rarely(lab, int(rare_share * hosts), scored_days)
-    background.visit(lab, int(2 * rare_share * hosts), scored_days)
+    for poller in POLLERS:
+        for host in np.flatnonzero(lab.draw.random(hosts) < poller.share).tolist():
+            poll(lab, poller, host, 0.0, lab.servers.get(poller.domain))
+    background.tenants(lab)
+    rare = background.rare(lab, int(rare_share * hosts), scored_days)
+    background.habits(lab, int(2 * rare_share * hosts), scored_days)
+    order = lab.draw.permutation(hosts)
     labels: list[Label] = []
     for number, profile in enumerate(implants or []):
-        count = operations.hosts_of(lab) if spread else 1
-        chosen = lab.draw.choice(hosts, count, replace=False).tolist()
-        labels += operations.run(lab, profile, number, chosen, max(days - scored_days, 0))
-    return Lab(lab.table(), labels, rare, hosts, days, seed)
+        own = [int(order[(number + turn * 7) % hosts]) for turn in range(min(profile.hosts, hosts))]
+        labels += _implant(lab, profile, list(dict.fromkeys(own)), max(days - scored_days, 0), number, together)
+    return Lab(_table(lab), [label for label in labels if label.events], rare, hosts, days, seed)
 
 
-__all__ = ["EPOCH", "Lab", "Label", "generate", "host_address", "host_name"]
+def host_name(host: int) -> str:
+    return f"ws{host:04d}"
+
+
+def _implant(
+    lab: Drawn, profile: Implant, hosts: list[int], first_day: int, number: int, together: bool
+) -> list[Label]:
+    """One campaign: the same server, process and sizes on each of the hosts, each begun at its own time."""
+    direct = lab.draw.random() < 0.25 and profile.channel == "tcp"
+    domain = "" if direct else lab.name(str(lab.draw.choice(["com", "net", "online", "xyz"])))
+    places = [lab.address() for _ in range(3 if profile.channel == "rotation" else 1)]
+    if profile.channel == "fronted":
+        domain, places[0] = lab.shared_name()
+    port = 443 if lab.draw.random() < 0.8 or profile.channel == "fronted" else 80
+    numbers = [lab.server(f"bad{number}.{k}", domain, place, port, "tcp") for k, place in enumerate(places)]
+    process = str(lab.draw.choice(_BAD_PROCESSES)).format(lab.draw.choice(WORDS))
+    size = float(lab.draw.integers(400, 1500))
+    found = []
+    for host in hosts:
+        late = lab.draw.uniform(0.0, 2.0 if profile.sleep <= 300 else 0.6)
+        begin = (first_day + (late / 200 + 10 / 24 if together else late)) * timing.DAY
+        times = timing.implant(lab.draw, profile, begin, lab.days * timing.DAY, _awake(lab, profile, host))
+        lab.add(host, times, np.resize(np.array(numbers), len(times)), process, size, size * 0.7,
+                0.01 + profile.data_jitter / (4 * size + profile.data_jitter))  # fmt: skip
+        first = EPOCH * 10**9 + int(times[0] * 1e9) if len(times) else 0
+        found.append(Label(host_name(host), domain or places[0], places[0], first, len(times), profile))
+    return found
+
+
+def _awake(lab: Drawn, profile: Implant, host: int) -> NDArray[np.float64]:
+    if profile.duty == "work":
+        return timing.presence(lab.draw, lab.days, "work")
+    return lab.on[host] if profile.duty == "laptop" else np.array([[0.0, lab.days * timing.DAY]])
+
+
+def _table(lab: Drawn) -> pa.Table:
+    times = np.concatenate([part[0] for part in lab.parts])
+    lengths = [len(part[0]) for part in lab.parts]
+    owner = np.repeat(np.array(lab.owner), lengths)
+    servers = np.concatenate([part[1] for part in lab.parts])
+    order = np.lexsort((servers, owner, times))
+    listed = list(lab.servers.values())
+    names = np.array([lab_name or None for lab_name, *_ in listed], dtype=object)
+
+    def picked(values: list[object] | NDArray[np.object_], which: NDArray[np.int64]) -> pa.Array:
+        return pa.DictionaryArray.from_arrays(pa.array(which.astype(np.int32)), pa.array(values, pa.string()))
+
+    hosts, places = owner[order], servers[order]
+    process_of = np.repeat(np.arange(len(lab.parts)), lengths)[order]
+    ports = np.array([entry[2] for entry in listed], dtype=np.int64)
+    return pa.table({
+        "host": picked([host_name(k) for k in range(lab.hosts)], hosts),
+        "source": picked([f"10.1.{k // 250}.{k % 250 + 1}" for k in range(lab.hosts)], hosts),
+        "address": picked([entry[1] for entry in listed], places),
+        "domain": picked(names, places),
+        "port": pa.array(ports[places]),
+        "transport": picked([entry[3] for entry in listed], places),
+        "process": picked(list(lab.processes), process_of),
+        "sent": pa.array(np.concatenate([part[2] for part in lab.parts])[order]),
+        "received": pa.array(np.concatenate([part[3] for part in lab.parts])[order]),
+        "time": pa.array(EPOCH * 10**9 + (times[order] * 1e9).astype(np.int64)),
+    })  # fmt: skip
