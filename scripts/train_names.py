@@ -40,9 +40,13 @@ def main(path: Path) -> None:
     known = list(labels(path))
     trained = [label for label in known if not is_held_back(label)]
     print("# Trigram counts of the labels of popular registered domains; ^ stands before the first letter.")
-    print("# Made by scripts/train_names.py from Alexa's 100,000 most popular sites as published by SuperCowPowers/data_hacking")
+    print(
+        "# Made by scripts/train_names.py from Alexa's 100,000 most popular sites as published by SuperCowPowers/data_hacking"
+    )
     print(f"# (dga_detection/data/alexa_100k.csv, commit cc828b50, MIT), SHA-256 {digest}.")
-    print(f"# {len(trained)} labels counted, {len(known) - len(trained)} held back; counts below {FEWEST} are left out.")
+    print(
+        f"# {len(trained)} labels counted, {len(known) - len(trained)} held back; counts below {FEWEST} are left out."
+    )
     rows: dict[str, list[str]] = defaultdict(list)
     for trigram, times in sorted(count(trained).items()):
         if times >= FEWEST:
