@@ -1,5 +1,6 @@
-"""Mutated inputs of every reader: nothing is raised, and time and memory stay bounded. Some on every run, 10,000 a reader at night
-(captures have their own, in ``tests/readers/pcap``)."""
+"""Mutated inputs of every reader: nothing is raised, and time and memory stay bounded.
+
+Some on every run, 10,000 a reader at night (captures have their own, in ``tests/readers/pcap``)."""
 
 from __future__ import annotations
 
