@@ -22,7 +22,8 @@ _BAD_PROCESSES = (
 
 @dataclass(frozen=True)
 class Label:
-    """One (host, server) that is an implant's, and how it was drawn. Times in epoch nanoseconds."""
+    """One (host, server) that is an implant's, and how it was drawn. Times in epoch nanoseconds; ``addresses`` are all that
+    the server has."""
 
     host: str
     server: str
@@ -30,6 +31,7 @@ class Label:
     first: int
     events: int
     profile: Implant
+    addresses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ def _implant(
         lab.add(host, times, np.resize(np.array(numbers), len(times)), process, size, size * 0.7,
                 0.01 + profile.data_jitter / (4 * size + profile.data_jitter))  # fmt: skip
         first = EPOCH * 10**9 + int(times[0] * 1e9) if len(times) else 0
-        found.append(Label(host_name(host), domain or places[0], places[0], first, len(times), profile))
+        found.append(Label(host_name(host), domain or places[0], places[0], first, len(times), profile, tuple(places)))
     return found
 
 
