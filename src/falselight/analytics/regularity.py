@@ -24,6 +24,7 @@ SECOND = 1_000_000  # microseconds, in which all times are
 AWAY = 6.0  # medians: a longer gap is an absence, not a beat
 CENTRES = (0.5, 0.35)  # shares of the gaps at which a band is tried: with lost beats the sleep is below the median
 TOLERANCE = 50_000.0  # microseconds that a band is wider than its share: clocks and networks
+SHORTEST = 250_000.0  # microseconds of sleep below which nothing is claimed: the tolerance would be most of the band
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _bands(gaps: Sorted, ends: Ints, merge: float, widths: Sequence[float], leas
         high = np.minimum(gaps.below(np.floor(centre + reach) + 1), ends)
         share = (high - low) / np.maximum(numbers, 1)
         rate = _divergence(share, _expected(centre, reach, typical, merge))
-        nats = np.where(usable, np.minimum(numbers, most) * rate, 0.0)
+        nats = np.where(usable & (centre >= SHORTEST), np.minimum(numbers, most) * rate, 0.0)
         better = nats > best["nats"]
         if better.any():
             made = {"nats": nats, "rate": rate, "width": np.full(len(starts), width), "share": share, "low": low,
