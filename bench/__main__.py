@@ -7,11 +7,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from bench import case as case_folder
 from bench import compile as compile_times
 from bench import ndjson, page_rule, peer_eql, scale, windows
 from bench.harness import CaseFailed, Ratio, Timing, render, save
 
-NAMES = ("page_rule", "ndjson", "scale", "compile", "peer_eql", "windows")
+NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows")
 
 
 def main() -> int:
@@ -49,6 +50,8 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Timing], 
             return page_rule.run(*common)
         case "ndjson":
             return ndjson.run(*common)
+        case "case":
+            return case_folder.run(*common)
         case "scale":
             return scale.run(*common, memory=options.memory)
         case "compile":
