@@ -22,7 +22,9 @@ from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted
 
 SECOND = 1_000_000  # microseconds, in which all times are
 AWAY = 6.0  # medians: a longer gap is an absence, not a beat
-CENTRES = (0.5, 0.35)  # shares of the gaps at which a band is tried: with lost beats the sleep is below the median
+# Shares of the gaps at which a band is tried, since with lost beats the sleep is below the median; and how many times longer
+# than that a gap is an absence. The shorter absence is for callers that sleep longer than they are awake in between.
+CENTRES = ((0.5, None), (0.35, None), (0.35, 2.2))
 TOLERANCE = 50_000.0  # microseconds that a band is wider than its share: clocks and networks
 SHORTEST = 250_000.0  # microseconds of sleep below which nothing is claimed: the tolerance would be most of the band
 
@@ -91,15 +93,19 @@ def _bands(gaps: Sorted, ends: Ints, merge: float, widths: Sequence[float], leas
     typical = np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0)
     zero = np.zeros(len(starts))
     best = {"nats": zero, "rate": zero, "width": zero, "share": zero, "low": zero, "high": zero}
-    for level, width in product(CENTRES, widths):
+    for (level, absence), width in product(CENTRES, widths):
         at = starts + np.minimum((level * numbers).astype(np.int64), np.maximum(numbers - 1, 0))
         centre = np.maximum(np.nan_to_num(gaps.at(at), nan=1.0), 1000.0)
+        cut = ends if absence is None else np.minimum(gaps.below(absence * centre), ends)
+        held = cut - starts
         reach = width * centre + TOLERANCE
-        low = np.minimum(gaps.below(centre - reach), ends)
-        high = np.minimum(gaps.below(np.floor(centre + reach) + 1), ends)
-        share = (high - low) / np.maximum(numbers, 1)
-        rate = _divergence(share, _expected(centre, reach, typical, merge))
-        nats = np.where(usable & (centre >= SHORTEST), np.minimum(numbers, most) * rate, 0.0)
+        low = np.minimum(gaps.below(centre - reach), cut)
+        high = np.minimum(gaps.below(np.floor(centre + reach) + 1), cut)
+        share = (high - low) / np.maximum(held, 1)
+        longest = None if absence is None else absence * centre
+        rate = _divergence(share, _expected(centre, reach, typical, merge, longest))
+        enough = usable & (held >= max(least - 1, 1)) if absence is not None else usable
+        nats = np.where(enough & (centre >= SHORTEST), np.minimum(held, most) * rate, 0.0)
         better = nats > best["nats"]
         if better.any():
             made = {"nats": nats, "rate": rate, "width": np.full(len(starts), width), "share": share, "low": low,
@@ -108,14 +114,18 @@ def _bands(gaps: Sorted, ends: Ints, merge: float, widths: Sequence[float], leas
     return {**best, "gaps": numbers.astype(np.float64)}
 
 
-def _expected(centre: Floats, reach: Floats, typical: Floats, merge: float) -> Floats:
-    """Share of gaps in the band at random, all in microseconds."""
+def _expected(centre: Floats, reach: Floats, typical: Floats, merge: float, longest: Floats | None) -> Floats:
+    """Share of gaps in the band at random, among those up to ``longest``; all in microseconds."""
     away = merge * SECOND
     spare = np.maximum(typical - away, 1000.0)
     low = np.clip((centre - reach - away) / spare, 0.0, 60.0)
     high = np.clip((centre + reach - away) / spare, 0.0, 60.0)
-    share: Floats = np.clip(np.exp2(-low) - np.exp2(-high), 1e-6, 1 - 1e-6)
-    return share
+    share: Floats = np.exp2(-low) - np.exp2(-high)
+    if longest is not None:
+        last = np.clip((longest - away) / spare, 1e-9, 60.0)
+        share = np.maximum(np.exp2(-low) - np.exp2(-np.minimum(high, last)), 0.0) / np.maximum(1 - np.exp2(-last), 1e-9)
+    found: Floats = np.clip(share, 1e-6, 1 - 1e-6)
+    return found
 
 
 def _divergence(share: Floats, expected: Floats) -> Floats:
