@@ -7,13 +7,17 @@ be refused a value longer than its ``ignore_above``, and so do these.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 
 from falselight.ecs.schema import Field, Schema
 
 TABLES = ("fields.tsv", "integrations.tsv")
+# What integrations' packages map keywords with.
+_PACKAGES_LIMIT = 1024
 
 
 @cache
@@ -31,13 +35,27 @@ def schema() -> Schema:
             continue
         if flags:
             options = _options(flags)
-            if kind == "alias":
+            if kind == "alias" and "also" not in options:
                 aliases[name] = options["target"]
                 continue
+            if kind == "alias":
+                # A field of packetbeat's documents (``type``, ``status``) is no alias because one of Defend's is.
+                kind, limit = options["also"].split("|")[0], limit or str(_PACKAGES_LIMIT)
             fields[name] = _field(name, kind, limit, options)
         else:
             fields[name] = Field(name, kind, False, False, None, int(limit) if limit else None)
+    _open(fields)
     return Schema(fields, aliases)
+
+
+def _open(fields: dict[str, Field]) -> None:
+    """Flattened fields below which other sources, and Elastic's rules, name fields are objects: their values count."""
+    names = sorted(fields)
+    for name, entry in fields.items():
+        if entry.type == "flattened":
+            at = bisect_left(names, name + ".")
+            if at < len(names) and names[at].startswith(name + "."):
+                fields[name] = replace(entry, type="object")
 
 
 @cache

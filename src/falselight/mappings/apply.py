@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from falselight.documents import METADATA
 from falselight.mappings.conversions import Document, append
 from falselight.mappings.plans import DATA, FIELD, Plan, names, plan
 from falselight.readers.windows_event import (
@@ -18,6 +19,7 @@ from falselight.readers.windows_event import (
     LEVELS,
     WindowsEvent,
     epoch_nanoseconds,
+    text_of,
 )
 
 WELL_KNOWN = {
@@ -28,6 +30,7 @@ WELL_KNOWN = {
 _LONGEST = (1 << 63) - 1
 DATES = frozenset({"event.created"})
 ALWAYS_LISTS = frozenset({"event.category", "event.type"})
+TEXTS = pa.list_(pa.string())
 TYPES = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), float: pa.float64()}
 
 
@@ -42,7 +45,7 @@ def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None 
     for row, (_, event) in enumerate(events):
         document, times[row] = flat(event)
         for name, value in leaves(document):
-            if wanted is not None and name not in wanted:
+            if wanted is not None and name not in wanted and name not in METADATA:
                 continue
             column = columns.get(name)
             if column is None:
@@ -71,13 +74,19 @@ def leaves(document: Document) -> Iterable[tuple[str, Any]]:
 
 
 def _array(column: list[Any], many: bool) -> pa.Array:
-    sample = next(value for value in column if value is not None)
-    if not many:
-        return pa.array(column, TYPES[sample.__class__])
-    if sample.__class__ is list:
-        sample = sample[0]
-    kind = pa.list_(TYPES[sample.__class__])
-    return pa.array([value if value is None or value.__class__ is list else [value] for value in column], kind)
+    if many:
+        column = [value if value is None or value.__class__ is list else [value] for value in column]
+        kinds = {each.__class__ for value in column if value is not None for each in value}
+    else:
+        kinds = {value.__class__ for value in column if value is not None}
+    if kinds == {int, float}:
+        kinds = {float}
+    if len(kinds) == 1 and (kind := TYPES.get(next(iter(kinds)))) is not None:
+        return pa.array(column, pa.list_(kind) if many else kind)
+    # Documents of several senders may differ in what a field is.
+    if many:
+        return pa.array([None if value is None else [text_of(each) for each in value] for value in column], TEXTS)
+    return pa.array([None if value is None else text_of(value) for value in column], pa.string())
 
 
 def nested(event: WindowsEvent) -> dict[str, Any]:
@@ -107,6 +116,8 @@ def iso(nanoseconds: int) -> str:
 
 def flat(event: WindowsEvent) -> tuple[Document, int | None]:
     """The event's fields by dotted name, and its ``@timestamp`` in epoch nanoseconds."""
+    if event.is_mapped:
+        return dict(event.around), event.time
     document = shared(event)
     found = plan(event.provider, event.channel, event.event_id)
     time = event.time
@@ -209,8 +220,6 @@ def shared(event: WindowsEvent) -> Document:
     level = event.level_name or LEVELS.get(event.level if event.level is not None else -1)
     if level is not None:
         document["log.level"] = level
-    if event.created is not None:
-        document["event.created"] = event.created // 1_000_000
     _names(event, document)
     keywords = event.keywords
     if keywords & (AUDIT_SUCCESS | AUDIT_FAILURE):
@@ -235,6 +244,8 @@ def shared(event: WindowsEvent) -> Document:
         document["winlog.user.identifier"] = event.user_sid
         for name, value in (event.user or WELL_KNOWN.get(event.user_sid) or {}).items():
             document["winlog.user." + name] = value
+    # A collector's own word for its host and itself counts.
+    document.update(event.around)
     return document
 
 

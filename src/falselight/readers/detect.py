@@ -18,6 +18,7 @@ from falselight.readers.pcap.signs import is_capture
 EVTX_MAGIC = b"ElfFile\0"
 BOM = b"\xef\xbb\xbf"
 _LINES_LOOKED_AT = 50
+_DEEPEST = 3
 _SPACE = re.compile(r"[ \t\r\n]*")
 
 
@@ -116,8 +117,8 @@ def _elements(text: str) -> Iterator[dict[str, Any]]:
         position = _skip(text, position + 1)
 
 
-def _leading_pairs(text: str, position: int) -> dict[str, Any]:
-    """The top-level pairs of an object whose end is missing; a value that is cut off is an empty object."""
+def _leading_pairs(text: str, position: int, depth: int = 0) -> dict[str, Any]:
+    """The leading pairs of an object whose end is missing; so of an object in it that is cut off, which else is empty."""
     decoder = json.JSONDecoder()
     pairs: dict[str, Any] = {}
     position = _skip(text, position + 1)
@@ -128,8 +129,11 @@ def _leading_pairs(text: str, position: int) -> dict[str, Any]:
             if not text.startswith(":", position):
                 return pairs
             pairs[key] = {}
-            pairs[key], position = decoder.raw_decode(text, _skip(text, position + 1))
+            position = _skip(text, position + 1)
+            pairs[key], position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError):
+            if depth < _DEEPEST and text.startswith("{", position):
+                pairs[key] = _leading_pairs(text, position, depth + 1)
             return pairs
         position = _skip(text, position)
         if not text.startswith(",", position):
@@ -148,8 +152,9 @@ def _is_response(document: dict[str, Any]) -> bool:
 
 
 def _content(document: dict[str, Any]) -> str | None:
-    if isinstance(document.get("_source"), dict):
-        return "source"
+    source = document.get("_source")
+    if isinstance(source, dict):
+        return "windows" if _is_windows(source) else "source"
     if _is_windows(document):
         return "windows"
     if suricata.recognise(document):

@@ -21,11 +21,11 @@ _seconds: dict[str, int | None] = {}
 class WindowsEvent:
     """The system part of an event as Windows records it, and its data as text.
 
-    ``time`` is TimeCreated in epoch nanoseconds (Windows ticks are 100 ns), None if the record has none; ``created`` the
-    time at which a collector says that it read the event. ``keywords``
+    ``time`` is TimeCreated in epoch nanoseconds (Windows ticks are 100 ns), None if the record has none. ``keywords``
     is the 64-bit mask. ``task_name``, ``opcode_name``, ``message`` and ``user`` (``name``, ``domain``, ``type``) are
     rendered texts that only some sources carry. ``event_data`` and ``user_data`` hold no empty values; ``user_data``
-    has the element's name as ``xml_name``."""
+    has the element's name as ``xml_name``. ``around`` holds fields, by dotted name, that a collector's document has beside
+    the event; with ``is_mapped`` they are all that there is, since a pipeline of Elastic's made them."""
 
     provider: str = ""
     channel: str = ""
@@ -33,7 +33,6 @@ class WindowsEvent:
     computer: str | None = None
     record_id: str | None = None
     time: int | None = None
-    created: int | None = None
     level: int | None = None
     task: int | None = None
     opcode: int | None = None
@@ -52,6 +51,8 @@ class WindowsEvent:
     message: str | None = None
     event_data: dict[str, str] = field(default_factory=dict)
     user_data: dict[str, str] = field(default_factory=dict)
+    around: dict[str, Any] = field(default_factory=dict)
+    is_mapped: bool = False
 
 
 def epoch_nanoseconds(text: str) -> int | None:
@@ -138,3 +139,8 @@ def whole(value: Any, base: int = 10) -> int | None:
     except ValueError:
         return None
     return number if -_LONGEST <= number < 1 << 64 else None
+
+
+def name_of(value: Any) -> str | None:
+    """A rendered name, None for a number."""
+    return value if isinstance(value, str) and value and whole(value) is None else None

@@ -1,4 +1,5 @@
-"""Windows events as JSON lines: flat (NXLog and its kin), Winlogbeat 6 to 8, and the event's own tree (evtx_dump)."""
+"""Windows events as JSON lines: flat (NXLog and its kin), Winlogbeat 6 to 9, Elastic Agent, and the event's own tree
+(evtx_dump); each also as the source of a hit."""
 
 from __future__ import annotations
 
@@ -8,14 +9,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from falselight.documents import METADATA
 from falselight.readers import NOT_JSON, Report, fault
 from falselight.readers.ndjson import Unparsable, parse
 from falselight.readers.settings import DEFAULTS, TIMEZONE, Settings
+from falselight.readers.windows_beats import beat_6_event, beat_event, is_beat, mapped_event
 from falselight.readers.windows_event import (
     CHUNK_EVENTS,
     WindowsEvent,
     braced,
     epoch_nanoseconds,
+    name_of,
     text_of,
     whole,
 )
@@ -26,8 +30,6 @@ _REPORTED = 20
 _ZONED = re.compile(r"(?:[Zz]|UTC|[+-][0-9]{2}:?(?:[0-9]{2})?)\Z")
 _QUARTER_HOUR = 900_000_000_000
 _NXLOG_LEVELS = {1: 5, 2: 4, 3: 3, 4: 2, 5: 1}
-_LEVEL_NUMBERS = {"critical": 1, "error": 2, "warning": 3, "information": 4, "verbose": 5}
-_KEYWORD_BITS = {"Audit Success": 1 << 53, "Audit Failure": 1 << 52, "Classic": 1 << 55}
 _FLAT_SYSTEM = frozenset(
     [
         "SourceName",
@@ -81,20 +83,11 @@ def recognise(document: dict[str, Any]) -> str | None:
         return TREE
     if "EventID" in document and ("Channel" in document or "SourceName" in document):
         return FLAT
-    if _is_beat(document):
+    if is_beat(document):
         return BEAT
     if "event_id" in document and "source_name" in document and ("log_name" in document or "event_data" in document):
         return BEAT_6
     return None
-
-
-def _is_beat(document: dict[str, Any]) -> bool:
-    winlog = document.get("winlog")
-    if not (isinstance(winlog, dict) and "event_id" in winlog) and "winlog.event_id" not in document:
-        return False
-    event = document.get("event")
-    made = set(event) if isinstance(event, dict) else {key[6:] for key in document if key.startswith("event.")}
-    return not made & {"category", "module", "dataset", "ingested"} and "data_stream" not in document
 
 
 def read_lines(
@@ -137,17 +130,27 @@ def read_lines(
 
 
 def event_of(document: dict[str, Any]) -> WindowsEvent | None:
-    """The event that a parsed JSON object holds, None if it holds none."""
+    """The event that a parsed JSON object, or the source of a hit, holds; None if it holds none."""
+    source = document.get("_source")
+    if not isinstance(source, dict):
+        return _event_of(document)
+    event = _event_of(source)
+    if event is not None:
+        event.around.update({name: document[name] for name in METADATA if isinstance(document.get(name), str)})
+    return event
+
+
+def _event_of(document: dict[str, Any]) -> WindowsEvent | None:
     shape = recognise(document)
     if shape == FLAT:
         return _flat(document)
     if shape == TREE:
         return event_of_tree(document["Event"])
     if shape == BEAT:
-        return _beat(document)
+        return beat_event(document)
     if shape == BEAT_6:
-        return _beat_6(document)
-    return None
+        return beat_6_event(document)
+    return mapped_event(document)
 
 
 def _flat(document: dict[str, Any]) -> WindowsEvent | None:
@@ -192,7 +195,7 @@ def _flat(document: dict[str, Any]) -> WindowsEvent | None:
         activity_id=braced(document.get("ActivityID")),
         related_activity_id=braced(document.get("RelatedActivityID")),
         task_name=text_of(document.get("Category")) or None,
-        opcode_name=_name(document.get("Opcode")),
+        opcode_name=name_of(document.get("Opcode")),
         user=user,
         message=message or None,
         event_data=data,
@@ -264,124 +267,3 @@ def _flat_level(document: dict[str, Any]) -> int | None:
     if level is not None:
         return level
     return _NXLOG_LEVELS.get(whole(document.get("SeverityValue")) or 0)
-
-
-def _name(value: Any) -> str | None:
-    return value if isinstance(value, str) and value and whole(value) is None else None
-
-
-def _texts(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict):
-        return {}
-    return {name: text for name, inner in value.items() if (text := text_of(inner))}
-
-
-def _inner(value: Any, *names: str) -> Any:
-    for name in names:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(name)
-    return value
-
-
-def _unfolded(document: dict[str, Any]) -> dict[str, Any]:
-    """A document whose dotted ``winlog.…`` keys are nested."""
-    winlog: dict[str, Any] = {}
-    for key, value in document.items():
-        if key.startswith("winlog."):
-            first, _, rest = key[7:].partition(".")
-            if rest and first in {"event_data", "user_data", "user"}:
-                winlog.setdefault(first, {})[rest] = value
-            elif key.startswith("winlog.process."):
-                target = winlog.setdefault("process", {})
-                target.update({"pid": value} if rest == "pid" else {"thread": {"id": value}})
-            else:
-                winlog[key[7:]] = value
-    return {**document, "winlog": winlog}
-
-
-def _beat(document: dict[str, Any]) -> WindowsEvent | None:
-    if not isinstance(document.get("winlog"), dict):
-        document = _unfolded(document)
-    winlog = document["winlog"]
-    event_id = whole(winlog.get("event_id"))
-    if event_id is None:
-        return None
-    level = text_of(_inner(document, "log", "level") or document.get("log.level")).lower()
-    return WindowsEvent(
-        provider=text_of(winlog.get("provider_name") or _inner(document, "event", "provider")),
-        channel=text_of(winlog.get("channel")),
-        event_id=event_id,
-        computer=text_of(winlog.get("computer_name")) or None,
-        record_id=text_of(winlog.get("record_id")) or None,
-        time=_first_time(winlog.get("time_created"), document.get("@timestamp")),
-        created=_first_time(_inner(document, "event", "created"), document.get("event.created")),
-        level=_LEVEL_NUMBERS.get(level),
-        level_name=level or None,
-        task=None,
-        opcode=whole(winlog.get("opcode")),
-        opcode_name=_name(winlog.get("opcode")),
-        keywords=_keywords(winlog.get("keywords")),
-        process_id=whole(_inner(winlog, "process", "pid")),
-        thread_id=whole(_inner(winlog, "process", "thread", "id")),
-        user_sid=text_of(_inner(winlog, "user", "identifier")) or None,
-        version=whole(winlog.get("version")) or 0,
-        provider_guid=braced(winlog.get("provider_guid")),
-        activity_id=braced(winlog.get("activity_id")),
-        related_activity_id=braced(winlog.get("related_activity_id")),
-        task_name=text_of(winlog.get("task")) or None,
-        user=_user(winlog.get("user")),
-        message=text_of(document.get("message")) or None,
-        event_data=_texts(winlog.get("event_data")),
-        user_data=_texts(winlog.get("user_data")),
-    )
-
-
-def _first_time(*values: Any) -> int | None:
-    times = (epoch_nanoseconds(text_of(value)) for value in values)
-    return next((time for time in times if time is not None), None)
-
-
-def _beat_6(document: dict[str, Any]) -> WindowsEvent | None:
-    event_id = whole(document["event_id"])
-    if event_id is None:
-        return None
-    level = text_of(document.get("level")).lower()
-    return WindowsEvent(
-        provider=text_of(document.get("source_name")),
-        channel=text_of(document.get("log_name")),
-        event_id=event_id,
-        computer=text_of(document.get("computer_name")) or None,
-        record_id=text_of(document.get("record_number")) or None,
-        time=epoch_nanoseconds(text_of(document.get("@timestamp"))),
-        level=_LEVEL_NUMBERS.get(level),
-        level_name=level or None,
-        opcode=whole(document.get("opcode")),
-        opcode_name=_name(document.get("opcode")),
-        keywords=_keywords(document.get("keywords")),
-        process_id=whole(document.get("process_id")),
-        thread_id=whole(document.get("thread_id")),
-        user_sid=text_of(_inner(document, "user", "identifier")) or None,
-        version=whole(document.get("version")) or 0,
-        provider_guid=braced(document.get("provider_guid")),
-        activity_id=braced(document.get("activity_id")),
-        related_activity_id=braced(document.get("related_activity_id")),
-        task_name=text_of(document.get("task")) or None,
-        user=_user(document.get("user")),
-        message=text_of(document.get("message")) or None,
-        event_data=_texts(document.get("event_data")),
-        user_data=_texts(document.get("user_data")),
-    )
-
-
-def _user(value: Any) -> dict[str, str] | None:
-    texts = _texts(value)
-    found = {part: text for part, text in texts.items() if part in {"name", "domain", "type"}}
-    return found or None
-
-
-def _keywords(value: Any) -> int:
-    mask = 0
-    for name in value if isinstance(value, list) else [value]:
-        mask |= _KEYWORD_BITS.get(name, 0) if isinstance(name, str) else 0
-    return mask
