@@ -62,6 +62,7 @@ def small_files(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Sets after how many rows a file of the case is full."""
 
     def set_rows(count: int) -> None:
-        monkeypatch.setattr("falselight.case.staging.MOST_ROWS", count)
+        for name in ("case.staging.MOST_ROWS", "case.staging.ROWS_AT_ONCE", "readers.ndjson.BATCH_DOCUMENTS"):
+            monkeypatch.setattr(f"falselight.{name}", count)
 
     return set_rows

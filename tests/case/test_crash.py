@@ -22,7 +22,8 @@ from pathlib import Path
 from falselight.case import importing, manifest, staging
 from falselight.ecs import release
 folder, stop = Path(sys.argv[1]), int(sys.argv[2])
-staging.MOST_ROWS = 4
+from falselight.readers import ndjson
+staging.MOST_ROWS = staging.ROWS_AT_ONCE = ndjson.BATCH_DOCUMENTS = 4
 calls = 0
 def counted(function):
     def call(*arguments, **more):
@@ -74,7 +75,7 @@ def checked(place: Place) -> tuple[int, int]:
     return table.rows, len(table.inputs)
 
 
-POINTS = list(range(1, 46, 4))
+POINTS = list(range(1, 54, 4))
 
 
 @pytest.mark.parametrize("stop", POINTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import orjson
 import pytest
@@ -100,3 +101,33 @@ def test_labels_are_left_alone(place: Place) -> None:
     (place.folder / "labels.ndjson").write_text("{}\n")
     place.add(place.write("c.ndjson", event(9)))
     assert (place.folder / "labels.ndjson").read_text() == "{}\n"
+
+
+def test_a_lost_file_of_a_large_input_brings_no_event_twice(place: Place, small_files: Callable[[int], None]) -> None:
+    small_files(4)
+    path = place.write("a.ndjson", *(event(n) for n in range(14)))
+    place.add(path)
+    other = place.write("b.ndjson", event(50))
+    place.add(other)
+    files = manifest.load(place.folder).files
+    os.truncate(place.folder / "events" / files[1].name, 10)
+    place.add(other)
+    assert place.codes == ["E0523"] and "may lack some" in place.told[0].message
+    place.told.clear()
+    done = place.add(path)
+    assert (done.inputs, done.events) == (0, files[1].rows)
+    assert place.rows("_input", "_record") == [*((0, n) for n in range(14)), (1, 0)]
+    assert [each.events for each in place.read().counts] == [14, 1]
+    assert place.told == []
+
+
+def test_what_was_a_copy_of_what_is_lost_is_read_again(place: Place) -> None:
+    usual = {"winlog.computer_name": "ws1", "winlog.channel": "Security"}
+    events = [event(n, **usual, **{"winlog.record_id": str(n)}) for n in range(4)]
+    first, second = place.write("a.ndjson", *events[:3]), place.write("b.ndjson", *events[1:])
+    place.add(first)
+    assert place.add(second).copies == 2
+    (place.folder / "events" / manifest.load(place.folder).files[0].name).unlink()
+    first.unlink()
+    assert place.add(second).events == 2
+    assert sorted(place.rows("winlog.record_id")) == [("1",), ("2",), ("3",)]

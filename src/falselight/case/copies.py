@@ -79,10 +79,11 @@ def find(
     old = [(text, each) for each in stored if (text := keys(each)) is not None]
     ((low, high),) = run("SELECT min(_time), max(_time) FROM incoming_keys").fetchall()
     if old and low is not None:
-        union, parameters = _union([(f"SELECT {_KEY}, _time FROM ({text})", each) for text, each in old])
+        union, parameters = _union([(f"SELECT {_KEY}, _time, _input FROM ({text})", each) for text, each in old])
         run(
             f"INSERT INTO stored_keys SELECT {_KEY}, count(*) FROM ({union}) SEMI JOIN incoming_keys USING ({_KEY}) "
-            f"WHERE _time BETWEEN {low - _SECOND:d} AND {high + _SECOND:d} GROUP BY ALL",
+            f"WHERE _time BETWEEN {low - _SECOND:d} AND {high + _SECOND:d} "
+            "AND _input NOT IN (SELECT DISTINCT _input FROM incoming_keys) GROUP BY ALL",
             parameters,
         )
     for part, row in run(_COPIES).fetchall():

@@ -13,6 +13,7 @@ from typing import BinaryIO, cast
 from falselight.case import originals
 from falselight.case.given import Case, Meter, Progress, find_all
 from falselight.case.manifest import ORIGINALS, CaseInput
+from falselight.case.reader import lost
 from falselight.case.staging import Staging
 from falselight.case.writer import Writer
 from falselight.diagnostics import Diagnostic
@@ -40,6 +41,7 @@ class Imported:
     total_inputs: int = 0
     total_events: int = 0
     before: int = 0
+    events_before: int = 0
 
 
 def import_paths(
@@ -57,7 +59,7 @@ def import_paths(
     on from there. Raises ``FalselightError``: see ``Writer``."""
     with Writer(folder, report) as writer:
         run = _Import(writer, schema, report, settings, keep_originals)
-        run.result.before = len(writer.manifest.inputs)
+        run.result.before, run.result.events_before = len(writer.manifest.inputs), writer.manifest.events
         try:
             run.all(find_all(paths, report), progress)
         finally:
@@ -111,8 +113,10 @@ class _Import:
         self.result.total_inputs, self.result.total_events = len(manifest.inputs), manifest.events
         added = manifest.inputs[self.result.before :]
         self.result.inputs = len(added)
-        self.result.events = sum(each.events for each in added)
+        self.result.events = manifest.events - self.result.events_before
         self.result.copies = sum(each.copies for each in added)
+        for told in lost(self._folder, manifest):
+            self._told(told)
         self.result.malformed = self._staging.rejected
         originals.clean(self._folder, manifest)
 
@@ -137,12 +141,18 @@ class _Import:
                 self._known(opened, kept)
                 return
             last = opened
-            if known and (opened.described().sha256, opened.input.member) in self._inputs:
+            entry = self._entry(opened) if known else None
+            if entry is not None and not entry.lacking:
                 self.result.known += 1
                 continue
-            self._input(opened, kept, meter)
+            self._input(opened, kept, meter, entry)
         if last is not None:
             self._end(last)
+
+    def _entry(self, opened: containers.Opened) -> CaseInput | None:
+        """What the case knows of an input."""
+        sha256 = opened.described().sha256
+        return None if sha256 is None else self._inputs.get((sha256, opened.input.member))
 
     def _end(self, last: containers.Opened) -> None:
         """All that was in a file has been read: it need not be opened again, unless some of it was passed over."""
@@ -166,14 +176,16 @@ class _Import:
                 each.place = place
                 self._staging.changed = True
 
-    def _input(self, opened: containers.Opened, kept: str, meter: Meter) -> None:
-        """One input: a plain file, or one member of what a file holds."""
+    def _input(self, opened: containers.Opened, kept: str, meter: Meter, lacking: CaseInput | None) -> None:
+        """One input: a plain file, or one member of what a file holds. ``lacking``: one of the case that is read again."""
         before = _state(opened)
         plain: containers.Hashed | None = None
         if opened.path is None:
             plain = containers.Hashed(opened.stream)
             opened.stream = cast(BinaryIO, io.BufferedReader(plain, containers.HEAD_BYTES))
         staging, reading = self._staging, self._reading
+        if lacking is not None:
+            staging.again(lacking)
         for batch in reading.batches(opened):
             staging.shaper.adopt(reading.schema)
             self.result.events += staging.append(batch)
@@ -194,7 +206,7 @@ class _Import:
             while opened.stream.read(containers.CHUNK):
                 pass
             content = plain.sha256.hexdigest()
-        if content in self._contents:
+        if content in self._contents and lacking is None:
             staging.drop()
             self.result.known += 1
             return
@@ -202,7 +214,7 @@ class _Import:
         entry = CaseInput(source.path, source.member, sha256, source.size or 0, content, str(source.kind), place, 0)
         entry.skipped = dict(skipped)
         self._contents.add(content)
-        self._inputs[sha256, source.member] = entry
+        self._inputs[sha256, source.member] = lacking or entry
         self._sizes.add(entry.size)
         staging.end(entry)
 

@@ -13,12 +13,14 @@ import pyarrow as pa
 from falselight.case.manifest import DAMAGED_FILE, EVENTS, CaseFile, Manifest
 from falselight.columns import duckdb_type, physical_type
 from falselight.derive import DERIVED, DIRECTION
+from falselight.diagnostics import Diagnostic
 from falselight.documents import METADATA, TIMESTAMP, subfields
 from falselight.ecs.schema import Field, Schema, column, ip_column, order_column
 from falselight.readers import Report, fault
 from falselight.store import OUTSIDE, UNTIMED, Builder, Counts, Input, quoted, wrapped
 
 ROWS_AT_ONCE = 65_536
+READ_AGAIN = "import the same inputs into the case again: what is lost is read again, and nothing twice"
 # What is filled in on the way: physical columns and their types.
 ADDED = {DIRECTION: "VARCHAR", DERIVED: "VARCHAR[]"}
 # What reading a damaged file may raise: Arrow has errors of the engine as its own, or as ``OSError``.
@@ -84,8 +86,17 @@ def whole_files(folder: Path, manifest: Manifest, report: Report) -> list[CaseFi
 def tell(path: Path, lost: CaseFile, reason: str, report: Report) -> None:
     """Report a file whose events are left out."""
     message = f"{path} {reason}; its {lost.rows:,} events are left out, all others are used"
-    help = "import the same inputs into the case again: what is lost is read again, and nothing twice"
-    report(fault(DAMAGED_FILE, message, str(path), help=help))
+    report(fault(DAMAGED_FILE, message, str(path), help=f"remove the file if it is there; then {READ_AGAIN}"))
+
+
+def lost(folder: Path, manifest: Manifest) -> Iterator[Diagnostic]:
+    """Tells of the inputs that lack events."""
+    lacking = [each for each in manifest.inputs if each.lacking]
+    if lacking:
+        message = (
+            f"{folder} lost a file of events; {len(lacking):,} of its inputs may lack some, first {lacking[0].path}"
+        )
+        yield fault(DAMAGED_FILE, message, str(folder), help=READ_AGAIN)
 
 
 def located(folder: Path, file: CaseFile) -> str:
@@ -111,6 +122,8 @@ def read(
     columns = chosen(manifest, wanted)
     types = builder.prepare({**columns.types, **(ADDED if fill else {})}, columns.filled)
     into = {name: types[name] for name in columns.types}
+    for told in lost(folder, manifest):
+        report(told)
     files = whole_files(folder, manifest, report)
     asked = Asked(folder, columns, into, builder.position, first_input, _span(since_ns, until_ns), fill)
     for group in _groups(files, columns):

@@ -23,6 +23,8 @@ def batches(folder: Path, manifest: Manifest, report: Report) -> Iterator[tuple[
     """Tables of one input each, in order of import and record; of an input without events one None."""
     inputs = reader.inputs(folder, manifest)
     counts = [Counts(each.events, Counter(each.skipped)) for each in manifest.inputs]
+    for told in reader.lost(folder, manifest):
+        report(told)
     files = reader.whole_files(folder, manifest, report)
     columns = reader.chosen(manifest, None)
     asked = reader.Asked(folder, columns, columns.types, 0, 0, "TRUE", None)

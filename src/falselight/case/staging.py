@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
 from falselight.batches import POSITION, ROWS_AT_ONCE, Gatherer, numbered, together
@@ -39,12 +40,21 @@ class Staging:
         self._rows_waiting = 0
         self._open = Tables()
         self._parts: list[Part] = []
+        self._again: CaseInput | None = None
+        self._stored = np.empty(0, np.int64)
         self._last = -1
         self._events = self._untimed = 0
+
+    def again(self, entry: CaseInput) -> None:
+        """The input that is read next is this one of the case, some of whose events are lost."""
+        self._again = entry
+        self._stored = self._writer.stored_records(self.number)
 
     @property
     def number(self) -> int:
         """The number of the input that is being read."""
+        if self._again is not None:
+            return self._writer.manifest.inputs.index(self._again)
         return len(self._writer.manifest.inputs) + len(self._inputs)
 
     def append(self, batch: pa.RecordBatch | pa.Table) -> int:
@@ -53,7 +63,14 @@ class Staging:
             return 0
         table = numbered(batch, self.number)
         records = table.column("_record").to_numpy()
-        table = table.append_column(POSITION, pa.array(records + self.position))
+        base = self.position
+        if self._again is not None:
+            base = self._again.base
+            table = table.filter(pa.array(~np.isin(records, self._stored)))
+            records = table.column("_record").to_numpy()
+            if not table.num_rows:
+                return 0
+        table = table.append_column(POSITION, pa.array(records + base))
         self._last = max(self._last, int(records.max()))
         self._events += table.num_rows
         self._untimed += table.column("_time").null_count if "_time" in table.schema.names else table.num_rows
@@ -61,7 +78,7 @@ class Staging:
         self._rows_waiting += table.num_rows
         if self._rows_waiting >= ROWS_AT_ONCE:
             self._shape_waiting()
-        return int(batch.num_rows)
+        return int(table.num_rows)
 
     def _shape_waiting(self) -> None:
         """Makes what waits of the input that is being read physical, and makes room."""
@@ -83,9 +100,12 @@ class Staging:
 
     def end(self, entry: CaseInput) -> None:
         """The input is complete."""
-        entry.events, entry.untimed, entry.base = self._events, self._untimed, self.position
-        self.position += self._last + 1
-        self._inputs.append(entry)
+        if self._again is not None:
+            self._restored(entry)
+        else:
+            entry.events, entry.untimed, entry.base = self._events, self._untimed, self.position
+            self.position += self._last + 1
+            self._inputs.append(entry)
         self._last, self._events, self._untimed = -1, 0, 0
         if self._parts:
             self._shape_waiting()
@@ -99,6 +119,15 @@ class Staging:
         if self._done.full:
             self.commit()
 
+    def _restored(self, entry: CaseInput) -> None:
+        """What was lost of an input of the case is there again."""
+        known, self._again = self._again, None
+        if known is not None:
+            known.events, known.untimed = known.events + self._events, known.untimed + self._untimed
+            known.skipped, known.place = entry.skipped, entry.place
+            known.copies, known.lacking = 0, False
+        self.changed = True
+
     def drop(self) -> None:
         """Forgets what came of the input that is being read."""
         for part in self._parts:
@@ -107,6 +136,7 @@ class Staging:
         self._open.clear()
         self._given_up()
         self._last, self._events, self._untimed = -1, 0, 0
+        self._again = None
 
     def commit(self) -> None:
         """Makes all complete inputs part of the case, and what is known of files that were read to their end. After a

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -35,11 +36,11 @@ from falselight.case.manifest import (
     save,
 )
 from falselight.diagnostics import FalselightError
-from falselight.ecs.schema import Schema
 from falselight.readers import Report, fault
 from falselight.store import connect
 
 ROW_GROUP = 122_880
+DAMAGED = ".damaged"
 _OURS = frozenset({NAME, NAME + ".before", LOCK, EVENTS, ORIGINALS, LABELS})
 _FILE = re.compile(r"(\d{8})\.parquet")
 # Numbers that mostly grow by one: as differences they take next to nothing.
@@ -86,6 +87,7 @@ class Writer:
             else:
                 save(self.folder, self.manifest)
             self._clean()
+            self._set_aside()
             self._held = stack.pop_all()
         return self
 
@@ -114,10 +116,48 @@ class Writer:
                 path.unlink()
         self._number = max((int(_FILE.sub(r"\1", name)) for name in named), default=0)
 
-    @property
-    def schema(self) -> Schema:
-        """The case's own fields."""
-        return Schema(self.manifest.fields)
+    def _set_aside(self) -> None:
+        """Files that are lost or cut short are no part of the case any more, and the inputs that had events there are to be
+        read again; so are inputs with copies, since what they were copies of may be lost."""
+        manifest = self.manifest
+        kept = reader.whole_files(self.folder, manifest, lambda told: None)
+        lost = [each for each in manifest.files if each not in kept]
+        if not lost:
+            return
+        for each in lost:
+            path = self.folder / EVENTS / each.name
+            if path.exists():
+                os.replace(path, path.with_name(each.name + DAMAGED))
+        manifest.files = kept
+        numbers = {number for each in lost for number in each.inputs}
+        numbers |= {number for number, each in enumerate(manifest.inputs) if each.copies}
+        for number in numbers:
+            entry = manifest.inputs[number]
+            entry.lacking = True
+            entry.events, entry.untimed = self._left(number)
+            manifest.whole.pop(entry.sha256, None)
+        manifest.generation += 1
+        save(self.folder, manifest)
+
+    def _left(self, number: int) -> tuple[int, int]:
+        """How many events of an input are stored, and how many of them have no time."""
+        times = self._stored(number, "_time")
+        return len(times), times.null_count
+
+    def stored_records(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+        """The numbers of an input's records that are stored."""
+        found: np.ndarray[tuple[int], np.dtype[np.int64]] = self._stored(number, "_record").to_numpy()
+        return found
+
+    def _stored(self, number: int, name: str) -> pa.ChunkedArray:
+        found = [
+            pq.read_table(self.folder / EVENTS / each.name, columns=[name], filters=[("_input", "=", number)]).column(
+                name
+            )
+            for each in self.manifest.files
+            if number in each.inputs
+        ]
+        return pa.chunked_array([chunk for each in found for chunk in each.chunks], pa.int64())
 
     def write_part(self, table: pa.Table) -> Part:
         """Writes rows aside. ``_seq`` comes of each input's base and the record's number."""
@@ -129,13 +169,12 @@ class Writer:
 
     def commit(self, parts: Sequence[Part], inputs: Sequence[CaseInput], manifest: Manifest) -> None:
         """Makes the parts, which hold the events of these new inputs, and what else the manifest says, part of the case."""
-        first = len(manifest.inputs)
         manifest.inputs.extend(inputs)
         found = self._without_copies(parts, manifest)
         for part, copied in zip(parts, found, strict=True):
             for number, count in copied.items():
-                inputs[number - first].copies += count
-                inputs[number - first].events -= count
+                manifest.inputs[number].copies += count
+                manifest.inputs[number].events -= count
             if part.rows:
                 manifest.files.append(self._adopted(part))
             else:
