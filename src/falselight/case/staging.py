@@ -18,6 +18,8 @@ from falselight.ecs.schema import Field, Schema, column
 from falselight.store import Shaper
 
 MOST_ROWS, MOST_BYTES = 400_000, 96 << 20
+# Rows times columns: a column that few rows fill takes its room in all of them.
+MOST_CELLS = 16_000_000
 _SMALL_TABLES = 64
 
 
@@ -182,18 +184,20 @@ class Tables:
     def __init__(self) -> None:
         self.rows = 0
         self._bytes = 0
+        self._columns: set[str] = set()
         self._joined: list[pa.Table] = []
         self._small: list[pa.Table] = []
 
     @property
     def full(self) -> bool:
         """Whether there is enough for a file."""
-        return self.rows >= MOST_ROWS or self._bytes >= MOST_BYTES
+        return self.rows >= MOST_ROWS or self._bytes >= MOST_BYTES or self.rows * len(self._columns) >= MOST_CELLS
 
     def add(self, table: pa.Table) -> None:
         """Takes one more table."""
         self.rows += table.num_rows
         self._bytes += table.nbytes
+        self._columns.update(table.column_names)
         self._small.append(table)
         if len(self._small) >= _SMALL_TABLES:
             self._joined.append(together(self._small).combine_chunks())
@@ -217,3 +221,4 @@ class Tables:
     def clear(self) -> None:
         """Forgets all tables."""
         self.rows, self._bytes, self._joined, self._small = 0, 0, [], []
+        self._columns.clear()

@@ -41,6 +41,8 @@ from falselight.store import connect
 
 ROW_GROUP = 122_880
 DAMAGED = ".damaged"
+# For finding copies; beyond it the engine spills.
+_KEYS_MEMORY = "768MB"
 _OURS = frozenset({NAME, NAME + ".before", LOCK, EVENTS, ORIGINALS, LABELS})
 _FILE = re.compile(r"(\d{8})\.parquet")
 # Numbers that mostly grow by one: as differences they take next to nothing.
@@ -198,7 +200,7 @@ class Writer:
     def _without_copies(self, parts: Sequence[Part], manifest: Manifest) -> list[dict[int, int]]:
         """Takes the copies out of the parts; gives for each part how many of which input."""
         if self._connection is None:
-            self._connection = connect()
+            self._connection = connect(memory_limit=_KEYS_MEMORY)
         incoming = [_relation([str(part.path)], part.columns, f"new{number}") for number, part in enumerate(parts)]
         files = reader.whole_files(self.folder, manifest, lambda told: None)
         stored = [
