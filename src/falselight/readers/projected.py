@@ -65,6 +65,8 @@ class Projection:
         self._wanted = wanted | {TIMESTAMP}
         self._shapes: dict[str, Shape | None] = {}
         self._pause = self._failures = 0
+        self._made: tuple[Schema, dict[str, Shape | None], dict[str, Any] | None, arrow_json.ParseOptions | None] | None
+        self._made = None
 
     def table(self, block: bytes, schema: Schema) -> pa.Table | None:
         """A normalised batch of one row a line, with ``_time``, in the order of the lines."""
@@ -111,17 +113,11 @@ class Projection:
                     self._shapes[name] = _joined(known, shape)
 
     def _parse(self, block: bytes, lines: int, schema: Schema) -> pa.Table | None:
-        tree = self._tree(schema)
+        tree, options = self._prepared(schema)
         if tree is None:
             return None
         try:
-            parsed = arrow_json.read_json(
-                io.BytesIO(block),
-                read_options=_options(len(block)),
-                parse_options=arrow_json.ParseOptions(
-                    explicit_schema=pa.schema(_fields(tree)), unexpected_field_behavior="ignore"
-                ),
-            )
+            parsed = arrow_json.read_json(io.BytesIO(block), read_options=_options(len(block)), parse_options=options)
         except pa.ArrowInvalid:
             return None
         if parsed.num_rows != lines:
@@ -129,6 +125,18 @@ class Projection:
         arrays = dict(_leaves(parsed, tree))
         times = nanoseconds(arrays.pop(TIMESTAMP))
         return None if times is None else pa.table({"_time": times, **arrays})
+
+    def _prepared(self, schema: Schema) -> tuple[dict[str, Any] | None, arrow_json.ParseOptions | None]:
+        """The tree and how to parse it, made once for a schema and the shapes that were learnt."""
+        if self._made is None or self._made[0] is not schema or self._made[1] != self._shapes:
+            tree = self._tree(schema)
+            options = None
+            if tree is not None:
+                options = arrow_json.ParseOptions(
+                    explicit_schema=pa.schema(_fields(tree)), unexpected_field_behavior="ignore"
+                )
+            self._made = schema, dict(self._shapes), tree, options
+        return self._made[2:]
 
     def _tree(self, schema: Schema) -> dict[str, Any] | None:
         """What to parse, nested: names to subtrees or Arrow types; the null type stands for "nothing may be here"."""
