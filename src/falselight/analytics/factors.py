@@ -12,10 +12,10 @@ from falselight.analytics.regularity import Timing
 from falselight.analytics.series import Floats, Ints
 
 FACTORS = (
-    "regular", "jittered", "prevalence", "peers", "lone", "fresh", "history", "hours", "sizes", "answers", "breadth", "spread",
-    "program", "place", "tool", "direct", "open", "lookups", "known",
+    "regular", "jittered", "prevalence", "alone", "peers", "lone", "fresh", "history", "hours", "sizes", "answers", "breadth",
+    "spread", "program", "place", "tool", "direct", "open", "lookups", "known",
 )  # fmt: skip
-MOST_HOSTS = 64
+MOST_HOSTS, MOST_HOURS = 64, 16.0
 REGULAR = -3.0  # log10 of the chance from which a unit counts as regular
 
 
@@ -34,11 +34,12 @@ def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, 
         "regular": digits,
         "jittered": np.where(is_regular & (regular.jitter >= 0.08), 1.0, 0.0),
         "prevalence": np.log2(everyone) - usual,
+        "alone": np.full(count, 1.0 - usual / float(centres["prevalence"])),
         "peers": np.where(is_regular, np.log2(np.maximum(alike, 1)), 0.0),
         "lone": np.where(is_regular, np.log2(np.maximum(everyone / np.maximum(alike, 1), 1.0)), 0.0),
         "fresh": fresh,
         "history": np.minimum(facts["past_days"], 14.0) / 14.0,
-        "hours": np.log2(np.clip(facts["hours"], 1.0, 64.0)),
+        "hours": np.log2(np.clip(facts["hours"], 1.0, MOST_HOURS)),
         "sizes": _steady(facts["middle"], facts["spread"], centres["sizes"]),
         "answers": _steady(facts["answer"], facts["answer_spread"], centres["sizes"]),
         "breadth": _known_log(facts["process_servers"], centres["breadth"]),

@@ -59,6 +59,7 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
         f"the gaps fill a band of ± {100 * scores.timing.jitter[k]:.0f} %, as drawn jitter does"
     ),
     "prevalence": _prevalence,
+    "alone": lambda scores, k: f"{_seen(scores.pairs.network)} seen, so that little is known of who else calls it",
     "fresh": _fresh,
     "history": _history,
     "hours": _hours,
@@ -84,6 +85,11 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
     "direct": lambda scores, k: "called by address, without a name",
     "known": lambda scores, k: "its name lies under a provider that the published rule leaves out",
 }
+
+
+def _seen(hosts: int) -> str:
+    """How many hosts there are, as a clause begins."""
+    return "only one host is" if hosts == 1 else f"only {hosts} hosts are"
 
 
 def duration(seconds: float) -> str:
