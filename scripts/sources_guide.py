@@ -167,6 +167,8 @@ def _windows(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"Channels: {', '.join(map(_code, entry['channels']))}."
     if entry.get("missing"):
         yield f"No values: {', '.join(map(_code, entry['missing']))}."
+    if entry.get("like"):
+        yield f"All lines of {_code(entry['like'] + '.toml')} come first."
     if entry.get("created"):
         yield "`event.created` is the record's own time."
     yield "Data that no line takes stays below `winlog.event_data`.\n"

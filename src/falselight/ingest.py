@@ -32,6 +32,7 @@ _WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
 _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
 # Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
 _MODULES: dict[Kind, str] = {
+    Kind.WINDOWS_XML: "falselight.readers.windows_xml",
     Kind.PCAP: "falselight.readers.pcap",
     Kind.CISCO_ASA: "falselight.readers.cisco_asa",
     Kind.FORTINET: "falselight.readers.fortinet",

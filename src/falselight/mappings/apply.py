@@ -196,7 +196,7 @@ def _users(event: WindowsEvent, found: Plan, document: Document) -> None:
         for name in ("user.name", "source.user.name"):
             if name in document:
                 append(document[name], "related.user", document)
-    if module == "sysmon":
+    if module in {"sysmon", "sysmon_linux"}:
         for name in ("source.ip", "destination.ip"):
             if name in document:
                 append(document[name], "related.ip", document)

@@ -121,6 +121,31 @@ def path(value: str, target: str, document: Document) -> None:
             document[target + ".extension"] = extension
 
 
+def unix_name(value: str, target: str, document: Document) -> None:
+    """What follows the last slash of a path."""
+    name = value.rpartition("/")[2]
+    if value.startswith("/") and name:
+        document[target] = name
+
+
+def unix_path(value: str, target: str, document: Document) -> None:
+    """The directory, name and extension of a path with slashes."""
+    directory, slash, name = value.rpartition("/")
+    if not slash or not name:
+        return
+    document[target + ".name"] = name
+    document[target + ".directory"] = directory or "/"
+    stem, dot, extension = name.rpartition(".")
+    if dot and stem and extension:
+        document[target + ".extension"] = extension
+
+
+def unix_account(value: str, target: str, document: Document) -> None:
+    """A name without a domain."""
+    if "\\" not in value:
+        document[target] = value
+
+
 def arguments(value: str, target: str, document: Document) -> None:
     """``<target>.command_line``, ``.args`` and ``.args_count``."""
     document[target + ".command_line"] = value
@@ -333,6 +358,7 @@ CONVERSIONS: Mapping[str, Conversion] = {
     made.__name__: made
     for made in (
         text, integer, boolean, lower, ip, append, before_at, append_before_at, basename, last_part, path, arguments,
+        unix_name, unix_path, unix_account,
         plain_arguments, account, hashes, registry, registry_data, dns_results, words, invocations, member_name,
         with_member, community_id,
     )

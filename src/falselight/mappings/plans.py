@@ -1,12 +1,13 @@
 """Mapping tables (TOML) as plans: for each provider and event id, the steps to take, built once.
 
-A table has ``providers`` or ``channels``, ``module``, ``missing`` (texts that stand for no value), ``drop`` (data that
-is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event ids), ``events`` (id → category, type, action),
-``time`` (the data that tell @timestamp), ``created`` (the record's time is event.created), ``context`` (which data hold
-data of their own, by event id or for all ``other`` events) and ``rule`` entries: ``data``, ``user_data`` or ``field``
-(where the text is), ``to``, ``as`` (a conversion), ``values`` (translation; other texts are left out unless
-``else_keep``), ``names`` (a translation of ``windows_names.toml``), ``events`` / ``except`` (ids, or the name of a set),
-``keep`` (the data stays), ``if_absent`` (an earlier value stays), ``missing`` (texts that stand for no value here)."""
+A table has ``providers`` or ``channels``, ``like`` (another table, that it adds to), ``module``, ``platform``, ``missing``
+(texts that stand for no value), ``drop`` (data that is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event
+ids), ``events`` (id → category, type, action), ``time`` (the data that tell @timestamp), ``created`` (the record's time is
+event.created), ``context`` (which data hold data of their own, by event id or for all ``other`` events) and ``rule``
+entries: ``data``, ``user_data`` or ``field`` (where the text is), ``to``, ``as`` (a conversion), ``values`` (translation;
+other texts are left out unless ``else_keep``), ``names`` (a translation of ``windows_names.toml``), ``events`` /
+``except`` (ids, or the name of a set), ``keep`` (the data stays), ``if_absent`` (an earlier value stays), ``missing``
+(texts that stand for no value here)."""
 
 from __future__ import annotations
 
@@ -20,7 +21,13 @@ from falselight.mappings.conversions import Conversion, text
 from falselight.mappings.windows_codes import CONVERSIONS
 from falselight.mappings.windows_codes import names as translation
 
-TABLES = ("windows_sysmon", "windows_security", "windows_powershell", "windows_powershell_classic")
+TABLES = (
+    "windows_sysmon",
+    "windows_sysmon_linux",
+    "windows_security",
+    "windows_powershell",
+    "windows_powershell_classic",
+)
 DATA, USER_DATA, FIELD = 0, 1, 2
 
 
@@ -53,8 +60,12 @@ class Plan:
 
 @cache
 def table(name: str) -> dict[str, Any]:
-    """One mapping table as written."""
-    return tomllib.loads(files("falselight.mappings").joinpath(name + ".toml").read_text("utf-8"))
+    """One mapping table; what it does not say, the table that it is ``like`` says, and its rules come after that one's."""
+    entry = tomllib.loads(files("falselight.mappings").joinpath(name + ".toml").read_text("utf-8"))
+    if "like" not in entry:
+        return entry
+    before = table(entry["like"])
+    return {**before, **entry, "rule": [*before["rule"], *entry["rule"]]}
 
 
 @lru_cache(maxsize=4_096)
@@ -79,6 +90,8 @@ def names(provider: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
     constants: dict[str, Any] = {"event.module": entry["module"]}
+    if "platform" in entry:
+        constants["host.os.type"] = entry["platform"]
     for key, value in {**entry.get("default", {}), **entry["events"].get(str(event_id), {})}.items():
         constants["event." + key] = value
     steps = tuple(_step(rule) for rule in entry["rule"] if _applies(rule, event_id, entry.get("sets", {})))
@@ -89,7 +102,7 @@ def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
         frozenset(entry.get("missing", [])),
         tuple(entry.get("drop", [])),
         split_context=context.get(str(event_id), context.get("other")),
-        data_time=entry.get("time"),
+        data_time=entry.get("time") or None,
         created=entry.get("created", False),
     )
 

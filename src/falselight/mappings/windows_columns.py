@@ -171,7 +171,7 @@ class _Mapping:
         if identifier is not None:
             self._put("user.id", identifier)
         related = [("related.user", ("user.name", "source.user.name"))]
-        if module == "sysmon":
+        if module in {"sysmon", "sysmon_linux"}:
             related.append(("related.ip", ("source.ip", "destination.ip")))
         for target, names in related:
             found = [values for name in names if (values := self.get(name)) is not None]

@@ -10,6 +10,7 @@ from falselight.mappings.plans import DATA, FIELD, Plan, Step
 DATA_PREFIX = "winlog.event_data."
 _PARTS: dict[str, tuple[str, ...]] = {
     "path": (".path", ".name", ".directory", ".extension"),
+    "unix_path": (".name", ".directory", ".extension"),
     "arguments": (".command_line", ".args", ".args_count"),
     "plain_arguments": (".command_line", ".args"),
     "account": (".domain", ".name"),

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     RESPONSE = "search-response"
     WINDOWS_LINES = "windows-lines"
     WINDOWS_ARRAY = "windows-array"
+    WINDOWS_XML = "windows-xml"
     ZEEK_TSV = "zeek-tsv"
     ZEEK_LINES = "zeek-lines"
     ZEEK_ARRAY = "zeek-array"

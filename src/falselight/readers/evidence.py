@@ -16,7 +16,15 @@ from falselight.readers.settings import DEFAULTS
 from falselight.store import Input
 
 _LINES = frozenset(
-    {Kind.ECS_LINES, Kind.SOURCE_LINES, Kind.WINDOWS_LINES, Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.EVE_LINES}
+    {
+        Kind.ECS_LINES,
+        Kind.SOURCE_LINES,
+        Kind.WINDOWS_LINES,
+        Kind.WINDOWS_XML,
+        Kind.ZEEK_TSV,
+        Kind.ZEEK_LINES,
+        Kind.EVE_LINES,
+    }
 )
 
 

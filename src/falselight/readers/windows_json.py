@@ -24,8 +24,9 @@ from falselight.readers.windows_event import (
     whole,
 )
 from falselight.readers.windows_tree import event_of_tree
+from falselight.readers.windows_xml import event_of_xml
 
-TREE, FLAT, BEAT, BEAT_6 = "event-tree", "flat", "winlogbeat", "winlogbeat-6"
+TREE, FLAT, BEAT, BEAT_6, JOURNAL = "event-tree", "flat", "winlogbeat", "winlogbeat-6", "journal"
 _REPORTED = 20
 _ZONED = re.compile(r"(?:[Zz]|UTC|[+-][0-9]{2}:?(?:[0-9]{2})?)\Z")
 _QUARTER_HOUR = 900_000_000_000
@@ -76,7 +77,7 @@ _FLAT_SYSTEM = frozenset(
 
 
 def recognise(document: dict[str, Any]) -> str | None:
-    """Which shape of Windows event a JSON object has: ``event-tree``, ``flat``, ``winlogbeat``, ``winlogbeat-6``;
+    """Which shape of Windows event a JSON object has: ``event-tree``, ``flat``, ``winlogbeat``, ``winlogbeat-6``, ``journal``;
     None if it is none. What Elastic's pipelines already made is no raw event any more, so None too."""
     event = document.get("Event")
     if isinstance(event, dict) and isinstance(event.get("System"), dict):
@@ -85,6 +86,9 @@ def recognise(document: dict[str, Any]) -> str | None:
         return FLAT
     if is_beat(document):
         return BEAT
+    message = document.get("MESSAGE")
+    if isinstance(message, str) and message.startswith("<Event>"):
+        return JOURNAL
     if "event_id" in document and "source_name" in document and ("log_name" in document or "event_data" in document):
         return BEAT_6
     return None
@@ -150,6 +154,8 @@ def _event_of(document: dict[str, Any]) -> WindowsEvent | None:
         return beat_event(document)
     if shape == BEAT_6:
         return beat_6_event(document)
+    if shape == JOURNAL:
+        return event_of_xml(document["MESSAGE"])
     return mapped_event(document)
 
 
