@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from falselight.analytics.connections import NAME
 from falselight.analytics.domains import registered
-from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, group
+from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, median
 from falselight.store import quoted
 
 HOUR = 3_600 * 10**9
@@ -186,37 +186,47 @@ def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float)
 
 
 def _series(connection: duckdb.DuckDBPyConnection, count: int, low: int) -> tuple[Series, dict[str, Floats]]:
-    columns = connection.execute(f"""
+    connection.execute(f"""
+    CREATE OR REPLACE TEMP TABLE beacon_starts AS
     WITH rows AS (SELECT *, (time - {low}) // 1000 AS micro FROM beacon_rows WHERE time >= {low})
-    SELECT pair, micro, coalesce(sent, -1) AS sent, coalesce(received, -1) AS received FROM rows r
+    SELECT pair, micro, sent, received FROM rows r
       JOIN beacon_pairs p ON p.view = 0 AND p.host = r.host AND p.server = r.server
-    UNION ALL SELECT pair, micro, coalesce(sent, -1), coalesce(received, -1) FROM rows r
+    UNION ALL SELECT pair, micro, sent, received FROM rows r
       JOIN beacon_pairs p ON p.view = 1 AND p.host = r.host AND p.server = r.address
-    UNION ALL SELECT pair, micro, coalesce(sent, -1), coalesce(received, -1) FROM rows r
+    UNION ALL SELECT pair, micro, sent, received FROM rows r
       JOIN beacon_pairs p ON p.view = 2 AND p.host = r.host AND p.server = r.server AND p.process = r.process
-    """).fetchnumpy()
-    owners = columns["pair"].astype(np.int64)
-    times = _sorted(owners, columns["micro"].astype(np.int64), count)
-    middle, spread = _sizes(owners, columns["sent"].astype(np.int64), count)
-    answer, answer_spread = _sizes(owners, columns["received"].astype(np.int64), count)
-    offset = low // 1000
+    """)
+    found = _fetched(connection, "micro", count)
+    middle, spread = _sizes(_fetched(connection, "sent", count))
+    answer, answer_spread = _sizes(_fetched(connection, "received", count))
+    connection.execute("DROP TABLE beacon_starts")
+    times, offset = Series(found.values, found.starts), low // 1000
     return times, {
         "hours": _different(times, offset, HOUR // 1000), "days": _different(times, offset, DAY // 1000), "middle": middle,
         "spread": spread, "answer": answer, "answer_spread": answer_spread,
     }  # fmt: skip
 
 
-def _sorted(owners: Ints, values: Ints, count: int) -> Series:
-    """Values of owners in any order as ascending series."""
-    order = np.argsort(owners, kind="stable")
-    return group(owners[order], values[order], count).ordered()
+def _fetched(connection: duckdb.DuckDBPyConnection, column: str, count: int) -> Series:
+    """The known values of a column, ascending for each unit: unit and value leave the database as one integer."""
+    largest = connection.execute(f"SELECT coalesce(max({column}), 0) FROM beacon_starts").fetchone()
+    bits = max(int(largest[0]) if largest else 0, 1).bit_length()
+    shift = max(bits + count.bit_length() - 62, 0)
+    bits -= shift
+    keys: Ints = connection.execute(f"""
+      SELECT (pair << {bits}) | ({column} >> {shift}) AS key FROM beacon_starts WHERE {column} >= 0
+    """).fetchnumpy()["key"]
+    keys = np.asarray(keys, dtype=np.int64)
+    keys.sort()
+    starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.int64) << bits).astype(np.int64)
+    np.bitwise_and(keys, (1 << bits) - 1, out=keys)
+    np.left_shift(keys, shift, out=keys)
+    return Series(keys, starts)
 
 
-def _sizes(owners: Ints, values: Ints, count: int) -> tuple[Floats, Floats]:
-    """Median and median absolute deviation of the values that are known."""
-    known = values >= 0
-    found = _sorted(owners[known], values[known], count)
-    middle = Sorted.of(found).middle()
+def _sizes(found: Series) -> tuple[Floats, Floats]:
+    """Median and median absolute deviation of each ascending series."""
+    middle = median(found)
     apart = np.abs(found.values - np.repeat(np.nan_to_num(middle), found.lengths)).astype(np.int64)
     return middle, Sorted.of(Series(apart, found.starts)).middle()
 
