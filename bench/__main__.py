@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench import case as case_folder
 from bench import compile as compile_times
-from bench import ndjson, page_rule, peer_eql, scale, windows
+from bench import ndjson, page_rule, peer_eql, rules, scale, windows
 from bench.harness import CaseFailed, Ratio, Timing, render, save
 
-NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows")
+NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows", "rules")
 
 
 def main() -> int:
@@ -22,13 +22,13 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=1_000_000, help="events of the largest case (default 1,000,000)")
     parser.add_argument("--seed", type=int, default=1583)
     parser.add_argument("--rounds", type=int, default=3, help="runs of every case, alternating")
-    parser.add_argument("--rules", type=Path, help="folder of rules, for compile")
+    parser.add_argument("--rules", type=Path, help="folder of rules, for compile and rules")
     parser.add_argument("--memory", default="4GB", help="memory limit, for scale")
     parser.add_argument("--limit", type=float, default=600.0, help="seconds that eql may take for all events")
     parser.add_argument("--folder", type=Path, help="where the temporary data is made")
     options = parser.parse_args()
-    if options.name == "compile" and options.rules is None:
-        parser.error("compile needs --rules FOLDER")
+    if options.name in ("compile", "rules") and options.rules is None:
+        parser.error(f"{options.name} needs --rules FOLDER")
     if options.events < 20 or options.rounds < 1:
         parser.error("at least 20 events and one round")
     try:
@@ -56,6 +56,8 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Timing], 
             return scale.run(*common, memory=options.memory)
         case "compile":
             return compile_times.run(options.rules, options.rounds)
+        case "rules":
+            return rules.run(*common, options.rules)
         case "windows":
             return windows.run(*common)
         case _:

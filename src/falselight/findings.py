@@ -18,6 +18,7 @@ from falselight.plan.dates import iso
 from falselight.rebuild import place
 from falselight.rules import Rule
 from falselight.sql import emit
+from falselight.sql.predicates import condition
 from falselight.sql.spelling import name
 from falselight.sql.stages import key_names
 from falselight.store import EventTable
@@ -155,25 +156,30 @@ def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> 
     """The findings of one rule. names: the join keys as the query names them.
 
     Sequences are grouped by key inside the engine; only what a finding shows leaves it."""
-    if isinstance(plan, nodes.SequencePlan):
-        keys = engine.arrow(table, emit.per_key(plan, table.name, sparse=engine.is_sparse(plan, table)))
-        members = emit.stage_events(plan, table.name)
+    if isinstance(plan, nodes.EventPlan):
+        columns, keys = [], []
+        rows = engine.execute(table, _events_sql(plan, table)).fetchall()
     else:
-        keys, members = _singly(plan, table)
-    if keys.num_rows == 0:
-        return
-    keys = keys.append_column("id", pa.array(range(keys.num_rows), pa.int64()))
-    columns = key_names(plan.stages[0]) if not isinstance(plan, nodes.EventPlan) else []
+        columns = key_names(plan.stages[0])
+        if isinstance(plan, nodes.SequencePlan):
+            found = engine.arrow(table, emit.per_key(plan, table.name, sparse=engine.is_sparse(plan, table)))
+            members = emit.stage_events(plan, table.name)
+        else:
+            found, members = _singly(plan, table)
+        if found.num_rows == 0:
+            return
+        found = found.append_column("id", pa.array(range(found.num_rows), pa.int64()))
+        with engine.registered(table, "found", found):
+            rows = engine.execute(table, _details_sql(plan, table, members, columns)).fetchall()
+        keys = list(zip(*(found.column(each).to_pylist() for each in columns), strict=True))
     inputs = tuple(_input(entry) for entry in table.inputs)
-    with engine.registered(table, "found", keys):
-        rows = engine.execute(table, _details_sql(plan, table, members, columns)).fetchall()
     fields = _detail_fields(table.schema)
     for number, windows, events, first, last, sources, records, *values in rows:
-        row = keys.slice(number, 1).to_pylist()[0]
+        own = keys[number] if keys else ()
         yield Finding(
             rule,
             "alert",
-            {key: _shown(plan, at, row[col]) for at, (key, col) in enumerate(zip(names, columns, strict=True))},
+            {key: _shown(plan, at, value) for at, (key, value) in enumerate(zip(names, own, strict=True))},
             windows,
             events,
             first,
@@ -181,17 +187,12 @@ def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> 
             {entry.name: value for entry, value in zip(fields, values, strict=True) if value},
             tuple(Reference(source, record) for source, record in zip(sources, records, strict=True)),
             inputs,
-            tuple(row[key] for key in columns),
+            own,
         )
 
 
-def _singly(plan: nodes.EventPlan | nodes.SamplePlan, table: EventTable) -> tuple[pa.Table, str]:
-    """Matches that are findings one by one: every event of an event query, every sample with its documents."""
-    if isinstance(plan, nodes.EventPlan):
-        found = engine.arrow(table, emit.matches(plan, table.name, None))
-        ones = pa.array([1] * found.num_rows, pa.int64())
-        found = pa.table({"sequences": ones, "event": found.column("s")})
-        return found, "SELECT event AS s, id AS owner FROM found"
+def _singly(plan: nodes.SamplePlan, table: EventTable) -> tuple[pa.Table, str]:
+    """Every sample with its documents."""
     matches = engine.run(plan, table).sequences
     columns: dict[str, Any] = {"sequences": pa.array([1] * len(matches), pa.int64())}
     for at, key in enumerate(key_names(plan.stages[0])):
@@ -200,11 +201,25 @@ def _singly(plan: nodes.EventPlan | nodes.SamplePlan, table: EventTable) -> tupl
     return pa.table(columns), "SELECT unnest(members) AS s, id AS owner FROM found"
 
 
+def _events_sql(plan: nodes.EventPlan, table: EventTable) -> str:
+    """``_details_sql`` for an event query, each of whose events is a finding."""
+    details = []
+    for entry in _detail_fields(table.schema):
+        value = name(column(entry.name))
+        listed = f"list_sort(list_distinct({value}))" if entry.many else f"[{value}]"
+        details.append(f"CASE WHEN {value} IS NOT NULL THEN {listed} END")
+    time = "coalesce(_time, 0)"
+    columns = ", ".join(["0", "1", "1", time, time, "[_input]", "[_record]", *details])
+    return f"SELECT {columns} FROM {plan.source or table.name} WHERE {condition(plan.predicate)} ORDER BY _seq"
+
+
 def _detail_fields(schema: Schema) -> list[Field]:
     return [entry for detail in DETAILS if (entry := schema.find(detail)) is not None and entry.filled]
 
 
-def _details_sql(plan: nodes.Plan, table: EventTable, members: str, columns: list[str]) -> str:
+def _details_sql(
+    plan: nodes.SequencePlan | nodes.SamplePlan, table: EventTable, members: str, columns: list[str]
+) -> str:
     """One row for every finding: its number, windows, events, times, evidence, and the values of each detail."""
     details = []
     for entry in _detail_fields(table.schema):

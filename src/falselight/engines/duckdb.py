@@ -46,7 +46,7 @@ def execute(table: EventTable, sql: str) -> duckdb.DuckDBPyConnection:
         functions.install(table.connection, sql)
         return table.connection.execute(sql)
     except duckdb.Error as fault:
-        raise EqlError([_engine_fault(fault)]) from fault
+        raise EqlError([fault_of(fault)]) from fault
 
 
 def arrow(table: EventTable, sql: str) -> pa.Table:
@@ -55,10 +55,11 @@ def arrow(table: EventTable, sql: str) -> pa.Table:
         functions.install(table.connection, sql)
         return table.connection.sql(sql).to_arrow_table()
     except duckdb.Error as fault:
-        raise EqlError([_engine_fault(fault)]) from fault
+        raise EqlError([fault_of(fault)]) from fault
 
 
-def _engine_fault(fault: duckdb.Error) -> Diagnostic:
+def fault_of(fault: duckdb.Error) -> Diagnostic:
+    """What is told of an engine's error (E0401)."""
     message = str(fault).split("\n", 1)[0]
     return Diagnostic("E0401", Severity.ERROR, f"The engine could not answer: {message}")
 

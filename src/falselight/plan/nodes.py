@@ -91,6 +91,13 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True)
+class Clusters:
+    """Events of a clustered copy (``engines.clusters``), whose cluster lies in one of these ranges, ends included."""
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     operand: Predicate
 
@@ -106,7 +113,7 @@ class Or:
 
 
 Leaf = Equal | Range | Within | Like | Regex | Cidr | Exists | Script
-Predicate = Leaf | Fixed | Rows | Not | And | Or
+Predicate = Leaf | Fixed | Rows | Clusters | Not | And | Or
 
 NEVER = Or(())
 ALWAYS = And(())
@@ -122,19 +129,24 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Events that may fill one place, or ``runs`` places in a row, of a sequence."""
+    """Events that may fill one place, or ``runs`` places in a row, of a sequence. ``source``: the relation that they are read
+    from, where it is not the event table."""
 
     predicate: Predicate
     keys: tuple[Key, ...]
     runs: int
     missing: bool
+    source: str | None = None
 
 
 @dataclass(frozen=True)
 class EventPlan:
+    """``source`` as of a ``Stage``."""
+
     predicate: Predicate
     order: Order
     limits: tuple[Limit, ...]
+    source: str | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from falselight.sql.stages import Relation, key_names, ordering, place, stage_re
 
 def events(plan: nodes.EventPlan, table: str) -> str:
     """SELECT t, (b,) s of every matching event, unordered."""
-    stage = nodes.Stage(plan.predicate, (), 1, False)
+    stage = nodes.Stage(plan.predicate, (), 1, False, plan.source)
     ordered = nodes.SamplePlan((stage,), plan.order, None, 1)
     return stage_relation(stage, ordered, table)
 

@@ -24,6 +24,9 @@ def condition(predicate: nodes.Predicate, negated: bool = False) -> str:
         return f"(NOT {fixed})" if negated else fixed
     if isinstance(predicate, nodes.Rows):
         return f"(_seq {'NOT ' if negated else ''}IN (SELECT _seq FROM {name(predicate.relation)}))"
+    if isinstance(predicate, nodes.Clusters):
+        within_ranges = disjunction([f"(_cluster BETWEEN {low} AND {high})" for low, high in predicate.ranges])
+        return f"(NOT {within_ranges})" if negated else within_ranges
     if isinstance(predicate, nodes.Script):
         leaf = expressions.script(predicate.expression)
     elif not predicate.field.filled:

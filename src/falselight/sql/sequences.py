@@ -12,7 +12,7 @@ of each stage, where missing events need them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from falselight.plan import nodes
 from falselight.sql import missing
@@ -99,8 +99,9 @@ def _enough(emitter: _Emitter, stage: nodes.Stage, select: str) -> str:
 def sample(plan: nodes.SequencePlan, table: str) -> str:
     """SELECT events, keys: how many of a sample of the table fit the first stage, and of how many keys they are."""
     keys = ", ".join(key_names(plan.stages[0]))
-    part = f"(SELECT * FROM {table} TABLESAMPLE system({SAMPLE_PERCENT}%) REPEATABLE (1))"
-    select = stage_relation(plan.positive[0], plan, part)
+    stage = plan.positive[0]
+    part = f"(SELECT * FROM {stage.source or table} TABLESAMPLE system({SAMPLE_PERCENT}%) REPEATABLE (1))"
+    select = stage_relation(replace(stage, source=None), plan, part)
     return f"SELECT count(*), approx_count_distinct(hash({keys})) FROM ({select})"
 
 

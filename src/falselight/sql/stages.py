@@ -69,7 +69,7 @@ def stage_relation(
     columns.append("_seq AS s")
     if timestamp.filled and not isinstance(plan, nodes.SamplePlan):
         wanted.append(f"{name(column(timestamp.name))} IS NOT NULL")
-    select = f"SELECT {', '.join(columns)} FROM {table} WHERE {' AND '.join(wanted)}"
+    select = f"SELECT {', '.join(columns)} FROM {stage.source or table} WHERE {' AND '.join(wanted)}"
     for position in unnested:
         rest = [f"k{k}" for k in range(len(stage.keys)) if k != position] + place(plan.order)
         select = f"SELECT {', '.join(rest)}, unnest(k{position}) AS k{position} FROM ({select})"

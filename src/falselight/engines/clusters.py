@@ -1,0 +1,144 @@
+"""Events with the same values of a few fields are one cluster; a copy of the event table in which clusters stand together.
+
+Many rules ask the same of those few fields (category, system, program). Each asks once for every cluster instead of for every
+event, and then reads only the clusters that are left, from a copy of those events that some rule is left with. What a rule
+demands of other fields is asked of the events as ever, so that answers are those of the table itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from falselight.ecs.schema import EXACT_STRING_TYPES, Field, column
+from falselight.engines import clustering
+from falselight.engines import duckdb as engine
+from falselight.engines.clustering import GROUPS, WHOLE, Part
+from falselight.plan import narrow, nodes
+from falselight.sql.predicates import condition
+from falselight.store import EventTable, quoted
+
+# A cluster is judged as an event is: there must be far fewer. A field more must leave them few.
+EVENTS_PER_CLUSTER, MOST_CLUSTERS, MOST_FIELDS, SAMPLE_PERCENT = 50, 40_000, 12, 10
+# More ranges than these cost more to test than the conditions that they stand for.
+MOST_RANGES = 24
+Ranges = tuple[tuple[int, int], ...]
+
+
+@dataclass
+class Clusters:
+    """The clusters of an event table. ``fields``: those whose values a cluster's events share, the first of which parts them."""
+
+    table: EventTable
+    fields: list[Field]
+    parts: list[Part]
+    _ranges: dict[str, Ranges] = field(default_factory=dict, repr=False)
+
+    @property
+    def known(self) -> frozenset[str]:
+        return frozenset(entry.name for entry in self.fields)
+
+    def can_match(self, plan: nodes.Plan) -> bool:
+        """Whether some cluster satisfies every stage that must be there, as far as the known fields tell."""
+        if isinstance(plan, nodes.EventPlan):
+            return bool(self.of(plan.predicate))
+        return all(stage.missing or self.of(stage.predicate) for stage in plan.stages)
+
+    def narrowed(self, plan: nodes.Plan) -> nodes.Plan:
+        """A plan of ``copy``'s over the clusters that its conditions leave: run on the table, it has the same matches."""
+        if isinstance(plan, nodes.EventPlan):
+            predicate, source = self._read(plan.predicate)
+            return replace(plan, predicate=predicate, source=source)
+        stages = tuple(self._stage(stage) for stage in plan.stages)
+        if isinstance(plan, nodes.SamplePlan):
+            return replace(plan, stages=stages)
+        return replace(plan, stages=stages, until=None if plan.until is None else self._stage(plan.until))
+
+    def _stage(self, stage: nodes.Stage) -> nodes.Stage:
+        predicate, source = self._read(stage.predicate)
+        return replace(stage, predicate=predicate, source=source)
+
+    def _read(self, predicate: nodes.Predicate) -> tuple[nodes.Predicate, str | None]:
+        """The same events of the copy, and the part (or all of it) that holds them."""
+        found = self.of(predicate)
+        if not found:
+            return nodes.NEVER, None
+        low, high = found[0][0], found[-1][1]
+        source = next((part.relation for part in self.parts if part.first <= low and high <= part.last), WHOLE)
+        if len(found) <= MOST_RANGES:
+            return nodes.And((nodes.Clusters(found), *narrow.undecided(predicate, self.known))), source
+        return nodes.And((nodes.Clusters(_coarse(found)), predicate)), source
+
+    def of(self, predicate: nodes.Predicate) -> Ranges:
+        """Ranges of the clusters whose events may satisfy a predicate; others do not."""
+        asked = condition(narrow.relaxed(predicate, self.known))
+        if asked not in self._ranges:
+            rows = engine.execute(
+                self.table,
+                "SELECT min(_cluster), max(_cluster) FROM (SELECT _cluster, _cluster - row_number() OVER (ORDER BY _cluster) "
+                f"AS island FROM {quoted(GROUPS)} WHERE {asked}) GROUP BY island ORDER BY 1",
+            ).fetchall()
+            self._ranges[asked] = tuple((low, high) for low, high in rows)
+        return self._ranges[asked]
+
+    def copy(self, plans: Iterable[nodes.Plan], also: Iterable[str]) -> None:
+        """Copies the events of all clusters that these plans read, with the fields that they ask of them; ``also`` names
+        fields that are read of matches. A copy made before in the same connection goes."""
+        wanted: dict[str, set[str]] = {part.relation: {"@timestamp", *also} for part in self.parts}
+        ranges: set[tuple[int, int]] = set()
+        for plan in plans:
+            always = _ordering(plan)
+            for predicate in narrow.predicates(plan):
+                found = self.of(predicate)
+                ranges.update(found)
+                rest = [predicate] if len(found) > MOST_RANGES else narrow.undecided(predicate, self.known)
+                read = always.union(*map(narrow.names, rest))
+                for part in self.parts:
+                    if any(low <= part.last and high >= part.first for low, high in found):
+                        wanted[part.relation] |= read
+        clustering.copy(self.table, self.fields, self.parts, ranges, wanted)
+
+
+def _coarse(ranges: Ranges) -> Ranges:
+    """Few ranges that hold all of these: the narrowest gaps are closed."""
+    by_gap = sorted(range(1, len(ranges)), key=lambda number: ranges[number - 1][1] - ranges[number][0])
+    cuts = [0, *sorted(by_gap[: MOST_RANGES - 1]), len(ranges)]
+    return tuple((ranges[start][0], ranges[end - 1][1]) for start, end in pairwise(cuts))
+
+
+def cluster(table: EventTable, plans: Iterable[nodes.Plan]) -> Clusters | None:
+    """The clusters of a table by the fields that most of these plans compare; None where no field leaves few. Raises
+    ``EqlError`` where the engine cannot answer."""
+    uses: Counter[str] = Counter()
+    for plan in plans:
+        uses.update({name for predicate in narrow.predicates(plan) for name in narrow.names(predicate)})
+    known = _chosen(table, [name for name, _ in uses.most_common()])
+    if not known:
+        return None
+    return Clusters(table, known, clustering.group(table, known))
+
+
+def _ordering(plan: nodes.Plan) -> set[str]:
+    """The fields of keys and order."""
+    keys = [key.field for stage in narrow.stages(plan) for key in stage.keys]
+    return {entry.name for entry in (*keys, plan.order.timestamp, plan.order.tiebreaker) if entry is not None}
+
+
+def _chosen(table: EventTable, by_use: Sequence[str]) -> list[Field]:
+    """The most used fields that leave few clusters: a field with too many values beside those before it is passed over."""
+    most = min(MOST_CLUSTERS, table.rows // EVENTS_PER_CLUSTER)
+    sampled = f" TABLESAMPLE system({SAMPLE_PERCENT}%) REPEATABLE (1)" if table.rows >= engine.LARGE_TABLE else ""
+    chosen: list[Field] = []
+    for name in by_use:
+        entry = table.schema.find(name)
+        if entry is None or not entry.filled or entry.type not in EXACT_STRING_TYPES or entry in chosen:
+            continue
+        values = ", ".join(quoted(column(each.name)) for each in (*chosen, entry))
+        sql = f"SELECT approx_count_distinct(hash({values})) FROM {quoted(table.name)}{sampled}"
+        ((clusters,),) = engine.execute(table, sql).fetchall()
+        if clusters <= most:
+            chosen.append(entry)
+        if len(chosen) == MOST_FIELDS:
+            break
+    return chosen

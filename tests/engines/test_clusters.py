@@ -1,0 +1,138 @@
+"""What is read from clusters is what the table itself gives: on random cases, and rule by rule for a pack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from property.cases import MAPPING, Case, cases
+
+from bench import mixed
+from falselight import findings, hunting, sources
+from falselight.engines import clusters as engine_clusters
+from falselight.engines import duckdb as engine
+from falselight.engines.clusters import cluster
+from falselight.eql import walk
+from falselight.eql.checker import Options
+from falselight.eql.parser import parse
+from falselight.findings import Finding
+from falselight.plan import narrow, nodes
+from falselight.rules import Rule, load
+from falselight.search import plan
+from falselight.source import Source
+from falselight.store import EventTable, Input, connect
+
+EVENTS, SEED = 20_000, 7
+
+
+def agree(case: Case, most_ranges: int) -> None:
+    """One random query, asked of the table and of its clusters."""
+    options = Options(**{"size": None, **{key: value for key, value in case.options.items() if key in ("size",)}})
+    table = sources.load(case.documents, MAPPING).table
+    made = plan(case.query, table.schema, options)
+    expected = engine.run(made, table).sequences
+    if not narrow.can_match(made):
+        assert expected == []
+        return
+    limits = {"EVENTS_PER_CLUSTER": 1, "MOST_RANGES": most_ranges}
+    with patch.multiple(engine_clusters, **limits):
+        found = cluster(table, [made])
+        if found is None:
+            return
+        if not found.can_match(made):
+            assert expected == [], case.query
+            return
+        found.copy([made], [])
+        assert engine.run(found.narrowed(made), table).sequences == expected, case.query
+
+
+HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@given(cases())
+def test_clusters_answer_as_the_table_does(case: Case) -> None:
+    agree(case, 24)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@given(cases())
+def test_so_they_do_where_ranges_are_made_coarse(case: Case) -> None:
+    agree(case, 1)
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[EventTable]:
+    connection = connect()
+    mixed.event_table(connection, EVENTS, SEED)
+    yield EventTable(connection, mixed.schema(connection), rows=EVENTS, inputs=[Input("mixed")])
+    connection.close()
+
+
+def planned(rules: list[Rule], table: EventTable) -> list[tuple[Rule, nodes.Plan]]:
+    return [(rule, plan(Source(rule.query, rule.name), table.schema, hunting.options(rule))) for rule in rules]
+
+
+def found(rule: Rule, made: nodes.Plan, table: EventTable) -> list[Finding]:
+    return list(findings.build(rule, made, walk.key_names(parse(Source(rule.query))), table))
+
+
+def test_each_rule_of_a_pack_finds_what_it_finds_alone(table: EventTable, shared: Path) -> None:
+    rules = load([str(shared / "rules" / "elastic-eql")], pytest.fail)[::3]
+    pairs = planned(rules, table)
+    fed = [(rule, made) for rule, made in pairs if narrow.can_match(made)]
+    assert len(fed) < len(pairs)
+    clusters = cluster(table, [made for _, made in fed])
+    assert clusters is not None and {"event.category", "host.os.type"} <= clusters.known
+    able = [(rule, made) for rule, made in fed if clusters.can_match(made)]
+    clusters.copy([made for _, made in able], findings.DETAILS)
+    names = {rule.id for rule, _ in able}
+    wrong, matched = [], 0
+    for rule, made in pairs:
+        alone = found(rule, made, table)
+        together = found(rule, clusters.narrowed(made), table) if rule.id in names else []
+        matched += bool(alone)
+        if alone != together:
+            wrong.append(rule.name)
+    assert not wrong and matched
+
+
+QUERIES = (
+    'process where process.parent.name : "w3wp.exe" and process.args : "--id"',
+    'sequence by host.id with maxspan=1h [process where process.name : "CMD.exe"] [file where file.extension == "exe"]',
+    'any where process.name like~ "*script.exe" and not event.action == "end"',
+    'sequence by host.id with maxspan=5m [network where true] with runs=3 until [process where process.name == "sc.exe"]',
+    'sample by host.id [process where process.name == "sc.exe"] [registry where registry.value == "Start"]',
+    'process where dll.name == "ntdll.dll"',
+    'file where never.filled == "x" or file.extension == "ps1"',
+)
+
+
+def test_hunting_marks_what_no_event_can_satisfy(table: EventTable) -> None:
+    rules = [Rule(id=str(number), name=query, query=query.replace("never.filled", "tls.client.ja3")) for number, query in
+             enumerate(QUERIES)]  # fmt: skip
+    pairs = planned(rules, table)
+    clusters = cluster(table, [made for _, made in pairs])
+    assert clusters is not None
+    clusters.copy([made for _, made in pairs], findings.DETAILS)
+    results = [(found(rule, made, table), found(rule, clusters.narrowed(made), table)) for rule, made in pairs]
+    assert all(alone == together for alone, together in results)
+    assert [bool(alone) for alone, _ in results] == [True, True, True, True, True, False, True]
+
+
+def test_a_plan_whose_field_is_never_filled_cannot_match(table: EventTable) -> None:
+    def can(query: str) -> bool:
+        return narrow.can_match(plan(query, table.schema, Options(size=None)))
+
+    assert not can('process where tls.client.ja3 == "x"')
+    assert not can('process where process.name == "x" and (tls.client.ja3 == "x" or tls.server.ja3s : "y*")')
+    assert can('process where not tls.client.ja3 == "x"')
+    assert can("process where tls.client.ja3 == null")
+    assert not can("sequence by tls.client.ja3 [process where true] [file where true]")
+    assert can(
+        "sequence by host.id with maxspan=1m [process where true] ![file where tls.client.ja3 != null] [file where true]"
+    )
+    assert not can("sequence by host.id [process where true] [file where tls.client.ja3 != null]")
