@@ -63,12 +63,16 @@ def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None 
 
 
 def leaves(document: Document) -> Iterable[tuple[str, Any]]:
+    """The fields of a flat document; of lists of objects, the values below each name, in their order."""
     for name, value in document.items():
         if value.__class__ is list and value and value[0].__class__ is dict:
-            for key in sorted({key for element in value for key in element}):
-                found = [element[key] for element in value if key in element]
-                if found:
-                    yield f"{name}.{key}", found
+            found: dict[str, list[Any]] = {}
+            for element in value:
+                for key, inner in element.items():
+                    below = inner if inner.__class__ is dict else None
+                    for part, each in (below or {"": inner}).items():
+                        found.setdefault(f"{key}.{part}" if part else key, []).append(each)
+            yield from ((f"{name}.{key}", found[key]) for key in sorted(found))
         else:
             yield name, value
 
@@ -181,7 +185,9 @@ def _split_context(data: dict[str, str], name: str) -> None:
 
 
 def _users(event: WindowsEvent, found: Plan, document: Document) -> None:
-    module = found.constants["event.module"]
+    module = found.constants.get("event.module")
+    if module is None:
+        return
     if module != "security" and event.user_sid:
         document["user.id"] = event.user_sid
     if module == "powershell" and "source.user.name" in document:

@@ -17,7 +17,6 @@ Conversion = Callable[[str, str, Document], None]
 _LONGEST = 9_223_372_036_854_775_807
 _SPACE = re.compile(r"\s+")
 _MAPPED = re.compile(r"^\[?::ffff:(\d+\.\d+\.\d+\.\d+)(?:\](?::\d+)?)?$")
-_DETAIL = re.compile(r"^(.+)\((.+)\):\s*(.+)?$")
 _DWORD = re.compile(r"DWORD \(0x([0-9a-f]{8})\)", re.IGNORECASE | re.ASCII)
 _QWORD = re.compile(r"QWORD \(0x([0-9a-f]{8})-0x([0-9a-f]{8})\)", re.IGNORECASE | re.ASCII)
 _BINDING = re.compile(r"name=(.+);\s*value=(.+)$")
@@ -293,6 +292,16 @@ def dns_results(value: str, target: str, document: Document) -> None:
         document["dns.resolved_ip"] = addresses
 
 
+def record_type(value: str, target: str, document: Document) -> None:
+    """The name of a type of DNS records by its number."""
+    document[target] = _RECORD_TYPES.get(value, value)
+
+
+def without_dot(value: str, target: str, document: Document) -> None:
+    """A name without the dot at its end."""
+    document[target] = value[:-1] if value.endswith(".") and len(value) > 1 else value
+
+
 def words(value: str, target: str, document: Document) -> None:
     """The words between white space, as a list."""
     found = _SPACE.split(value.strip())
@@ -302,23 +311,27 @@ def words(value: str, target: str, document: Document) -> None:
 
 def invocations(value: str, target: str, document: Document) -> None:
     """PowerShell's command details, one a line: type, related command, name, value."""
-    details = []
-    for line in value.split("\n"):
-        match = _DETAIL.match(line)
-        if not match:
-            details.append({"value": line})
-            continue
-        kind, command, rest = match.group(1), match.group(2), match.group(3) or ""
-        binding = _BINDING.match(rest) if kind == "ParameterBinding" else None
-        if kind == "ParameterBinding" and not binding:
-            details.append({"value": rest})
-        elif binding:
-            details.append(
-                {"type": kind, "related_command": command, "name": binding.group(1), "value": binding.group(2)}
-            )
-        else:
-            details.append({"type": kind, "related_command": command, "value": rest})
-    document[target] = details
+    document[target] = [_invocation(line, False) for line in value.split("\n")]
+
+
+def plain_invocations(value: str, target: str, document: Document) -> None:
+    """The same of PowerShell's classic log, where a type holds neither colon nor parenthesis."""
+    document[target] = [_invocation(line, True) for line in value.split("\n")]
+
+
+def _invocation(line: str, is_plain: bool) -> dict[str, str]:
+    """``type(command): rest``, where the last ``):`` ends the command, and the first or last parenthesis begins it."""
+    end = line.rfind("):")
+    start = line.find("(") if is_plain else line.rfind("(", 0, max(end - 1, 0))
+    if start < 1 or end <= start + 1 or (is_plain and ":" in line[:start]):
+        return {"value": line}
+    kind, command, rest = line[:start], line[start + 1 : end], line[end + 2 :].lstrip()
+    if kind != "ParameterBinding":
+        return {"type": kind, "related_command": command, **({"value": rest} if rest else {})}
+    binding = _BINDING.match(rest)
+    if not binding:
+        return {"value": rest}
+    return {"type": kind, "related_command": command, "name": binding.group(1), "value": binding.group(2)}
 
 
 def member_name(value: str, target: str, document: Document) -> None:
@@ -357,9 +370,8 @@ def community_id(value: str, target: str, document: Document) -> None:
 CONVERSIONS: Mapping[str, Conversion] = {
     made.__name__: made
     for made in (
-        text, integer, boolean, lower, ip, append, before_at, append_before_at, basename, last_part, path, arguments,
-        unix_name, unix_path, unix_account,
-        plain_arguments, account, hashes, registry, registry_data, dns_results, words, invocations, member_name,
-        with_member, community_id,
+        text, integer, boolean, lower, ip, append, before_at, append_before_at, basename, last_part, path, unix_name,
+        unix_path, unix_account, arguments, plain_arguments, account, hashes, registry, registry_data, dns_results,
+        record_type, without_dot, words, invocations, plain_invocations, member_name, with_member, community_id,
     )
 }  # fmt: skip

@@ -17,8 +17,8 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
+from falselight.mappings import windows_codes, windows_tasks
 from falselight.mappings.conversions import Conversion, text
-from falselight.mappings.windows_codes import CONVERSIONS
 from falselight.mappings.windows_codes import names as translation
 
 TABLES = (
@@ -27,8 +27,11 @@ TABLES = (
     "windows_security",
     "windows_powershell",
     "windows_powershell_classic",
+    "windows_dns_client",
+    "windows_task_scheduler",
 )
 DATA, USER_DATA, FIELD = 0, 1, 2
+CONVERSIONS = {**windows_codes.CONVERSIONS, **windows_tasks.CONVERSIONS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def names(provider: str) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
-    constants: dict[str, Any] = {"event.module": entry["module"]}
+    constants: dict[str, Any] = {"event.module": entry["module"]} if "module" in entry else {}
     if "platform" in entry:
         constants["host.os.type"] = entry["platform"]
     for key, value in {**entry.get("default", {}), **entry["events"].get(str(event_id), {})}.items():

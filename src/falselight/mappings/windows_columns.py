@@ -164,8 +164,8 @@ class _Mapping:
                 self._put(name, column, absent_only)
 
     def _users(self, plan: Plan) -> None:
-        module = plan.constants["event.module"]
-        if module == "security":
+        module = plan.constants.get("event.module")
+        if module is None or module == "security":
             return
         identifier = self._columns.system.get("UserID")
         if identifier is not None:
