@@ -26,7 +26,9 @@ AWAY = 6.0  # medians: a longer gap is an absence, not a beat
 # than that a gap is an absence. The shorter absence is for callers that sleep longer than they are awake in between.
 CENTRES = ((0.5, None), (0.35, None), (0.35, 2.2))
 TOLERANCE = 50_000.0  # microseconds that a band is wider than its share: clocks and networks
-SHORTEST = 250_000.0  # microseconds of sleep below which nothing is claimed: the tolerance would be most of the band
+# Microseconds of sleep below which nothing is claimed: the tolerance would be most of the band. Wide bands need more: what a
+# page loads in turn has gaps of half a second, within a factor of a few.
+SHORTEST, SHORTEST_WIDE, WIDE = 250_000.0, 1_000_000.0, 0.3
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ def _bands(gaps: Sorted, ends: Ints, merge: float, widths: Sequence[float], leas
         longest = None if absence is None else absence * centre
         rate = _divergence(share, _expected(centre, reach, typical, merge, longest))
         enough = usable & (held >= max(least - 1, 1)) if absence is not None else usable
-        nats = np.where(enough & (centre >= SHORTEST), np.minimum(held, most) * rate, 0.0)
+        nats = np.where(
+            enough & (centre >= (SHORTEST_WIDE if width > WIDE else SHORTEST)), np.minimum(held, most) * rate, 0.0
+        )
         better = nats > best["nats"]
         if better.any():
             made = {"nats": nats, "rate": rate, "width": np.full(len(starts), width), "share": share, "low": low,
