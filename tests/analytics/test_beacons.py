@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from falselight.analytics import beacons, regularity
@@ -47,6 +50,12 @@ def test_nights_lost_beats_and_bursts_do_not_hide_a_beacon() -> None:
     assert measure(np.concatenate([kept, bursts])).chance[0] < -4
 
 
+def scored_events(events: pa.Table) -> beacons.Scores:
+    found = beacons.score(load(events))
+    assert found is not None
+    return found
+
+
 def scored(lab: Lab, threads: int | None = None) -> beacons.Scores:
     connection = load(lab.events, threads)
     found = beacons.score(connection)
@@ -75,7 +84,7 @@ def test_implants_come_first_with_reasons(lab: Lab) -> None:
     row = found.row(order[places[0]])
     assert row.detected_at is not None and row.first_seen <= row.detected_at <= row.last_seen
     assert {"regular", "prevalence", "fresh"} <= {reason.factor for reason in row.reasons}
-    assert row.beacon.law == "bounded" and 0 <= row.risk <= 100
+    assert row.beacon.law in ("one-sided", "bounded") and 0 <= row.risk <= 100
     total = found.parameters["weights"]["base"] + sum(reason.weight for reason in row.reasons)
     assert total == pytest.approx(row.odds, abs=0.3)
 
@@ -103,3 +112,39 @@ def test_nothing_to_score_is_none() -> None:
         "CREATE TEMP TABLE connections (time BIGINT, host VARCHAR, domain VARCHAR, address VARCHAR, outward BOOLEAN)"
     )
     assert beacons.score(connection) is None
+
+
+@pytest.mark.parametrize(("law", "expected"), [("one_sided", "one-sided"), ("symmetric", "symmetric")])
+def test_the_law_shows_where_one_end_of_the_gaps_is_round(law: str, expected: str) -> None:
+    found = measure(timing.poll(np.random.default_rng(6), law, 300, 0.23, 0, 300 * 400))  # type: ignore[arg-type]
+    assert beacons.law(found, 0) == expected
+
+
+def test_detection_is_the_first_moment_that_suffices(lab: Lab) -> None:
+    found = scored(lab)
+    late = found.pairs.low + found.pairs.times.values[found.pairs.times.starts[1:] - 1] * 1000
+    called = found.odds >= found.parameters["alert"]["odds"]
+    assert ((found.detected >= 0) == called).all() and (found.detected[called] <= late[called]).all()
+    label = min(lab.labels, key=lambda each: each.profile.sleep)
+    row = next(row for k in found.ranking() if (row := found.row(k)).server == label.server)
+    assert row.detected_at is not None and label.first <= row.detected_at <= label.first + 3600 * 10**9
+    # With the data up to a little before, the same connections do not suffice.
+    cut = lab.events.filter(pc.less(lab.events.column("time"), row.detected_at - 900 * 10**9))
+    before = scored(replace(lab, events=cut))
+    assert not any(before.row(k).server == label.server and before.row(k).detected_at for k in before.ranking())
+
+
+def test_an_address_over_its_names_is_listed_where_no_name_tells_as_much() -> None:
+    rows = [("10.0.0.1", "198.51.100.9", f"n{k % 7}.example.com", k * 60) for k in range(400)]
+    rows += [("10.0.0.2", "198.51.100.8", "www.other.org", k * 60) for k in range(400)]
+    events = pa.table({
+        "host": [row[0] for row in rows], "source": [row[0] for row in rows], "address": [row[1] for row in rows],
+        "domain": [row[2] for row in rows], "port": [443] * len(rows), "process": ["p"] * len(rows),
+        "sent": [100] * len(rows), "received": [100] * len(rows),
+        "time": [1_000_000_000 * row[3] + 7_000_000_000_000_000 for row in rows],
+    })  # fmt: skip
+    found = scored_events(events)
+    listed = [found.row(k) for k in found.ranking()]
+    best = next(row for row in listed if row.host == "10.0.0.1")
+    assert best.server in ("198.51.100.9", "n0.example.com") and best.beacon.chance_log10 < -6
+    assert ("10.0.0.2", "198.51.100.8") not in {(row.host, row.server) for row in listed}

@@ -15,12 +15,13 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from falselight.analytics import detection
 from falselight.analytics import pairs as relation
 from falselight.analytics.connections import NAME
 from falselight.analytics.factors import FACTORS, weigh
 from falselight.analytics.pairs import Pairs, View
 from falselight.analytics.regularity import Timing, measure
-from falselight.analytics.series import Floats, Mask
+from falselight.analytics.series import Floats, Ints, Mask
 from falselight.analytics.wording import BEACON_TEXTS
 
 SAME = 0.5  # nats: an address row must say that much more than the rows of its names
@@ -82,6 +83,11 @@ class Scores:
     def listed(self) -> Mask:
         """Which units stand for their host and server."""
         return best_views(self.pairs, self.odds)
+
+    @cached_property
+    def detected(self) -> Ints:
+        """When each unit could first have been called out, epoch nanoseconds; -1 below the alert line."""
+        return detection.moments(self.pairs, self.timing, self.factors, self.odds, self.parameters)
 
     def ranking(self) -> list[int]:
         """Numbers of units, one for each host and server, highest odds first; ties in the order of host and server."""
@@ -155,42 +161,35 @@ def _row(scores: Scores, k: int) -> Row:
         round(min(float(facts["hours"][k]) / (hours + 1), 1.0), 3), round(float(timing.missed[k]), 3),
         round(float(timing.chance[k]), 2),
     )  # fmt: skip
-    port = facts["port"][k]
+    port, detected = facts["port"][k], int(scores.detected[k])
     return Row(
         str(found.hosts[k]), str(found.servers[k]), found.addresses[k], None if np.isnan(port) else int(port),
         found.processes[k], round(100 / (1 + float(np.exp(-odds))), 1), round(odds, 4), false_alarm(odds, settings),
-        int(facts["first"][k]), int(facts["last"][k]), detected_at(scores, k), shape, tuple(reasons),
+        int(facts["first"][k]), int(facts["last"][k]), None if detected < 0 else detected, shape, tuple(reasons),
     )  # fmt: skip
 
 
+# Sleeps that people configure, in seconds.
+_ROUND = np.array([1, 2, 3, 4, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 10_800,
+                   14_400, 21_600, 28_800, 43_200, 86_400], dtype=np.float64)  # fmt: skip
+_NEAR, _GAPS = 0.02, 30
+
+
 def law(timing: Timing, k: int) -> str:
-    """``none`` without regularity; ``fixed`` within two per cent; else ``bounded``: a range of gaps alone cannot tell a
-    one-sided from a symmetric or an added draw."""
+    """How the gaps are drawn. ``none`` without regularity, ``fixed`` within two per cent. A range of gaps alone tells no more
+    (``bounded``), but sleeps are round: where only its longest gap is, the draw is ``one-sided`` (sleep less jitter), where
+    only the middle, ``symmetric``, where only the shortest, ``additive``."""
     if timing.chance[k] > -2:
         return "none"
-    return "fixed" if timing.jitter[k] < 0.02 else "bounded"
+    sleep, half = float(timing.sleep[k]), float(timing.jitter[k] * timing.sleep[k]) / 0.96
+    if timing.jitter[k] < 0.02:
+        return "fixed"
+    ends = {"one-sided": sleep + half, "symmetric": sleep, "additive": sleep - half}
+    found = [name for name, value in ends.items() if np.abs(_ROUND / max(value, 1e-3) - 1).min() <= _NEAR]
+    return found[0] if len(found) == 1 and timing.gaps[k] >= _GAPS else "bounded"
 
 
 def false_alarm(odds: float, settings: dict[str, Any]) -> float:
     """Benign pairs per host and day at or above these odds, from the training sets; its ends are not extrapolated."""
     table = settings["false_alarm"]
     return float(10 ** np.interp(odds, table["odds"], table["log10_per_host_day"]))
-
-
-def detected_at(scores: Scores, k: int) -> int | None:
-    """The moment of the connection at which the timing evidence sufficed, other factors as they are but the hours: the
-    needed digits over the digits that a gap brings gives the number of gaps."""
-    settings = scores.parameters
-    line, weights = float(settings["alert"]["odds"]), settings["weights"]
-    if scores.odds[k] < line:
-        return None
-    rate = float(scores.timing.rate[k]) / np.log(10)
-    merges, widths = settings["timing"]["merge_seconds"], settings["timing"]["widths"]
-    hours = weights["hours"] * float(scores.factors["hours"][k])
-    rest = float(scores.odds[k]) - weights["regular"] * float(scores.factors["regular"][k]) - max(hours, 0.0)
-    digits = max((line - rest) / weights["regular"], 0.0)
-    search = np.log10(2 * len(merges) * len(widths))
-    gaps = max(int(np.ceil((digits + search) / max(rate, 1e-9))), settings["timing"]["least_events"] - 1)
-    moments = scores.pairs.times.values[scores.pairs.times.starts[k] : scores.pairs.times.starts[k + 1]]
-    visits = moments[np.concatenate([[True], np.diff(moments) > scores.timing.scale[k] * 1e6])]
-    return scores.pairs.low + int(visits[min(gaps, len(visits) - 1)]) * 1000
