@@ -165,7 +165,7 @@ def _row(scores: Scores, k: int) -> Row:
     return Row(
         str(found.hosts[k]), str(found.servers[k]), found.addresses[k], None if np.isnan(port) else int(port),
         found.processes[k], round(100 / (1 + float(np.exp(-odds))), 1), round(odds, 4), false_alarm(odds, settings),
-        int(facts["first"][k]), int(facts["last"][k]), None if detected < 0 else detected, shape, tuple(reasons),
+        _moment(facts["first"][k]), _moment(facts["last"][k]), None if detected < 0 else detected, shape, tuple(reasons),
     )  # fmt: skip
 
 
@@ -173,6 +173,11 @@ def _row(scores: Scores, k: int) -> Row:
 _ROUND = np.array([1, 2, 3, 4, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300, 600, 900, 1200, 1800, 2700, 3600, 7200, 10_800,
                    14_400, 21_600, 28_800, 43_200, 86_400], dtype=np.float64)  # fmt: skip
 _NEAR, _GAPS = 0.02, 30
+
+
+def _moment(value: float) -> int:
+    """Epoch nanoseconds that went through a float, which holds 256 of them: to the microsecond."""
+    return round(float(value) / 1000) * 1000
 
 
 def law(timing: Timing, k: int) -> str:
