@@ -26,12 +26,13 @@ from falselight.plan.limits import Window
 from falselight.readers.settings import DEFAULTS, Settings
 from falselight.rebuild import documents
 from falselight.replay import restricting
+from falselight.replay.effects import last_time
 from falselight.replay.run import RuleReplay, replay
 from falselight.rules import LEVELS, Pack, Rule
 from falselight.search import plan
 from falselight.source import Source
 from falselight.sql.stages import key_names as sql_keys
-from falselight.store import EventTable, quoted
+from falselight.store import EventTable
 
 # Beyond so many rules and events a copy in clusters costs less than it saves: as much as some 150 rules in time order.
 MANY_RULES, MANY_EVENTS = 200, 200_000
@@ -281,11 +282,7 @@ def _run(
 
 def _now(table: EventTable, as_scheduled: bool) -> datetime:
     """When exceptions must not have expired: now, or at the last event of a replay."""
-    if as_scheduled:
-        ((last,),) = table.connection.execute(f"SELECT max(_time) FROM {quoted(table.name)}").fetchall()
-        if last is not None:
-            return datetime.fromtimestamp(last / 1e9, UTC)
-    return datetime.now(UTC)
+    return last_time(table) if as_scheduled else datetime.now(UTC)
 
 
 def unseen(names: Iterable[str], table: EventTable) -> list[str]:

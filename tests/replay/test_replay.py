@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from falselight import ingest
 from falselight.diagnostics import Diagnostic
-from falselight.hunting import HuntResult, RuleRun, hunt
+from falselight.ecs import release
+from falselight.hunting import HuntResult, RuleRun, hunt, options
+from falselight.replay.effects import explain_rule
 from falselight.rules import Pack, Rule, load
 from falselight.rules.exceptions import Item
 from falselight.rules.pack import ValueList
@@ -272,3 +275,38 @@ def test_the_id_of_an_alert_is_kibanas_hash(replay: Callable[..., RuleRun], tmp_
 def test_a_schedule_that_is_none_is_told(replay: Callable[..., RuleRun]) -> None:
     made = replay(single(interval="often"), [beat(0)])
     assert made.replay is None and "E0617" in [diagnostic.code for diagnostic in made.diagnostics]
+
+
+def test_late_events_within_a_sequence_are_told(replay: Callable[..., RuleRun]) -> None:
+    events = [beat(minute, event={"category": ["network"], "type": ["start"], "ingested": f"2026-03-11T12:{59 - minute}:00Z"})
+              for minute in range(12)]  # fmt: skip
+    made = replay(page(timestamp_override="event.ingested"), events)
+    assert "N0619" in [diagnostic.code for diagnostic in made.diagnostics]
+    assert "N0619" not in [diagnostic.code for diagnostic in replay(page(), events).diagnostics]
+
+
+def test_runs_are_counted_where_nothing_matches(replay: Callable[..., RuleRun]) -> None:
+    made = replay(page(), [beat(minute) for minute in range(6)]).replay
+    assert made is not None and made.matches == 0 and made.schedule.runs == 2
+
+
+def test_a_rule_is_explained_with_filters_exceptions_and_schedule(tmp_path: Path) -> None:
+    events = [beat(minute, host=f"ws0{minute % 2}") for minute in range(60)]
+    (tmp_path / "events.ndjson").write_text("".join(json.dumps(event) + "\n" for event in events))
+    items = [item({"type": "match", "field": "host.name", "value": "ws01"}, name="one host", item_id="a"),
+             item({"type": "exists", "field": "host.name"}, name="old", item_id="b", expire_time="2026-01-01T00:00:00Z"),
+             item({"type": "list", "field": "host.name", "list": {"id": "absent", "type": "keyword"}}, name="c")]  # fmt: skip
+    only = {"meta": {"alias": "morning"}, "query": {"range": {"@timestamp": {"lt": "2026-03-11T09:30:00Z"}}}}
+    rule = Rule.model_validate({**page().model_dump(), "exceptions_list": [{"list_id": "mine"}], "filters": [only]})
+    table = ingest.read_events([tmp_path / "events.ndjson"], release.schema(), report=pytest.fail)
+    made = explain_rule(rule, options(rule), Pack([rule], items=items), table, lambda _: None)
+    assert made.query.matches == 42
+    told = [(effect.kind, effect.name, effect.status, effect.taken, effect.matches) for effect in made.effects]
+    assert told == [
+        ("filter", "morning", "holds", (30,), 12),
+        ("exception", "one host", "holds", (30,), 21),
+        ("exception", "old", "expired", (), None),
+        ("exception", "c", "not applied", (), None),
+    ]
+    assert made.replay.matches == 6 and len(made.replay.kept) == 6
+    assert made.to_dict()["replay"]["alerts"] == 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -34,36 +35,36 @@ def show(result: HuntResult, format: str) -> None:
 
 
 def _rule(console: Console, replay: RuleReplay) -> None:
+    console.print(Text(visible(replay.rule.name), style="bold"))
+    for line in lines(replay):
+        console.print(Text(f"  {visible(line)}"))
+
+
+def lines(replay: RuleReplay) -> Iterator[str]:
+    """What became of the matches of one rule, in the order in which Kibana would have it."""
     rule, schedule = replay.rule, replay.schedule
-    console.print(Text(visible(rule.name), style="bold"))
-    lines = [
-        f"every {rule.interval} from {rule.from_}: {words.plural(schedule.runs, 'run')} over the time of the data",
-        f"{words.number(replay.matches)} matches in all, {words.number(schedule.busiest)} at most within one run",
-    ]
+    yield f"every {rule.interval} from {rule.from_}: {words.plural(schedule.runs, 'run')} over the time of the data"
+    yield f"{words.number(replay.matches)} matches in all, {words.number(schedule.busiest)} at most within one run"
     if replay.untimed:
-        lines.append(f"{words.number(replay.untimed)} without a time in {rule.timestamp_override}: no run finds them")
+        yield f"{words.number(replay.untimed)} without a time in {rule.timestamp_override}: no run finds them"
     if schedule.unseen:
-        lines.append(
+        yield (
             f"{words.number(len(schedule.unseen))} lie whole in no run's range and are never found: lengthen the look-back"
         )
+    reached = f"{words.plural(schedule.capped_runs, 'run')} reached max_signals {rule.max_signals}"
     if schedule.cut:
-        lines.append(
+        yield (
             f"{words.number(len(schedule.cut))} cut by max_signals {rule.max_signals}, "
             f"which {words.plural(schedule.capped_runs, 'run')} reached: the newest are taken"
         )
     elif schedule.capped_runs:
-        reached = f"{words.plural(schedule.capped_runs, 'run')} reached max_signals {rule.max_signals}"
-        lines.append(f"{reached}, and what they left out was an alert already")
-    lines.append(_written(replay))
+        yield f"{reached}, and what they left out was an alert already"
+    yield _written(replay)
     if rule.alert_suppression is not None:
         by = ", ".join(rule.alert_suppression.group_by)
-        lines.append(
-            f"suppression by {by}: {words.number(replay.suppressed)} suppressed, {words.number(len(replay.kept))} left"
-        )
+        yield f"suppression by {by}: {words.number(replay.suppressed)} suppressed, {words.number(len(replay.kept))} left"
     if replay.kept:
-        lines.append(f"first at {iso(replay.kept[0].run)}, last at {iso(replay.kept[-1].run)}")
-    for line in lines:
-        console.print(Text(f"  {visible(line)}"))
+        yield f"first at {iso(replay.kept[0].run)}, last at {iso(replay.kept[-1].run)}"
 
 
 def _written(replay: RuleReplay) -> str:

@@ -29,7 +29,7 @@ _OS_NAMES = {"linux": "linux", "macos": "macos", "windows": "windows"}
 def restricted(rule: Rule, plan: nodes.Plan, pack: Pack, table: EventTable, at: datetime, report: Report) -> nodes.Plan:
     """The plan without the events that the rule's filters and its exceptions at this time leave out. Raises ``EqlError``
     for a filter that is not supported."""
-    parts = [_filter(each, table) for each in rule.filters]
+    parts = [of_filter(each, table) for each in rule.filters]
     items = pack.items_of(rule)
     living = [item for item in items if item.expire_time is None or item.expire_time > at]
     if len(living) < len(items):
@@ -53,7 +53,12 @@ def fields(rule: Rule, pack: Pack) -> set[str]:
     return found
 
 
-def _filter(written: dict[str, Any], table: EventTable) -> nodes.Predicate:
+def without(plan: nodes.Plan, left_out: nodes.Predicate) -> nodes.Plan:
+    """The plan over the events that do not satisfy a predicate."""
+    return filters.restrict(plan, nodes.Not(left_out))
+
+
+def of_filter(written: dict[str, Any], table: EventTable) -> nodes.Predicate:
     """One of Kibana's filters: a query under ``query``, turned by ``meta.negate``, without effect if ``meta.disabled``."""
     meta = written.get("meta") or {}
     if meta.get("disabled"):
@@ -218,4 +223,4 @@ def _filter_fields(query: Any) -> Iterable[str]:
             yield from _filter_fields(each)
 
 
-__all__ = ["EqlError", "fields", "of_item", "restricted"]
+__all__ = ["EqlError", "fields", "of_filter", "of_item", "restricted", "without"]

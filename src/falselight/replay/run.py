@@ -21,7 +21,7 @@ from falselight.rules.model import Rule, distance
 from falselight.rules.pack import Report
 from falselight.store import EventTable, quoted
 
-UNSCHEDULED, MISSING_AT_END, NO_TIME = "E0617", "N0618", "N0619"
+UNSCHEDULED, MISSING_AT_END, LATE_WITHIN = "E0617", "N0618", "N0619"
 
 
 @dataclass
@@ -83,6 +83,12 @@ def replay(rule: Rule, plan: nodes.Plan, table: EventTable, report: Report) -> R
             f"Rule [{rule.name}] has missing events: a run may take the end of its range for one, which is not replayed"
         )
         report(Diagnostic(MISSING_AT_END, Severity.NOTE, message, path=rule.path))
+    if isinstance(plan, nodes.SequencePlan) and _some_late(rule, table):
+        message = (
+            f"Rule [{rule.name}] finds events by {rule.timestamp_override}, in another order than their own: a run may see a "
+            "sequence without the late events within it, which is not replayed"
+        )
+        report(Diagnostic(LATE_WITHIN, Severity.NOTE, message, path=rule.path))
     found = engine.run(plan, table).sequences
     result = RuleReplay(rule, matches=len(found))
     times = _times(rule, table, {s for sequence in found for s in sequence.positions if s is not None})
@@ -95,7 +101,7 @@ def replay(rule: Rule, plan: nodes.Plan, table: EventTable, report: Report) -> R
         else:
             matches.append(Match(sequence.positions, min(known), max(known), order))
     begin, end = _span(rule, table)
-    if matches:
+    if table.rows:
         result.schedule = schedule.assign(matches, every, look_back, until, rule.max_signals, begin, end)
     _alerts(result, table)
     return result
@@ -112,6 +118,18 @@ def _range_time(rule: Rule, table: EventTable) -> str:
         return own if not rule.timestamp_override_fallback_disabled else "CAST(NULL AS BIGINT)"
     override = _nanoseconds(entry)
     return override if rule.timestamp_override_fallback_disabled else f"coalesce({override}, {own})"
+
+
+def _some_late(rule: Rule, table: EventTable) -> bool:
+    """Whether events come to the rule's ranges in another order than that of their times."""
+    time = _range_time(rule, table)
+    if time == "_time":
+        return False
+    sql = f"SELECT t < max(t) OVER (ORDER BY _time ROWS UNBOUNDED PRECEDING) AS late FROM (SELECT _time, {time} AS t FROM "
+    ((late,),) = table.connection.execute(
+        f"SELECT coalesce(bool_or(late), FALSE) FROM ({sql}{quoted(table.name)}))"
+    ).fetchall()
+    return bool(late)
 
 
 def _nanoseconds(entry: Field) -> str:

@@ -57,7 +57,7 @@ def _lines(result: HuntResult, seconds: float, faults: int) -> Iterable[tuple[st
     if faults:
         yield "messages", Text(f"{number(faults)} above", style="yellow")
     run = sum(1 for each in result.rules if each.plan is not None)
-    yield "rules", Text(plural(run, "rule") + " run" + _not_run(result))
+    yield "rules", Text(plural(run, "rule") + " run" + _starved(result) + _not_run(result))
     yield "findings", _levels(result)
     hosts = Counter(host for finding in result.findings for host in finding.hosts)
     servers = Counter(server for finding in result.findings for server in finding.servers)
@@ -81,6 +81,11 @@ def assumptions(settings: Settings) -> Iterable[tuple[str, Text]]:
 def zone_name(settings: Settings) -> str:
     """A time zone as it may be written for ``--timezone``."""
     return str(settings.timezone).removeprefix("UTC") or "UTC"
+
+
+def _starved(result: HuntResult) -> str:
+    count = sum(1 for each in result.rules if each.starved)
+    return f", {number(count)} of which nothing here can satisfy" if count else ""
 
 
 def _not_run(result: HuntResult) -> str:
