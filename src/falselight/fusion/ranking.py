@@ -341,7 +341,7 @@ def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
 
 
 def _levered(row: ServerRisk) -> ServerRisk:
-    """What would raise the risk, and what would lower it, in words."""
+    """What would raise the risk, and what would lower it, in words; reasons with the greatest weight come first."""
     levers = []
     settings = beacons.parameters()
     if row.known_bad < 0.5:
@@ -353,7 +353,8 @@ def _levered(row: ServerRisk) -> ServerRisk:
             levers.append(f"eight times as many hosts that contact it would lower it to {lowered.risk:.0f}")
     if row.known_bad >= 0.5:
         levers.append("only the expiry or withdrawal of its indicators would lower it")
-    return replace(row, lever=tuple(levers))
+    reasons = sorted(row.reasons, key=lambda reason: -abs(reason.weight))
+    return replace(row, lever=tuple(levers), reasons=tuple(reasons))
 
 
 def _logit(probability: float) -> float:
