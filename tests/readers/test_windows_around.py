@@ -106,9 +106,16 @@ def test_what_stands_around_the_event_stays() -> None:
     document = nested(event)
     for name in ("agent", "tags"):
         assert document[name] == RAW[name]
-    assert document["host"]["name"] == "collector" and document["host"]["os"]["build"] == "19044.1"
-    assert document["host"]["ip"] == ["10.0.0.9", "fe80::1"]
+    assert document["host"] == {"name": "ws1", "os": {"type": "windows"}}
+    assert document["observer"]["name"] == "collector" and document["observer"]["os"]["build"] == "19044.1"
+    assert document["observer"]["ip"] == ["10.0.0.9", "fe80::1"]
     assert document["winlog"]["process"] == {"pid": 4, "thread": {"id": 8}}
+
+
+def test_a_host_that_collects_its_own_events_is_the_host() -> None:
+    event = windows_json.event_of({**RAW, "host": {"name": "WS1", "ip": ["10.0.0.9"]}})
+    assert event is not None
+    assert nested(event)["host"] == {"name": "WS1", "ip": ["10.0.0.9"], "os": {"type": "windows"}}
 
 
 def test_a_dump_of_mixed_documents(tmp_path: Path) -> None:

@@ -250,9 +250,23 @@ def shared(event: WindowsEvent) -> Document:
         document["winlog.user.identifier"] = event.user_sid
         for name, value in (event.user or WELL_KNOWN.get(event.user_sid) or {}).items():
             document["winlog.user." + name] = value
-    # A collector's own word for its host and itself counts.
-    document.update(event.around)
+    document.update(_around(event))
     return document
+
+
+def _around(event: WindowsEvent) -> Document:
+    """What a collector says beside the event; its own host is the observer of what another computer sent it."""
+    name = event.around.get("host.name")
+    if not isinstance(name, str) or event.computer is None or _short(name) == _short(event.computer):
+        return event.around
+    return {
+        "observer." + key.removeprefix("host.") if key.startswith("host.") else key: value
+        for key, value in event.around.items()
+    }
+
+
+def _short(name: str) -> str:
+    return name.partition(".")[0].lower()
 
 
 def _names(event: WindowsEvent, document: Document) -> None:
