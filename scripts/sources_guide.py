@@ -169,6 +169,8 @@ def _windows(entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"No values: {', '.join(map(_code, entry['missing']))}."
     if entry.get("like"):
         yield f"All lines of {_code(entry['like'] + '.toml')} come first."
+    if entry.get("dataset"):
+        yield f"`event.dataset` and `data_stream.dataset`: {_code(entry['dataset'])}."
     if entry.get("created"):
         yield "`event.created` is the record's own time."
     yield "Data that no line takes stays below `winlog.event_data`.\n"

@@ -91,6 +91,7 @@ def test_filtering_platform_as_the_integration_indexes_it() -> None:
         "action": "windows-firewall-connection",
         "category": ["network"],
         "code": "5156",
+        "dataset": "system.security",
         "kind": "event",
         "module": "security",
         "outcome": "success",

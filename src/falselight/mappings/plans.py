@@ -1,13 +1,14 @@
 """Mapping tables (TOML) as plans: for each provider and event id, the steps to take, built once.
 
-A table has ``providers`` or ``channels``, ``like`` (another table, that it adds to), ``module``, ``platform``, ``missing``
-(texts that stand for no value), ``drop`` (data that is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event
-ids), ``events`` (id → category, type, action), ``time`` (the data that tell @timestamp), ``created`` (the record's time is
-event.created), ``context`` (which data hold data of their own, by event id or for all ``other`` events) and ``rule``
-entries: ``data``, ``user_data`` or ``field`` (where the text is), ``to``, ``as`` (a conversion), ``values`` (translation;
-other texts are left out unless ``else_keep``), ``names`` (a translation of ``windows_names.toml``), ``events`` /
-``except`` (ids, or the name of a set), ``keep`` (the data stays), ``if_absent`` (an earlier value stays), ``missing``
-(texts that stand for no value here)."""
+A table has ``providers`` or ``channels``, ``like`` (another table, that it adds to), ``module``, ``dataset`` (of
+Elastic's integration: event.dataset and data_stream.dataset), ``platform``, ``missing`` (texts that stand for no
+value), ``drop`` (data that is not kept), ``tasks``, ``opcodes``, ``sets`` (named lists of event ids), ``events`` (id →
+category, type, action), ``time`` (the data that tell @timestamp), ``created`` (the record's time is event.created),
+``context`` (which data hold data of their own, by event id or for all ``other`` events) and ``rule`` entries: ``data``,
+``user_data`` or ``field`` (where the text is), ``to``, ``as`` (a conversion), ``values`` (translation; other texts are
+left out unless ``else_keep``), ``names`` (a translation of ``windows_names.toml``), ``events`` / ``except`` (ids, or
+the name of a set), ``keep`` (the data stays), ``if_absent`` (an earlier value stays), ``missing`` (texts that stand for
+no value here)."""
 
 from __future__ import annotations
 
@@ -93,6 +94,8 @@ def names(provider: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
     constants: dict[str, Any] = {"event.module": entry["module"]} if "module" in entry else {}
+    if "dataset" in entry:
+        constants["event.dataset"] = constants["data_stream.dataset"] = entry["dataset"]
     if "platform" in entry:
         constants["host.os.type"] = entry["platform"]
     for key, value in {**entry.get("default", {}), **entry["events"].get(str(event_id), {})}.items():
