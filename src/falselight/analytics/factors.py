@@ -80,8 +80,10 @@ def _numbers(values: NDArray[Any]) -> Ints:
 
 
 def _steady(middle: Floats, spread: Floats, centre: float) -> Floats:
+    """From 1.5 (always the same) over 0 (deviating by the centre, a share of the median) to -0.5; on a logarithmic scale, since
+    a few bytes of padding differ less from none than from pages of any size."""
     share = np.minimum(spread / np.maximum(middle, 1.0), 1.0)
-    return np.where(np.isnan(share), 0.0, centre - share)
+    return np.where(np.isnan(share), 0.0, np.clip(np.log2(centre / (share + 0.005)), -1.5, 4.5) / 3.0)
 
 
 def _known_log(values: Floats, centre: float) -> Floats:
