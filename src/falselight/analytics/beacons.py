@@ -158,7 +158,7 @@ def _row(scores: Scores, k: int) -> Row:
     hours = max((facts["last"][k] - facts["begin"][k]) / (3600 * 10**9), 1.0)
     shape = Beacon(
         round(float(timing.sleep[k]), 3), round(float(timing.jitter[k]), 3), law(timing, k),
-        round(min(float(facts["hours"][k]) / (hours + 1), 1.0), 3), round(float(timing.missed[k]), 3),
+        round(min(float(facts["hours"][k] / (hours + 1)), 1.0), 3), round(float(timing.missed[k]), 3),
         round(float(timing.chance[k]), 2),
     )  # fmt: skip
     port, detected = facts["port"][k], int(scores.detected[k])
