@@ -119,7 +119,7 @@ class Writer:
         self._number = max((int(_FILE.sub(r"\1", name)) for name in named), default=0)
 
     def _set_aside(self) -> None:
-        """Files that are lost or cut short are no part of the case any more, and the inputs that had events there are to be
+        """Files that are lost or damaged are no part of the case any more, and the inputs that had events there are to be
         read again; so are inputs with copies, since what they were copies of may be lost."""
         manifest = self.manifest
         kept = reader.whole_files(self.folder, manifest, lambda told: None)
@@ -195,14 +195,16 @@ class Writer:
         ends = pc.min_max(table.column("_time")).as_py()
         numbers = sorted(pc.unique(table.column("_input")).to_pylist())
         size = path.stat().st_size
-        return CaseFile(path.name, part.rows, size, ends["min"], ends["max"], numbers, part.columns)
+        return CaseFile(
+            path.name, part.rows, size, reader.digest(path), ends["min"], ends["max"], numbers, part.columns
+        )
 
     def _without_copies(self, parts: Sequence[Part], manifest: Manifest) -> list[dict[int, int]]:
         """Takes the copies out of the parts; gives for each part how many of which input."""
         if self._connection is None:
             self._connection = connect(memory_limit=_KEYS_MEMORY)
         incoming = [_relation([str(part.path)], part.columns, f"new{number}") for number, part in enumerate(parts)]
-        files = reader.whole_files(self.folder, manifest, lambda told: None)
+        files = reader.whole_files(self.folder, manifest, lambda told: None, verify=False)
         stored = [
             _relation([reader.located(self.folder, each)], each.columns, f"old{number}")
             for number, each in enumerate(files)
