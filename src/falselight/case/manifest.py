@@ -48,8 +48,8 @@ class CaseInput:
 
 @dataclass
 class CaseFile:
-    """One Parquet file: its name under ``events``, rows, bytes, their SHA-256, the first and last time (epoch nanoseconds, None where no
-    event has one), the numbers of the inputs it has events of, and its columns with whether each holds lists."""
+    """One Parquet file: its name under ``events``, rows, bytes, their SHA-256, the first and last time (epoch nanoseconds,
+    None where no event has one), the numbers of the inputs it has events of, and its columns with whether each holds lists."""
 
     name: str
     rows: int
