@@ -28,7 +28,7 @@ from falselight.readers.settings import DEFAULTS, Settings
 from falselight.store import OUTSIDE, UNTIMED, Builder, Counts, EventTable, Input, connect
 
 _DOCUMENTS_AT_ONCE = 2_000
-_WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY})
+_WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY, Kind.WINDOWS_RESPONSE})
 _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
 # Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
 _MODULES: dict[Kind, str] = {

@@ -135,6 +135,20 @@ def test_a_dump_of_mixed_documents(tmp_path: Path) -> None:
     assert found[2]["tls"] == {"established": True, "version": "1.3"} and found[2]["destination"]["port"] == 443
 
 
+@pytest.mark.parametrize("many", [2, 500])
+def test_a_response_of_raw_and_mapped_documents(tmp_path: Path, many: int) -> None:
+    hits = [
+        {"_index": "i", "_id": str(number), "_source": source}
+        for number, source in enumerate([*MAPPED, RAW, BEAT_6] * many)
+    ]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"took": 1, "hits": {"total": {"value": len(hits)}, "hits": hits}}, indent=1))
+    table = ingest.read_events([path], release.schema(), report=pytest.fail)
+    found = [dict(document) for *_, document in documents(table, [0, 3, 4])]
+    assert table.rows == len(hits)
+    assert [document["process"]["name"] for document in found] == ["sh", "a.exe", "a.exe"]
+
+
 @pytest.mark.parametrize("form", ["lines", "array", "hits", "response"])
 def test_documents_of_an_index_pass_unchanged(tmp_path: Path, form: str) -> None:
     hits = [{"_index": "i", "_id": str(number), "_source": source} for number, source in enumerate(MAPPED)]

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     RESPONSE = "search-response"
     WINDOWS_LINES = "windows-lines"
     WINDOWS_ARRAY = "windows-array"
+    WINDOWS_RESPONSE = "windows-response"
     WINDOWS_XML = "windows-xml"
     ZEEK_TSV = "zeek-tsv"
     ZEEK_LINES = "zeek-lines"
@@ -77,7 +78,7 @@ def detect(head: bytes) -> Kind:
     array = data.startswith(b"[")
     for number, document in enumerate(_documents(data, array)):
         if number == 0 and not array and _is_response(document):
-            return Kind.RESPONSE
+            return Kind.WINDOWS_RESPONSE if _holds_windows(document) else Kind.RESPONSE
         content = _content(document)
         if content is not None:
             return _FRAMED[content][array]
@@ -119,7 +120,7 @@ def _elements(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _leading_pairs(text: str, position: int, depth: int = 0) -> dict[str, Any]:
-    """The leading pairs of an object whose end is missing; so of an object in it that is cut off, which else is empty."""
+    """The leading pairs of an object whose end is missing; so of an object or array in it that is cut off."""
     decoder = json.JSONDecoder()
     pairs: dict[str, Any] = {}
     position = _skip(text, position + 1)
@@ -135,6 +136,8 @@ def _leading_pairs(text: str, position: int, depth: int = 0) -> dict[str, Any]:
         except (ValueError, RecursionError):
             if depth < _DEEPEST and text.startswith("{", position):
                 pairs[key] = _leading_pairs(text, position, depth + 1)
+            elif depth < _DEEPEST and text.startswith("[", position):
+                pairs[key] = list(_elements(text[position:]))
             return pairs
         position = _skip(text, position)
         if not text.startswith(",", position):
@@ -150,6 +153,13 @@ def _skip(text: str, position: int) -> int:
 
 def _is_response(document: dict[str, Any]) -> bool:
     return isinstance(document.get("hits"), dict) and ("took" in document or "hits" in document["hits"])
+
+
+def _holds_windows(response: dict[str, Any]) -> bool:
+    """Whether one of a response's first hits is a Windows event that no pipeline has seen."""
+    hits = response["hits"].get("hits")
+    found = hits[:_LINES_LOOKED_AT] if isinstance(hits, list) else []
+    return any(isinstance(hit, dict) and _content(hit) == "windows" for hit in found)
 
 
 def _content(document: dict[str, Any]) -> str | None:

@@ -115,7 +115,7 @@ def _salvaged(text: str, kind: Kind) -> Iterator[Any]:
 def raw_lines(opened: Opened, kind: Kind, report: Report, skipped: Counter[str]) -> Iterator[tuple[int, bytes]]:
     """The documents of a line or array input as bytes, one JSON document each."""
     path, label = opened.input.path, opened.label
-    if kind in _ARRAYS:
+    if kind in _ARRAYS or kind is Kind.WINDOWS_RESPONSE:
         for number, element in elements(opened.stream, kind, path, label, report, skipped):
             yield number, orjson.dumps(element)
     else:
