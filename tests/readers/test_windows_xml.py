@@ -129,6 +129,7 @@ def test_detected() -> None:
     assert detect((HEADER + linux(1)).encode()) is Kind.WINDOWS_XML
     assert detect(WINDOWS.encode()) is Kind.WINDOWS_XML
     assert detect(b"<Events><Event><Name>x</Name></Event></Events>") is Kind.UNKNOWN
+    assert detect(b"<Events>\n<Event>\n<Name>x</Name>\n</Event>\n</Events>") is Kind.UNKNOWN
     assert windows_json.recognise({"MESSAGE": linux(1)}) == "journal"
 
 

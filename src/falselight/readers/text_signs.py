@@ -7,7 +7,7 @@ import re
 _LINES_LOOKED_AT, _LONGEST = 50, 4_096
 # By the name of the kind. The first line that bears a mark decides; no mark is part of another log's line.
 _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
-    ("windows-xml", re.compile(rb"<Event(?: xmlns=[\"'][^\"'<>]{1,200}[\"'])?>\s*(?:<System>|$)")),
+    ("windows-xml", re.compile(rb"<Event(?: xmlns=[\"']http://schemas\.microsoft\.com/win/[^\"'<>]{1,80}[\"']>|>\s*<System>)")),
     ("cef", re.compile(rb"(?:^|[\s>:])CEF:\d{1,2}\|[^|]{0,200}\|[^|]{0,200}\||(?:^|[\s>:])LEEF:[12]\.0\|[^|]{0,200}\|")),
     ("panos", re.compile(rb"(?:^|[\s>])\d{1,4},\d{4}/\d\d/\d\d \d\d:\d\d:\d\d,\w{0,20},(?:TRAFFIC|THREAT),")),
     ("auditd", re.compile(rb"(?:^|\s)type=(?:[A-Z_]{2,40}|UNKNOWN\[\d+\]) msg=audit\(\d{1,12}\.\d{3}:\d{1,12}\):")),
