@@ -20,7 +20,7 @@ LAYERS = (
     ("derive", "plan"),
     ("case", "ingest"),
     ("nesting", "rebuild", "sql"),
-    ("engines", "sources"),
+    ("engines", "risks", "sources"),
     ("search", "explain", "compiling", "rules", "testing", "analytics", "dns", "intel", "lab", "replay"),
     ("findings", "inventory"),
     ("fusion", "hunting"),

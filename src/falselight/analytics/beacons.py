@@ -23,17 +23,9 @@ from falselight.analytics.pairs import Pairs, View
 from falselight.analytics.regularity import Timing, measure
 from falselight.analytics.series import Floats, Ints, Mask
 from falselight.analytics.wording import BEACON_TEXTS
+from falselight.risks import Reason
 
 SAME = 0.5  # nats: an address row must say that much more than the rows of its names
-
-
-@dataclass(frozen=True)
-class Reason:
-    """What one factor adds to the log-odds (nats), against a pair of which nothing is known."""
-
-    factor: str
-    weight: float
-    text: str
 
 
 @dataclass(frozen=True)

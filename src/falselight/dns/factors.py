@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from falselight.dns.hosts import Host
 from falselight.dns.measures import DAY, Data, Domain
 from falselight.dns.parameters import parameters
 from falselight.plan.dates import iso
-
-
-@dataclass(frozen=True)
-class Reason:
-    """One factor; ``weight`` in natural log-odds, ``text`` without what a log holds beyond names and numbers."""
-
-    factor: str
-    weight: float
-    text: str
+from falselight.risks import Reason
 
 
 def of_domain(domain: Domain, data: Data, groups: Mapping[str, float]) -> Iterator[Reason]:

@@ -9,14 +9,12 @@ from typing import Any
 
 from falselight.analytics.networks import Network
 from falselight.dns import lookups
-from falselight.dns.factors import Reason, excess, of_domain, of_host
+from falselight.dns.factors import excess, of_domain, of_host
 from falselight.dns.hosts import Host, hosts, is_address, reach
 from falselight.dns.measures import Domain, data, domains
 from falselight.dns.parameters import parameters
-from falselight.plan.dates import iso
+from falselight.risks import Reason, head, moments, rated
 from falselight.store import EventTable
-
-_LEVELS = ((90, "critical"), (70, "high"), (40, "medium"))
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,7 @@ class Score:
         """The finding document (specs/findings.md), of kind ``dns``."""
         whose = "domain" if self.domain is not None else "host"
         name = "Suspicious domain" if self.domain is not None else "Suspicious lookups of a host"
-        document: dict[str, Any] = {
-            "event": {"kind": "alert"},
-            "rule": {"id": f"falselight-dns-{whose}", "name": name},
-        }
-        if self.last is not None:
-            document["@timestamp"] = iso(self.last)
+        document = head(f"falselight-dns-{whose}", name, self.last)
         named = [host for host in self.hosts if not is_address(host)]
         addresses = [host for host in self.hosts if is_address(host)]
         if named:
@@ -63,17 +56,8 @@ class Score:
         if self.domain is not None:
             document["destination"] = {"domain": self.domain}
             document["dns"] = {"question": {"registered_domain": self.domain}}
-        document["falselight"] = {
-            "kind": "dns",
-            "severity": next((level for least, level in _LEVELS if self.risk >= least), "low"),
-            "risk": self.risk,
-            "events": self.lookups,
-            "reasons": [{"factor": r.factor, "weight": round(r.weight, 3), "text": r.text} for r in self.reasons],
-        }
-        if self.first is not None and self.last is not None:
-            document["falselight"] |= {"first_seen": iso(self.first), "last_seen": iso(self.last)}
-        if self.detected is not None:
-            document["falselight"]["detected_at"] = iso(self.detected)
+        own = rated("dns", self.risk, self.reasons)
+        document["falselight"] = {**own, "events": self.lookups, **moments(self.first, self.last, self.detected)}
         return document
 
 

@@ -15,14 +15,14 @@ from importlib.resources import files
 from typing import Any
 
 from falselight.analytics import beacons, connections, networks
-from falselight.analytics.beacons import Beacon, Reason
+from falselight.analytics.beacons import Beacon
 from falselight.dns import lookups
 from falselight.dns import scoring as scoring_of_lookups
 from falselight.findings import Finding
 from falselight.intel import matching, observed, scoring
 from falselight.mappings.network import domain_parts
-from falselight.plan.dates import iso
 from falselight.readers.settings import Settings
+from falselight.risks import Reason, destination, head, moments, rated
 from falselight.store import EventTable
 
 KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused"
@@ -64,40 +64,17 @@ class ServerRisk:
 
     def to_document(self) -> dict[str, Any]:
         """The finding document (specs/findings.md)."""
-        destination: dict[str, Any] = {}
-        if self.address:
-            destination["ip"] = self.address
-        if self.names:
-            destination["domain"] = list(self.names)
-        if self.ports:
-            destination["port"] = list(self.ports)
-        own: dict[str, Any] = {
-            "kind": self.kind,
-            "severity": severity(self.risk),
-            "risk": round(self.risk),
-            "reasons": [{"factor": each.factor, "weight": each.weight, "text": each.text} for each in self.reasons],
-        }
+        own = rated(self.kind, self.risk, self.reasons)
         if self.false_alarm is not None:
             own["false_alarm"] = self.false_alarm
-        for name, time in (
-            ("first_seen", self.first_seen),
-            ("last_seen", self.last_seen),
-            ("detected_at", self.detected_at),
-        ):
-            if time is not None:
-                own[name] = iso(time)
+        own |= moments(self.first_seen, self.last_seen, self.detected_at)
         if self.beacon is not None:
             own["beacon"] = {name: value for name, value in vars(self.beacon).items() if value == value}
         if self.lever:
             own["lever"] = list(self.lever)
-        document: dict[str, Any] = {
-            "event": {"kind": "alert"},
-            "rule": {"id": "falselight-ranking", "name": "Ranked server"},
-        }
-        if self.last_seen is not None:
-            document["@timestamp"] = iso(self.last_seen)
+        document = head("falselight-ranking", "Ranked server", self.last_seen)
         document["host"] = {"name": self.host}
-        document["destination"] = destination
+        document["destination"] = destination(self.address, self.names, self.ports)
         if self.process:
             document["process"] = {
                 "name": [self.process.rsplit("\\", 1)[-1].rsplit("/", 1)[-1]],
@@ -118,11 +95,6 @@ class ServerTotal:
 
 def sigmoid(odds: float) -> float:
     return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
-
-
-def severity(risk: float) -> str:
-    """critical from 90, high from 70, medium from 40."""
-    return "critical" if risk >= 90 else "high" if risk >= 70 else "medium" if risk >= 40 else "low"
 
 
 def scope(settings: Settings) -> connections.Scope:

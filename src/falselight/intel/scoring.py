@@ -14,6 +14,7 @@ from falselight.intel.model import Kind, is_shared
 from falselight.intel.store import TABLE as INDICATORS
 from falselight.mappings.network import domain_parts
 from falselight.plan.dates import iso
+from falselight.risks import Reason, destination, head, moments, rated
 from falselight.store import EventTable
 
 _DAY = 86_400_000_000_000
@@ -65,43 +66,13 @@ class Server:
         """The finding document (specs/findings.md), of kind ``intel``."""
         firsts = [hit.first for hit in self.hits if hit.first is not None]
         lasts = [hit.last for hit in self.hits if hit.last is not None]
-        destination: dict[str, Any] = {}
-        if self.address:
-            destination["ip"] = self.address
-        if self.names:
-            destination["domain"] = list(self.names)
-        if self.ports:
-            destination["port"] = list(self.ports)
-        document: dict[str, Any] = {
-            "event": {"kind": "alert"},
-            "rule": {"id": "falselight-intel", "name": "Known-bad server"},
-        }
-        if lasts:
-            document["@timestamp"] = iso(max(lasts))
+        first, last = min(firsts, default=None), max(lasts, default=None)
+        document = head("falselight-intel", "Known-bad server", last)
         document["host"] = {"name": self.host}
-        document["destination"] = destination
-        document["falselight"] = {
-            "kind": "intel",
-            "severity": "critical"
-            if self.risk >= 90
-            else "high"
-            if self.risk >= 70
-            else "medium"
-            if self.risk >= 40
-            else "low",
-            "risk": self.risk,
-            "events": sum(hit.count for hit in self.hits),
-            "reasons": [
-                {"factor": f"intel: {hit.kind}", "weight": round(hit.probability, 3), "text": hit.text}
-                for hit in self.hits
-            ],
-        }
-        if firsts:
-            document["falselight"] |= {
-                "first_seen": iso(min(firsts)),
-                "last_seen": iso(max(lasts)),
-                "detected_at": iso(min(firsts)),
-            }
+        document["destination"] = destination(self.address, self.names, self.ports)
+        own = rated("intel", self.risk, (Reason(f"intel: {hit.kind}", hit.probability, hit.text) for hit in self.hits))
+        events = sum(hit.count for hit in self.hits)
+        document["falselight"] = {**own, "events": events, **moments(first, last, first)}
         return document
 
 
