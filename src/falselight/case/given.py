@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from falselight.case.manifest import Manifest, is_case
+from falselight.case.manifest import NAME, WITHIN, Manifest, is_case
 from falselight.case.manifest import load as load_manifest
 from falselight.diagnostics import FalselightError
-from falselight.readers import Report, containers
+from falselight.readers import Report, containers, fault
 from falselight.readers.places import Place, find
 
 Progress = Callable[[int, int, int], None]
@@ -40,7 +40,7 @@ def find_all(paths: Iterable[str | Path], report: Report) -> list[Given]:
             plain.append(path)
             continue
         if plain:
-            found.append(find(plain, report))
+            found.append(_beside_cases(find(plain, report), report))
             plain = []
         if path is not None:
             try:
@@ -49,6 +49,18 @@ def find_all(paths: Iterable[str | Path], report: Report) -> list[Given]:
                 for diagnostic in fault.diagnostics:
                     report(diagnostic)
     return found
+
+
+def _beside_cases(places: list[Place], report: Report) -> list[Place]:
+    """The files without those of a case: what a case holds is read as a case, or comes of the same files."""
+    paths = [place.path for place in places if place.path is not None]
+    cases = {path.parent for path in paths if path.name == NAME and is_case(path.parent)}
+    for folder in sorted(cases):
+        help = "give its folder as a path to read its events"
+        report(fault(WITHIN, f"{folder} is a case and was passed over", str(folder), help=help))
+    return (
+        [place for place in places if place.path is None or cases.isdisjoint(place.path.parents)] if cases else places
+    )
 
 
 class Meter:

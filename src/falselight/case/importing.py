@@ -12,7 +12,7 @@ from typing import BinaryIO, cast
 
 from falselight.case import originals
 from falselight.case.given import Case, Meter, Progress, find_all
-from falselight.case.manifest import ORIGINALS, CaseInput
+from falselight.case.manifest import ORIGINALS, CaseInput, is_case
 from falselight.case.reader import lost
 from falselight.case.staging import Staging
 from falselight.case.writer import Writer
@@ -56,12 +56,15 @@ def import_paths(
 ) -> Imported:
     """Read what the paths stand for into the case in this folder, which is made if need be. An input whose content was
     imported before is not read again. Whoever is stopped keeps all inputs of the commits before; the next import goes
-    on from there. Raises ``FalselightError``: see ``Writer``."""
+    on from there. Paths that stand for nothing make no case. Raises ``FalselightError``: see ``Writer``."""
+    given = find_all(paths, report)
+    if not any(given) and not is_case(folder):
+        return Imported(folder)
     with Writer(folder, report) as writer:
         run = _Import(writer, schema, report, settings, keep_originals)
         run.result.before, run.result.events_before = len(writer.manifest.inputs), writer.manifest.events
         try:
-            run.all(find_all(paths, report), progress)
+            run.all(given, progress)
         finally:
             # Also for whoever is interrupted: what is complete is kept.
             run.finish()

@@ -20,6 +20,7 @@ VERSION = 1
 NAME, LOCK, EVENTS, ORIGINALS, LABELS = "case.json", "case.lock", "events", "originals", "labels.ndjson"
 ASIDE = ".aside"
 BROKEN, NEWER, BUSY, DAMAGED_FILE, NO_CASE = "E0520", "E0521", "E0522", "E0523", "E0524"
+WITHIN = "W0525"
 _MARK = "falselight_case"
 
 
@@ -80,9 +81,9 @@ class Manifest:
 
 
 def is_case(path: str | Path) -> bool:
-    """Whether the path is the folder of a case."""
+    """Whether the path is the folder of a case, whole or damaged; other programs, too, name files ``case.json``."""
     try:
-        return os.path.isfile(os.path.join(path, NAME))
+        return os.path.isfile(os.path.join(path, NAME)) and os.path.isdir(os.path.join(path, EVENTS))
     except ValueError:
         return False
 

@@ -51,11 +51,9 @@ def command(paths: tuple[str, ...], min_risk: int, format: str | None, settings:
     domains = sum(score.domain is not None for score in everything)
     hosts = len(everything) - domains
     told = f"{words.plural(domains, 'registered domain')} and {words.plural(hosts, 'host')}"
-    console.print(
-        Text(
-            f"{words.number(len(found))} of {told} at risk {min_risk} or above, in {words.plural(table.rows, 'event')}"
-        )
-    )
+    hint = "; --min-risk 0 shows all" if len(found) < len(everything) else ""
+    line = f"{words.number(len(found))} of {told} at risk {min_risk} or above, in {words.plural(table.rows, 'event')}"
+    console.print(Text(line + hint))
     if not any_there(paths):
         return errors.MISUSE
     return errors.DAMAGED if talk.left_out else errors.DONE

@@ -22,8 +22,8 @@ from falselight.rules import PAGE, Pack, bundled_pack, load_pack
 from falselight.sinks import json_text
 from falselight.source import Source
 
-# What can be no query: an id as rules have it.
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# What can be no query: a single word.
+_ID = re.compile(r"[^\s@]\S*")
 _NOT_HELD = {"expired": "has expired", "not applied": "does not hold, its value list cannot be used"}
 
 

@@ -109,7 +109,8 @@ def _lines(done: Imported, settings: Settings, seconds: float, faults: int) -> I
         yield "odd values", Text(visible(f"{fields} (not of the field's type, ignored)"), style="yellow")
     if faults:
         yield "messages", Text(f"{number(faults)} above", style="yellow")
+    held = f"{plural(done.total_events, 'event')} from {plural(done.total_inputs, 'input')}"
     yield (
         "case",
-        Text(visible(f"{done.folder}: {plural(done.total_events, 'event')} from {plural(done.total_inputs, 'input')}")),
+        Text(visible(f"{done.folder}: {held if done.folder.exists() else 'not made, since nothing was found'}")),
     )
