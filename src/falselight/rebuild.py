@@ -9,8 +9,6 @@ from falselight.ecs.schema import DATE_TYPES, Field, column
 from falselight.plan.dates import iso
 from falselight.store import EventTable, quoted
 
-SYSTEM_COLUMNS = frozenset({"_seq", "_input", "_record", "_time"})
-
 
 def documents(table: EventTable, positions: list[int]) -> Iterator[tuple[int, str, str, Mapping[str, Any]]]:
     """(position, index, id, document) of the rows at these ingest positions, in their order. Index: the input's path."""

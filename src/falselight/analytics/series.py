@@ -152,16 +152,6 @@ def median(ordered: Series) -> Floats:
     return middle(ordered.values, ordered.starts[:-1], ordered.lengths)
 
 
-def quantile(ordered: Series, share: float) -> Floats:
-    """The value at that share of each ascending series (nearest rank); nan for an empty one."""
-    if not len(ordered.values):
-        return np.full(ordered.count, np.nan)
-    lengths = ordered.lengths
-    at = ordered.starts[:-1] + np.minimum((share * lengths).astype(np.int64), np.maximum(lengths - 1, 0))
-    found = ordered.values[np.minimum(at, len(ordered.values) - 1)].astype(np.float64)
-    return np.where(lengths > 0, found, np.nan)
-
-
 def deviation(ordered: Series, centre: Floats) -> Floats:
     """Median absolute deviation of each series from its centre."""
     apart = np.abs(ordered.values - np.repeat(centre, ordered.lengths))

@@ -12,9 +12,6 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-_MINUTE = 60_000_000_000
-DEFAULT_INTERVAL = 5 * _MINUTE
-
 
 @dataclass(frozen=True, slots=True)
 class Match:

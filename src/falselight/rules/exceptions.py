@@ -8,9 +8,6 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Operator = Literal["included", "excluded"]
-ListType = Literal[
-    "keyword", "ip", "ip_range", "text", "boolean", "byte", "date", "date_range", "double", "integer", "long"
-]
 
 
 class ListName(BaseModel):
