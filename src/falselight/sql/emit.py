@@ -53,12 +53,14 @@ def _columns(plan: nodes.SequencePlan) -> list[str]:
 
 
 def per_key(plan: nodes.SequencePlan, table: str, *, sparse: bool = False) -> str:
-    """One row for every key that has a sequence: its keys, how many sequences, first start and last end."""
+    """One row for every key that has a sequence: its keys, how many sequences, first start and last end; in the order of
+    first starts, then of keys."""
     relations = sequences.relations(plan, table, sparse=sparse)
     keys = key_names(plan.stages[0])
     grouping = f" GROUP BY {', '.join(keys)}" if keys else " HAVING count(*) > 0"
     columns = ", ".join([*keys, "count(*) AS sequences", "min(t0) AS first", "max(t) AS last"])
-    return statement(relations, f"SELECT {columns} FROM {relations[-1].name}{grouping}")
+    order = f" ORDER BY {', '.join(['first', *keys])}"
+    return statement(relations, f"SELECT {columns} FROM {relations[-1].name}{grouping}{order}")
 
 
 def same_keys(left: str, right: str, keys: list[str]) -> str:
