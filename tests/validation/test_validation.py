@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from falselight import ingest, search
+from falselight.cli import errors
 from falselight.cli.main import cli
 from falselight.ecs import release
 from falselight.rules import bundled
@@ -76,6 +77,20 @@ def test_recorded_telemetry_without_the_test_is_told_as_not_run(tmp_path: Path) 
     path.write_text('{"@timestamp":"2026-03-11T09:00:00Z","event":{"category":["network"]}}\n')
     result = CliRunner().invoke(cli, ["validate", str(path), "--test", "1"], standalone_mode=False)
     assert result.return_value == 1 and "was not run, or not recorded" in result.output
+
+
+def test_tests_that_were_recorded_together_may_fire_each_others_rules(tmp_path: Path) -> None:
+    path = tmp_path / "events.json"
+    both = [record for number in (1, 5) for record in scenarios.records(atomics.test(number))]
+    path.write_text("".join(json.dumps(record) + "\n" for record in both))
+    result = CliRunner().invoke(cli, ["validate", str(path), "--timezone", "UTC"], standalone_mode=False)
+    assert result.return_value == 0, result.output
+    assert "2 of 2 tests hold" in result.output and "by this test or something else that was recorded" in result.output
+    assert "not seen" in result.output
+    with path.open("a") as stream:
+        stream.write("{broken\n")
+    damaged = CliRunner().invoke(cli, ["validate", str(path)], standalone_mode=False)
+    assert damaged.return_value == errors.DAMAGED
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the recorded telemetry is not here")

@@ -15,6 +15,7 @@ from falselight import ingest
 from falselight.cli import errors, options
 from falselight.ecs import release
 from falselight.guidance import facts, write
+from falselight.readers.settings import Settings
 
 
 @click.command("guide")
@@ -35,9 +36,16 @@ from falselight.guidance import facts, write
     type=click.Choice(["markdown", "terminal"]),
     help="How it is written.  [default: terminal at one, else markdown]",
 )
+@options.reading
 @options.diagnostics
 def command(
-    findings: Path | None, paths: tuple[str, ...], number: int, part: str, format: str | None, diagnostics: str
+    findings: Path | None,
+    paths: tuple[str, ...],
+    number: int,
+    part: str,
+    format: str | None,
+    settings: Settings,
+    diagnostics: str,
 ) -> int:
     """The investigation guide and the response playbook of T1583.004, filled with the facts of FINDING.
 
@@ -52,9 +60,8 @@ def command(
         sources = [Path(path) for path in paths] or _inputs(document)
         if sources:
             wanted = frozenset(facts.FIELDS)
-            known = facts.gather(
-                document, ingest.read_events(sources, release.schema(), wanted=wanted, report=talk.report)
-            )
+            table = ingest.read_events(sources, release.schema(), wanted=wanted, report=talk.report, settings=settings)
+            known = facts.gather(document, table)
         else:
             click.echo(
                 "hint: no input of this finding is here; give its telemetry as PATH to have its facts filled in",

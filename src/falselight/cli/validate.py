@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from falselight.cli import errors, options
+from falselight.readers.settings import Settings
 from falselight.rules import Rule, bundled
 from falselight.validation import atomics, execute, matrix, scenarios, show
 from falselight.validation.atomics import Atomic
@@ -37,6 +38,7 @@ _INPUT = re.compile(r"(\w+)=([\w.:-]+)")
 @click.option(
     "--format", "format", type=click.Choice(["table", "json"]), default="table", help="How the matrix is written."
 )
+@options.reading
 @options.diagnostics
 def command(
     paths: tuple[str, ...],
@@ -45,6 +47,7 @@ def command(
     keep: Path | None,
     inputs: tuple[str, ...],
     format: str,
+    settings: Settings,
     diagnostics: str,
 ) -> int:
     """Prove the T1583.004 package by its tests: each test, the signals that it must leave, and the rules that must fire.
@@ -53,7 +56,7 @@ def command(
     PATH it is the telemetry that you recorded while you ran the tests; --input tells with which inputs. With --execute
     the Linux forms (9 to 16) run in truth on a test network of their own, are captured, read and hunted; it needs root
     on Linux. A blank cell tells why the rule is silent. Exit code 1: a signal is missing, a promised rule is silent, or
-    one fires that must not.
+    one fires that must not; in PATH, where tests and other things stand together, any rule may fire.
     """
     if executes and paths:
         raise click.UsageError("--execute makes its own telemetry: give no PATH with it")
@@ -64,7 +67,7 @@ def command(
         rows = _executed(chosen, rules, talk, keep)
     elif paths:
         chosen = [_with(_test(number), inputs) for number in numbers or scenarios.numbers()]
-        rows = [matrix.of_paths(test, [Path(path) for path in paths], rules, talk.report) for test in chosen]
+        rows = matrix.of_paths(chosen, [Path(path) for path in paths], rules, talk.report, settings)
     else:
         chosen = [_with(_scenario(number), inputs) for number in numbers or scenarios.numbers()]
         rows = [matrix.of_scenario(test, rules, talk.report) for test in chosen]
@@ -76,7 +79,9 @@ def command(
     told = [row for row in rows if row.present]
     held = [row for row in told if row.holds]
     click.echo(f"{len(held)} of {len(told)} tests hold in all their cells", err=True)
-    return errors.DONE if told and len(held) == len(told) else errors.FOUND
+    if not told or len(held) < len(told):
+        return errors.FOUND
+    return errors.DAMAGED if talk.left_out else errors.DONE
 
 
 def _executed(chosen: list[Atomic], rules: list[Rule], talk: errors.Talk, keep: Path | None) -> list[Row]:

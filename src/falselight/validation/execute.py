@@ -42,4 +42,4 @@ def of_execution(
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         (keep / path.name).write_bytes(path.read_bytes())
-    return matrix.of_paths(shorter, [path], rules, report)
+    return matrix.of_paths([shorter], [path], rules, report, alone=True)[0]

@@ -15,6 +15,7 @@ from falselight import hunting
 from falselight.diagnostics import Diagnostic
 from falselight.explain import explain
 from falselight.hunting import HuntResult, RuleRun
+from falselight.readers.settings import DEFAULTS, Settings
 from falselight.report import words
 from falselight.rules import Rule
 from falselight.search import search
@@ -22,11 +23,13 @@ from falselight.source import Source
 from falselight.validation import scenarios
 from falselight.validation.atomics import Atomic
 from falselight.validation.records import Record
-from falselight.validation.signals import Expectation, Signal, expectation
+from falselight.validation.signals import Signal, expectation
 
 Report = Callable[[Diagnostic], None]
 PUBLIC = "203.0.113.10"
 SYNTHETIC, RECORDED, UNPROVEN = "synthetic", "recorded", "unproven"
+# Begins the ids of signals, which are hunted as rules are.
+SIGNAL = "signal "
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ class SignalCell:
 
 @dataclass(frozen=True)
 class DetectionCell:
-    """One rule on one test. ``windows`` is 0 in a blank cell, and ``reasons`` say why it is blank."""
+    """One rule on one test. ``windows`` is 0 in a blank cell, and ``reasons`` say why it is blank. ``alone``: the telemetry
+    is of this test and nothing else, so that a rule that was not promised must stay silent."""
 
     rule: str
     name: str
@@ -55,11 +59,12 @@ class DetectionCell:
     promised: bool
     windows: int
     reasons: tuple[str, ...]
+    alone: bool = True
 
     @property
     def holds(self) -> bool:
-        """A promised cell fires, any other stays blank."""
-        return self.promised == (self.windows > 0)
+        """A promised cell fires; any other stays blank, where the test is alone."""
+        return self.windows > 0 if self.promised else not (self.alone and self.windows)
 
 
 @dataclass(frozen=True)
@@ -84,30 +89,38 @@ class Row:
 
 def of_scenario(test: Atomic, rules: Sequence[Rule], report: Report) -> Row:
     """One test on the records of its scenario."""
-    expected = expectation(test)
-    result = _of_records(scenarios.records(test), _reading(expected, rules), report)
+    result = _of_records(scenarios.records(test), _reading([test], rules), report)
     elsewhere = None
     if test.inputs.get("server", PUBLIC) != PUBLIC:
         to_public = replace(test, inputs={**test.inputs, "server": PUBLIC})
         elsewhere = _of_records(scenarios.records(to_public), rules, report)
-    return _row(test, expected, result, elsewhere, SYNTHETIC)
+    return _row(test, result, elsewhere, SYNTHETIC)
 
 
-def of_paths(test: Atomic, paths: Sequence[Path], rules: Sequence[Rule], report: Report) -> Row:
-    """One test on telemetry that was recorded while it ran. Where none of its signals is there, it was not run, and its
-    cells say nothing."""
-    expected = expectation(test)
-    row = _row(test, expected, hunting.hunt(paths, _reading(expected, rules), report=report), None, RECORDED)
-    return replace(row, present=any(cell.found for cell in row.signals))
+def of_paths(
+    tests: Sequence[Atomic],
+    paths: Sequence[Path],
+    rules: Sequence[Rule],
+    report: Report,
+    settings: Settings = DEFAULTS,
+    *,
+    alone: bool = False,
+) -> list[Row]:
+    """The tests on telemetry that was recorded while they ran, read once. Where none of a test's signals is there, it was
+    not run, and its cells say nothing. ``alone``: one test and nothing else left it."""
+    result = hunting.hunt(paths, _reading(tests, rules), report=report, settings=settings)
+    rows = [_row(test, result, None, RECORDED, alone) for test in tests]
+    return [replace(row, present=any(cell.found for cell in row.signals)) for row in rows]
 
 
-def _reading(expected: Expectation, rules: Sequence[Rule]) -> list[Rule]:
-    """The rules, and the signals as rules of their own, so that one reading brings the fields of both."""
-    return [*rules, *(_as_rule(number, signal) for number, signal in enumerate(expected.signals))]
+def _reading(tests: Sequence[Atomic], rules: Sequence[Rule]) -> list[Rule]:
+    """The rules, and the tests' signals as rules of their own, so that one reading brings the fields of both."""
+    signals = ((_id(test, n), signal) for test in tests for n, signal in enumerate(expectation(test).signals))
+    return [*rules, *(Rule(id=id, name=signal.text, query=signal.query) for id, signal in signals)]
 
 
-def _as_rule(number: int, signal: Signal) -> Rule:
-    return Rule(id=f"signal {number}", name=signal.text, query=signal.query)
+def _id(test: Atomic, number: int) -> str:
+    return f"{SIGNAL}{test.number}.{number}"
 
 
 def _of_records(records: list[Record], rules: Sequence[Rule], report: Report) -> HuntResult:
@@ -117,22 +130,27 @@ def _of_records(records: list[Record], rules: Sequence[Rule], report: Report) ->
         return hunting.hunt([path], rules, report=report)
 
 
-def _row(test: Atomic, expected: Expectation, result: HuntResult, elsewhere: HuntResult | None, telemetry: str) -> Row:
+def _row(test: Atomic, result: HuntResult, elsewhere: HuntResult | None, telemetry: str, alone: bool = True) -> Row:
+    expected = expectation(test)
     runs = {run.rule.id: run for run in result.rules}
     others = {run.rule.id: run for run in elsewhere.rules} if elsewhere is not None else {}
     signals = []
     for number, signal in enumerate(expected.signals):
-        found = _found(signal, runs.pop(f"signal {number}"), result)
+        found = _found(signal, runs[_id(test, number)], result)
         mapping = RECORDED if signal.recorded else UNPROVEN
         signals.append(SignalCell(signal.event, signal.text, found, signal.count, mapping, telemetry))
     detections = []
-    for run in runs.values():
+    for run in (each for each in runs.values() if not each.rule.id.startswith(SIGNAL)):
         windows = _windows(run)
         reasons = () if windows else tuple(_reasons(run, result, others.get(run.rule.id), elsewhere))
         promised = run.rule.id in expected.promises
-        detections.append(DetectionCell(run.rule.id, run.rule.name, run.rule.severity, promised, windows, reasons))
+        detections.append(
+            DetectionCell(run.rule.id, run.rule.name, run.rule.severity, promised, windows, reasons, alone)
+        )
     for absent in sorted(expected.promises - runs.keys()):
-        detections.append(DetectionCell(absent, absent, "-", True, 0, ("The rule is not among those that were run.",)))
+        detections.append(
+            DetectionCell(absent, absent, "-", True, 0, ("The rule is not among those that were run.",), alone)
+        )
     return Row(test.number, test.name, tuple(signals), tuple(detections), expected.claims)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from string import ascii_uppercase
 
 from rich.console import Console
 from rich.padding import Padding
@@ -18,7 +19,11 @@ _CONDITION = re.compile(r"\[([^\]]*)\]")
 
 
 def show(console: Console, rows: Iterable[Row]) -> None:
-    """Every test with its signals and rules, those that fire first; a blank cell has its reason below."""
+    """All tests beside all rules; then each test with its signals and rules, those that fire first. A blank cell has its
+    reason below."""
+    rows = list(rows)
+    if len(rows) > 1:
+        _overview(console, rows)
     for row in rows:
         console.print(Text(f"Test {row.test}  {row.name}", style="bold"))
         if not row.present:
@@ -32,6 +37,35 @@ def show(console: Console, rows: Iterable[Row]) -> None:
         console.print()
 
 
+def _overview(console: Console, rows: Sequence[Row]) -> None:
+    """A line a test, a column a rule: how often it fires, or a dash."""
+    rules = [(cell.rule, f"{visible(cell.name)} ({cell.severity})") for cell in rows[0].detections]
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="")
+    table.add_column("Test", no_wrap=True)
+    table.add_column("signals", justify="right")
+    for letter in ascii_uppercase[: len(rules)]:
+        table.add_column(letter, justify="right")
+    for row in rows:
+        fired = {cell.rule: cell for cell in row.detections}
+        found = sum(cell.holds for cell in row.signals)
+        signals = Text(f"{found} of {len(row.signals)}", style="" if found == len(row.signals) else "bold red")
+        if not row.present:
+            signals = Text("not seen", style="dim")
+        table.add_row(f"{row.test}  {row.name}", signals, *(_times(row, fired[rule]) for rule, _ in rules))
+    console.print(table)
+    for letter, (_, told) in zip(ascii_uppercase, rules, strict=False):
+        console.print(Text(f"  {letter}  {told}"), soft_wrap=True)
+    console.print()
+
+
+def _times(row: Row, cell: DetectionCell) -> Text:
+    if not row.present:
+        return Text(" ")
+    if not cell.holds:
+        return Text("FAILS", style="bold red")
+    return Text(str(cell.windows), style="green") if cell.windows else Text("–", style="dim")
+
+
 def _signals(row: Row) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for cell in row.signals:
@@ -42,8 +76,11 @@ def _signals(row: Row) -> Table:
 
 
 def _detection(console: Console, cell: DetectionCell) -> None:
-    times = f"fires {cell.windows} times" if cell.windows > 1 else "fires" if cell.windows else "blank"
-    outcome = times + (", as promised" if cell.promised and cell.windows else ", but promised" if cell.promised else "")
+    outcome = f"fires {cell.windows} times" if cell.windows > 1 else "fires" if cell.windows else "blank"
+    if cell.promised:
+        outcome += ", as promised" if cell.windows else ", but promised"
+    elif cell.windows:
+        outcome += ", not promised" if cell.alone else ", by this test or something else that was recorded"
     line = Text.assemble("  ", _mark(cell), f"  {visible(cell.name)} ({cell.severity}): {outcome}")
     console.print(line, soft_wrap=True)
     for reason in _telling(cell):
