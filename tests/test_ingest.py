@@ -10,6 +10,7 @@ from typing import Any
 
 from falselight import ingest, store
 from falselight.diagnostics import Diagnostic
+from falselight.ecs import release
 from falselight.ecs.schema import Schema
 
 MAPPING: dict[str, Any] = {
@@ -132,3 +133,17 @@ def test_progress_ends_at_the_total(tmp_path: Path) -> None:
     read(tmp_path / "e", progress=lambda *call: calls.append(call))
     size = (tmp_path / "e").stat().st_size
     assert calls[-1] == (size, size, 10)
+
+
+def test_raw_records_have_the_dataset_that_an_integration_would_index_them_in(tmp_path: Path) -> None:
+    raw = tmp_path / "eve.json"
+    raw.write_text(
+        '{"timestamp":"2026-03-11T09:00:00.000000+0000","event_type":"dns","src_ip":"10.4.0.13","src_port":5353,'
+        '"dest_ip":"10.4.0.1","dest_port":53,"proto":"UDP","dns":{"type":"query","rrname":"a.example","rrtype":"A"}}\n'
+    )
+    indexed = tmp_path / "indexed.ndjson"
+    indexed.write_text('{"@timestamp":"2026-03-11T09:00:00Z","event":{"dataset":"zeek.dns","category":["network"]}}\n')
+    wanted = frozenset({"data_stream.dataset"})
+    table = ingest.read_events([raw, indexed], release.schema(), wanted=wanted, report=lambda _: None)
+    rows = table.connection.execute('SELECT "data_stream.dataset" FROM events ORDER BY _seq').fetchall()
+    assert [row[0] if not isinstance(row[0], list) else row[0][0] for row in rows] == ["suricata.eve", None]

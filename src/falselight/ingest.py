@@ -22,6 +22,7 @@ from falselight.case.given import Case, Meter, Progress, find_all
 from falselight.derive import direction, names
 from falselight.documents import Collector
 from falselight.ecs.schema import Schema
+from falselight.mappings import data_stream
 from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
 from falselight.readers.detect import Kind, detect
 from falselight.readers.settings import DEFAULTS, Settings
@@ -146,10 +147,13 @@ class Reading:
         self._documents = ndjson.Reader(self._collector, report, self._wanted)
 
     def batches(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
-        """The normalised batches of one input, with the directions that it does not give."""
+        """The normalised batches of one input, with the directions that it does not give; of raw records, with the name
+        of the dataset that they would be indexed in."""
         directed = self._derives(derive.DIRECTION)
+        named = self._derives(data_stream.TARGET) and self._kind(opened) not in _JSON
         for batch in self._read(opened):
-            yield direction.fill(batch, self._settings) if directed else batch
+            batch = direction.fill(batch, self._settings) if directed else batch
+            yield data_stream.fill(batch) if named else batch
 
     def pieces(self, opened: containers.Opened) -> Iterator[Piece]:
         """The records of one input, counted; ECS documents as they were written."""

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+from falselight.mappings import data_stream
+
 DERIVED = "falselight.derived"
 DIRECTION, NAME = "network.direction", "destination.domain"
-# What must be read so that a field can be derived.
+# What must be read so that a field can be derived, or named (``mappings.data_stream``).
 NEEDS = {
+    data_stream.TARGET: frozenset({data_stream.SOURCE}),
     DIRECTION: frozenset({"source.ip", "destination.ip", "host.ip", "event.module", "process.entity_id", DERIVED}),
     NAME: frozenset(
         {
