@@ -38,6 +38,7 @@ TIMES = [
     ["Zeek", "`ts`, in milliseconds as Elastic's pipelines keep it; analytics have all digits"],
     ["Suricata", "the record's `timestamp`, never its flow's start"],
     ["packet captures", "the time of the packet that begins the event"],
+    ["Azure flow logs", "the flow tuple's own, never the record's"],
     ["ECS documents", "their own"],
 ]
 # What ``mappings.apply.shared`` gives; a test holds the names together.

@@ -237,7 +237,7 @@ class _Columns:
         return f"coalesce({self._first(column(entry.name), entry.many)} * {factor}, _time)"
 
     def only_ends(self) -> str:
-        """Endpoint sensors tell of the end of a connection apart from its start; flow sensors write one record."""
+        """Endpoint sensors and Azure tell of the end of a connection apart from its start; flow sensors write one record."""
         entry = self._filled("event.type")
         action = self._filled("event.action")
         parts: list[str] = []
@@ -248,7 +248,7 @@ class _Columns:
             own = [self.text(name) + " IS NULL" for name in (*_SESSIONS, "event.start")]
             parts[0] = f"({parts[0]} AND {' AND '.join(own)})"
         if action is not None:
-            parts.append(f"coalesce({self._as_text(action)} = 'disconnect_received', FALSE)")
+            parts.append(f"coalesce({self._as_text(action)} IN ('disconnect_received', 'flow-continued'), FALSE)")
         return " OR ".join(parts) if parts else "FALSE"
 
 

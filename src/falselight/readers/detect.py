@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from falselight.readers import json_signs, text_signs
 from falselight.readers import suricata_signs as suricata
-from falselight.readers import text_signs
 from falselight.readers import zeek_signs as zeek
 from falselight.readers.pcap.signs import is_capture
 
@@ -49,6 +49,7 @@ class Kind(StrEnum):
     DNS_SERVER = "dns-server-log"
     AWS_VPC = "aws-vpcflow"
     AZURE_FLOWS = "azure-flows-csv"
+    AZURE_FLOW_LOGS = "azure-flow-logs"
     PANOS = "panos"
     CEF = "cef"
     WINDOWS_DNS = "windows-dns-debug"
@@ -81,7 +82,7 @@ def detect(head: bytes) -> Kind:
             return Kind.WINDOWS_RESPONSE if _holds_windows(document) else Kind.RESPONSE
         content = _content(document)
         if content is not None:
-            return _FRAMED[content][array]
+            return _FRAMED[content][array] if content in _FRAMED else Kind(content)
     text = text_signs.recognise(data)
     return Kind.UNKNOWN if text is None else Kind(text)
 
@@ -172,6 +173,9 @@ def _content(document: dict[str, Any]) -> str | None:
         return "suricata"
     if zeek.log_of(document) is not None:
         return "zeek"
+    own = json_signs.recognise(document)
+    if own is not None:
+        return own
     if "@timestamp" in document or isinstance(document.get("ecs"), dict) or "ecs.version" in document:
         return "ecs"
     return None

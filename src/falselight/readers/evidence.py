@@ -8,24 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from falselight.diagnostics import Diagnostic, FalselightError
-from falselight.readers import CHANGED, NO_RECORD, containers, evtx, fault
+from falselight.readers import CHANGED, NO_RECORD, containers, evtx, fault, json_signs
 from falselight.readers.detect import Kind, detect
-from falselight.readers.ndjson import elements, lines
+from falselight.readers.json_framing import as_lines
+from falselight.readers.ndjson import ARRAYS, elements, lines
 from falselight.readers.places import comes_once
 from falselight.readers.settings import DEFAULTS
 from falselight.store import Input
 
-_LINES = frozenset(
-    {
-        Kind.ECS_LINES,
-        Kind.SOURCE_LINES,
-        Kind.WINDOWS_LINES,
-        Kind.WINDOWS_XML,
-        Kind.ZEEK_TSV,
-        Kind.ZEEK_LINES,
-        Kind.EVE_LINES,
-    }
-)
+_ELEMENTS = ARRAYS | {Kind.RESPONSE, Kind.WINDOWS_RESPONSE}
 
 
 def original(input: Input, records: list[int]) -> list[bytes | dict[str, Any]]:
@@ -73,9 +64,8 @@ def _records(opened: containers.Opened) -> Iterator[tuple[int, Any]]:
     if kind is Kind.EVTX:
         with opened.local() as file:
             yield from evtx.raw_records(file)
-    elif kind in _LINES:
-        for number, line in lines(opened.stream, path, opened.label, _silent, ignored):
-            yield number, line.rstrip(b"\r\n")
+    elif kind in _ELEMENTS:
+        yield from elements(opened.stream, kind, path, opened.label, _silent, ignored)
     elif kind is Kind.PCAP:
         # Loaded only for such input: what reads certificates takes time.
         from falselight.readers import pcap
@@ -83,8 +73,12 @@ def _records(opened: containers.Opened) -> Iterator[tuple[int, Any]]:
         for batch in pcap.read(opened.stream, path, opened.label, _silent, ignored, None, DEFAULTS):
             for row in batch.to_pylist():
                 yield row.pop("_record"), {name: value for name, value in row.items() if value is not None}
-    elif kind is not Kind.UNKNOWN:
-        yield from elements(opened.stream, kind, path, opened.label, _silent, ignored)
+    else:
+        stream = opened.stream
+        if kind in json_signs.NAMES:
+            stream = as_lines(stream, path, opened.label, _silent, ignored)
+        for number, line in lines(stream, path, opened.label, _silent, ignored):
+            yield number, line.rstrip(b"\r\n")
 
 
 def _silent(diagnostic: Diagnostic) -> None:

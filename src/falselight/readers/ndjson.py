@@ -27,7 +27,7 @@ BATCH_DOCUMENTS = 20_000
 MAX_LINE_BYTES = 256 << 20
 MAX_WHOLE_BYTES = 4 << 30
 _REPORTED_LINES = 20
-_ARRAYS = frozenset({Kind.ECS_ARRAY, Kind.SOURCE_ARRAY, Kind.WINDOWS_ARRAY, Kind.ZEEK_ARRAY, Kind.EVE_ARRAY})
+ARRAYS = frozenset({Kind.ECS_ARRAY, Kind.SOURCE_ARRAY, Kind.WINDOWS_ARRAY, Kind.ZEEK_ARRAY, Kind.EVE_ARRAY})
 
 
 class Unparsable(ValueError):
@@ -93,13 +93,13 @@ def elements(
         skipped["not JSON"] += 1
         yield from enumerate(_salvaged(data.removeprefix(BOM).decode("utf-8", "replace"), kind))
         return
-    found = whole if kind in _ARRAYS else whole["hits"].get("hits", [])
+    found = whole if kind in ARRAYS else whole["hits"].get("hits", [])
     yield from enumerate(found if isinstance(found, list) else [])
 
 
 def _salvaged(text: str, kind: Kind) -> Iterator[Any]:
     """The elements of a damaged array, up to the damage."""
-    start = text.find("[") if kind in _ARRAYS else text.find("[", text.find('"hits"', text.find('"hits"') + 1))
+    start = text.find("[") if kind in ARRAYS else text.find("[", text.find('"hits"', text.find('"hits"') + 1))
     decoder = json.JSONDecoder()
     position = start + 1
     while 0 < position < len(text):
@@ -115,7 +115,7 @@ def _salvaged(text: str, kind: Kind) -> Iterator[Any]:
 def raw_lines(opened: Opened, kind: Kind, report: Report, skipped: Counter[str]) -> Iterator[tuple[int, bytes]]:
     """The documents of a line or array input as bytes, one JSON document each."""
     path, label = opened.input.path, opened.label
-    if kind in _ARRAYS or kind is Kind.WINDOWS_RESPONSE:
+    if kind in ARRAYS or kind is Kind.WINDOWS_RESPONSE:
         for number, element in elements(opened.stream, kind, path, label, report, skipped):
             yield number, orjson.dumps(element)
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, BinaryIO
 
@@ -42,13 +42,23 @@ def read(
 ) -> Iterator[pa.Table]:  # fmt: skip
     """The lines of a log as normalised batches: ``parse`` gives an event's fields by dotted name, None for a line that is
     none of its log, which is counted, and nothing at all for one that tells of the others."""
+    numbered = (
+        (number, parse(line.decode("utf-8", "replace").rstrip("\r\n"), settings))
+        for number, line in ndjson.lines(stream, path, label, report, skipped)
+    )
+    yield from batches(numbered, "line", path, label, report, skipped, wanted)
+
+
+def batches(
+    numbered: Iterable[tuple[int, Document | None]], unit: str, path: str, label: str, report: Report,
+    skipped: Counter[str], wanted: frozenset[str] | None,
+) -> Iterator[pa.Table]:  # fmt: skip
+    """Events' fields, each with its record's number, as normalised batches; None is a ``unit`` that is none of the log."""
     malformed: Counter[str] = Counter()
     collector = Collector(release.schema(), strings="keyword", malformed=malformed, wanted=wanted)
     records: list[int] = []
     unread = 0
-    for number, line in ndjson.lines(stream, path, label, report, skipped):
-        text = line.decode("utf-8", "replace").rstrip("\r\n")
-        document = parse(text, settings)
+    for number, document in numbered:
         if document is None:
             unread += 1
             continue
@@ -62,8 +72,8 @@ def read(
     if records:
         yield _taken(collector, records)
     if unread:
-        skipped["not a line of this log"] += unread
-        report(fault(UNPARSED, f"{label}: {unread} lines are none of this log and were left out", path))
+        skipped[f"not a {unit} of this log"] += unread
+        report(fault(UNPARSED, f"{label}: {unread} {unit}s are none of this log and were left out", path))
     for name, count in sorted(malformed.items()):
         report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
 

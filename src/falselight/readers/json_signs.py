@@ -1,0 +1,25 @@
+"""What tells the records of one JSON log from those of another, without loading what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Record = Mapping[str, Any]
+
+
+def _is_azure_flow(record: Record) -> bool:
+    return record.get("category") in ("NetworkSecurityGroupFlowEvent", "FlowLogFlowEvent")
+
+
+# By the name of the kind; no record bears two signs.
+_SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (("azure-flow-logs", _is_azure_flow),)
+NAMES = frozenset(name for name, _ in _SIGNS)
+
+
+def recognise(document: Record) -> str | None:
+    """The kind of log that a record is of, or the first of the ``records`` that an object holds; None if it is of none."""
+    inner = document.get("records")
+    if isinstance(inner, list) and inner and isinstance(inner[0], dict):
+        document = inner[0]
+    return next((name for name, is_such in _SIGNS if is_such(document)), None)
