@@ -39,6 +39,7 @@ TIMES = [
     ["Suricata", "the record's `timestamp`, never its flow's start"],
     ["packet captures", "the time of the packet that begins the event"],
     ["Azure flow logs", "the flow tuple's own, never the record's"],
+    ["Google Cloud VPC flows", "the record's `timestamp`; the flow's own are `event.start` and `event.end`"],
     ["ECS documents", "their own"],
 ]
 # What ``mappings.apply.shared`` gives; a test holds the names together.

@@ -44,6 +44,7 @@ _MODULES: dict[Kind, str] = {
     Kind.AWS_VPC: "falselight.readers.aws_vpcflow",
     Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
     Kind.AZURE_FLOW_LOGS: "falselight.readers.azure_flow_logs",
+    Kind.GCP_VPC: "falselight.readers.gcp_vpcflow",
     Kind.PANOS: "falselight.readers.panos",
     Kind.CEF: "falselight.readers.cef",
     Kind.WINDOWS_DNS: "falselight.readers.windows_dns",

@@ -93,6 +93,13 @@ def related_ip(frame: Frame, step: Step) -> None:
     frame.put(step.targets[0], paired(source, destination, step.options.get("once", False)))
 
 
+def ip_version(frame: Frame, step: Step) -> None:
+    """ipv6 where the address has a colon, else ipv4."""
+    column = frame.get(step.sources[0])
+    if column is not None:
+        frame.put(step.targets[0], pc.if_else(pc.match_substring(column, ":"), "ipv6", "ipv4"))
+
+
 def community_id(frame: Frame, step: Step) -> None:
     """Community ID version 1, seed 0, of source, destination, ports and transport; for ICMP of type and code."""
     columns = [frame.get(name) for name in step.sources]
@@ -316,5 +323,5 @@ def url_parts(text: str) -> dict[str, Any]:
 
 CONVERSIONS: dict[str, Callable[[Frame, Step], None]] = {
     made.__name__: made
-    for made in (ip, direction, local_direction, related_ip, community_id, distinguished_name, domain, url)
+    for made in (ip, direction, local_direction, related_ip, ip_version, community_id, distinguished_name, domain, url)
 }

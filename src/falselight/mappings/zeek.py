@@ -157,13 +157,6 @@ def user_at_slash(frame: Frame, step: Step) -> None:
         frame.put(target, columnar.distinct(column, partial(part, at=at), pa.string()))
 
 
-def ip_version(frame: Frame, step: Step) -> None:
-    """ipv6 where the address has a colon, else ipv4."""
-    column = frame.get(step.sources[0])
-    if column is not None:
-        frame.put(step.targets[0], pc.if_else(pc.match_substring(column, ":"), "ipv6", "ipv4"))
-
-
 def sip_url(frame: Frame, step: Step) -> None:
     """Scheme, user, domain and port of a SIP address."""
     column = frame.get(step.sources[0])
@@ -203,6 +196,6 @@ CONVERSIONS: dict[str, Convert] = {
     **network.CONVERSIONS,
     **{
         made.__name__: made
-        for made in (icmp, dns_answers, tls_version, kerberos_days, user_at_slash, ip_version, sip_url, mail_date)
+        for made in (icmp, dns_answers, tls_version, kerberos_days, user_at_slash, sip_url, mail_date)
     },
 }

@@ -50,6 +50,7 @@ class Kind(StrEnum):
     AWS_VPC = "aws-vpcflow"
     AZURE_FLOWS = "azure-flows-csv"
     AZURE_FLOW_LOGS = "azure-flow-logs"
+    GCP_VPC = "gcp-vpcflow"
     PANOS = "panos"
     CEF = "cef"
     WINDOWS_DNS = "windows-dns-debug"

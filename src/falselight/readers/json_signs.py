@@ -12,8 +12,17 @@ def _is_azure_flow(record: Record) -> bool:
     return record.get("category") in ("NetworkSecurityGroupFlowEvent", "FlowLogFlowEvent")
 
 
+def _is_gcp_flow(record: Record) -> bool:
+    payload = record.get("jsonPayload")
+    held = payload if isinstance(payload, dict) else {}
+    return isinstance(held.get("connection"), dict) and "src_ip" in held["connection"]
+
+
 # By the name of the kind; no record bears two signs.
-_SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (("azure-flow-logs", _is_azure_flow),)
+_SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
+    ("azure-flow-logs", _is_azure_flow),
+    ("gcp-vpcflow", _is_gcp_flow),
+)
 NAMES = frozenset(name for name, _ in _SIGNS)
 
 

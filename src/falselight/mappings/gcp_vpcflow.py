@@ -1,0 +1,60 @@
+"""Google Cloud's VPC flow logs as ECS, by ``gcp_vpcflow.toml``; what only these records need is converted here."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from falselight.mappings import columnar, network, steps
+from falselight.mappings.records import Convert, Frame, Step, Table, build
+
+PAYLOAD = "jsonPayload."
+
+
+@cache
+def table() -> Table:
+    """The mapping of all records: what a record lacks gives no field."""
+    text = files("falselight.mappings").joinpath("gcp_vpcflow.toml").read_text("utf-8")
+    return build(tomllib.loads(text), CONVERSIONS)
+
+
+def instance_direction(frame: Frame, step: Step) -> None:
+    """internal, outbound or inbound by which sides are instances of Google's, which the first half of the columns and the second
+    tell of; else unknown."""
+    middle = len(step.sources) // 2
+    source, destination = (_any(frame, names) for names in (step.sources[:middle], step.sources[middle:]))
+    inside = pc.if_else(destination, "internal", "outbound")
+    frame.put(step.targets[0], pc.if_else(source, inside, pc.if_else(destination, "inbound", "unknown")))
+
+
+def _any(frame: Frame, names: tuple[str, ...]) -> pa.Array:
+    found = pa.repeat(pa.scalar(False), frame.rows)
+    for name in names:
+        column = frame.get(name)
+        found = found if column is None else pc.or_(found, pc.is_valid(column))
+    return found
+
+
+def other_side(frame: Frame, step: Step) -> None:
+    """Of the source where the destination reports the flow (DEST), of the destination where the source does (SRC)."""
+    reporter, *sides = (frame.get(name) for name in step.sources)
+    if reporter is None:
+        return
+    told = columnar.as_text(reporter)
+    source, destination = (
+        pa.nulls(frame.rows, pa.string()) if side is None else columnar.as_text(side) for side in sides
+    )
+    of_source, of_destination = (pc.fill_null(pc.equal(told, word), False) for word in ("DEST", "SRC"))
+    none = pa.scalar(None, pa.string())
+    frame.put(step.targets[0], pc.if_else(of_source, source, pc.if_else(of_destination, destination, none)))
+
+
+CONVERSIONS: dict[str, Convert] = {
+    **steps.CONVERSIONS,
+    **network.CONVERSIONS,
+    **{made.__name__: made for made in (instance_direction, other_side)},
+}
