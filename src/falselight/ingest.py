@@ -36,6 +36,7 @@ _MODULES: dict[Kind, str] = {
     Kind.WINDOWS_XML: "falselight.readers.windows_xml",
     Kind.PCAP: "falselight.readers.pcap",
     Kind.CISCO_ASA: "falselight.readers.cisco_asa",
+    Kind.CISCO_FTD: "falselight.readers.cisco_ftd",
     Kind.FORTINET: "falselight.readers.fortinet",
     Kind.IPTABLES: "falselight.readers.iptables",
     Kind.SQUID: "falselight.readers.squid",

@@ -85,7 +85,7 @@ _register(
     " ".join(f"338{n:03}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 101, 102, 103, 104, 201, 202, 203, 204)),
     r"Dynamic [Ff]ilter (?P<outcome>\S+) \S+(?: ?listed)? (?P<transport>\S+) traffic from " + _SOURCE
     + _MAPPED.format("source", "s") + " to " + _DESTINATION + _MAPPED.format("destination", "d")
-    + r"[, ]+(?P<whose>source|destination) \S+ resolved from (?P<list>\S+) list: (?P<named>[^\s,]+)"
+    + r"[, ]+(?P<whose>source|destination) [^,:]{1,80}? resolved from (?P<list>\S+) list: (?P<named>[^\s,]+)"
     + r"(?:, threat-level: (?P<level>[^,]+), category: (?P<category>.+))?$",
 )  # fmt: skip
 _GROUPS = {
@@ -95,7 +95,9 @@ _GROUPS = {
     "plain_user": "source.user.name", "number": "network.iana_number",
 }  # fmt: skip
 _WHOLE = (
-    "source.port", "destination.port", "network.bytes", "source.bytes", "destination.bytes", "cisco.asa.icmp_type",
+    "source.port", "destination.port", "network.bytes", "source.bytes", "destination.bytes", "source.packets",
+    "destination.packets", "source.nat.port", "destination.nat.port", "http.response.status_code", "file.size",
+    "cisco.asa.icmp_type",
     "cisco.asa.icmp_code", "cisco.asa.mapped_source_port", "cisco.asa.mapped_destination_port", "network.iana_number",
 )  # fmt: skip
 _ACCOUNT = re.compile(r"^(?:LOCAL\\)?(?:(?P<domain>[\w.-]+)\\)?(?P<name>[\w.' -]+)(?:@(?P<host>[\w.-]+))?")
@@ -121,7 +123,8 @@ def _templates(message_id: str) -> tuple[tuple[tuple[str, str], ...], ...]:
 
 
 @cache
-def _action(message_id: str) -> str:
+def action(message_id: str) -> str:
+    """event.action of a message."""
     found = (action for action, ids in table()["actions"].items() if message_id in ids)
     return next(found, "firewall-rule")
 
@@ -131,27 +134,34 @@ def parse(line: str, settings: Settings) -> Document | None:
     found = _MESSAGE.search(line)
     if found is None:
         return None
-    severity, code = int(found["severity"]), found["id"]
     event: Document = {
-        "event.original": line[found.start() :], "event.module": "cisco", "event.dataset": "cisco.asa",
-        "event.severity": severity, "log.level": _LEVELS[severity], "event.code": code, "cisco.asa.message_id": code,
-        "cisco.asa.suffix": found["suffix"], "observer.product": "asa", "observer.type": "firewall",
-        "observer.vendor": "Cisco", "event.action": _action(code),
+        "event.original": line[found.start() :], "event.dataset": "cisco.asa", "observer.product": "asa",
+        "observer.type": "firewall", "event.action": action(found["id"]),
     }  # fmt: skip
-    time = _header(event, line[: found.start()], settings)
-    event.update(_fields(code, found["text"]))
+    time = header(event, line[: found.start()], settings)
+    body(event, found["severity"], found["id"], fields(found["id"], found["text"]), time)
+    event["cisco.asa.suffix"] = found["suffix"]
+    _categorise(event)
+    relate(event)
+    return event
+
+
+def body(event: Document, severity: str, code: str | None, told: Document, time: datetime | None) -> None:
+    """What a message and its fields become, before its event is categorised; own fields stand below ``cisco.asa``."""
+    event |= {
+        "event.module": "cisco", "event.severity": int(severity), "log.level": _LEVELS[int(severity)], "event.code": code,
+        "cisco.asa.message_id": code, "observer.vendor": "Cisco", **told,
+    }  # fmt: skip
     for name in _WHOLE:
         text = event.get(name)
         event[name] = int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 19 else None
     _span(event, time)
     _addresses(event, code)
     _users(event)
-    _categorise(event)
-    _relate(event)
-    return event
 
 
-def _header(event: Document, head: str, settings: Settings) -> datetime | None:
+def header(event: Document, head: str, settings: Settings) -> datetime | None:
+    """Priority, time and host of what stands before a message."""
     priority = _PRIORITY.match(head)
     if priority is not None:
         number = event["log.syslog.priority"] = int(priority[1])
@@ -171,7 +181,8 @@ def _header(event: Document, head: str, settings: Settings) -> datetime | None:
     return time
 
 
-def _fields(code: str, text: str) -> Document:
+def fields(code: str, text: str) -> Document:
+    """What the text of a message tells, by its pattern or template; nothing where it has none."""
     if len(text) > _LONGEST:
         return {}
     for pattern in _PATTERNS.get(code, ()):
@@ -218,7 +229,7 @@ def _span(event: Document, time: datetime | None) -> None:
             event["event.start"] = iso(time - timedelta(seconds=seconds))
 
 
-def _addresses(event: Document, code: str) -> None:
+def _addresses(event: Document, code: str | None) -> None:
     whose, named = event.pop("whose", None), event.pop("named", None)
     if code in _NAMED_DOMAIN and whose is not None:
         event[f"{whose}.domain"] = event["server.domain"] = named
@@ -292,7 +303,8 @@ def _categorise(event: Document) -> None:
         event["event.type"] = ["connection", "allowed" if verdict == "allowed" else "denied"]
 
 
-def _relate(event: Document) -> None:
+def relate(event: Document) -> None:
+    """Interfaces, and what the event tells of addresses, users and hosts in one list each."""
     event["observer.egress.interface.name"] = event.get("cisco.asa.destination_interface")
     event["observer.ingress.interface.name"] = event.get("cisco.asa.source_interface")
     lists = {

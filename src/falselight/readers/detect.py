@@ -42,6 +42,7 @@ class Kind(StrEnum):
     EVE_ARRAY = "suricata-array"
     PCAP = "packet-capture"
     CISCO_ASA = "cisco-asa"
+    CISCO_FTD = "cisco-ftd"
     FORTINET = "fortinet-firewall"
     IPTABLES = "iptables"
     SQUID = "squid"

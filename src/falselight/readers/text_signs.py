@@ -18,6 +18,10 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
             rb"+[0-9A-Fa-f]{8,16} (?:UDP|TCP) (?:Rcv|Snd) "
         ),
     ),
+    (
+        "cisco-ftd",
+        re.compile(rb"%(?:FTD|NGIPS)-(?:[A-Za-z]{1,20}-)?[0-7]-(?:\d{6}\b|:)|%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-43000[1-5]\b"),
+    ),
     ("cisco-asa", re.compile(rb"%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-\d{6}\b")),
     ("fortinet-firewall", re.compile(rb"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d.{0,2000}? logid=")),
     ("iptables", re.compile(rb"\bIN=\S* OUT=\S* (?:\S+ )?SRC=[0-9A-Fa-f.:]+ DST=[0-9A-Fa-f.:]+ LEN=\d+ .{0,200}\bPROTO=")),

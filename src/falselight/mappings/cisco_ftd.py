@@ -1,0 +1,153 @@
+"""Messages of Cisco Firepower Threat Defense as ECS: security events by ``cisco_ftd.toml``, the others as those of ASA."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from falselight.mappings import cisco_asa
+from falselight.mappings.network import domain_parts
+from falselight.readers.settings import Settings
+from falselight.readers.syslog import MOMENT, Document, append, iso, moment
+
+_MESSAGE = re.compile(
+    r"%(?:FTD|ASA|NGIPS)-(?:(?P<suffix>[^0-9\s-]{1,40})-)?(?P<severity>[0-7])-(?P<id>\d{6})?:? *(?P<text>.*)$",
+    re.DOTALL,
+)
+_PROCESS = re.compile(r"\s(?P<name>[^%\s:\[]{1,128})\[(?P<pid>\d{1,10})\]:? *$")
+_KEY = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z1-9_ ]{0,60}):")
+_LONGEST = 65_536
+_WHOLE = (
+    "ConnectionDuration", "DNS_TTL", "DstPort", "FileCount", "FileSize", "HTTPResponse", "InitiatorBytes",
+    "InitiatorPackets", "ResponderBytes", "ResponderPackets", "SrcPort",
+)  # fmt: skip
+_NOBODY = ("Not Found", "No Authentication Required", "Unknown")
+_ALERTS = ("Malware", "Custom Detection")
+_EVENT, _OTHER = "cisco.ftd.security_event.", "cisco.ftd.security."
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files("falselight.mappings").joinpath("cisco_ftd.toml").read_text("utf-8"))
+
+
+@cache
+def _own() -> dict[str, str]:
+    """Under which name each key of a security event is kept."""
+    keys = _table()["keys"]
+    return {
+        **{key: _EVENT + _snake(key) for key in keys["security_event"]},
+        **{key: _OTHER + _snake(key) for key in keys["security"]},
+    }
+
+
+def _snake(key: str) -> str:
+    parted = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", key))
+    return re.sub(r"[ _]+", "_", parted).lower()
+
+
+def parse(line: str, settings: Settings) -> Document | None:
+    """The event of one line, None if it is no message of such a device."""
+    found = _MESSAGE.search(line)
+    if found is None:
+        return None
+    event: Document = {
+        "event.original": line, "event.dataset": "cisco.ftd", "observer.product": "ftd", "observer.type": "idps",
+    }  # fmt: skip
+    head = line[: found.start()]
+    time = cisco_asa.header(event, head, settings)
+    process = _PROCESS.search(head[-200:])
+    if process is not None:
+        event["process.name"], event["process.pid"] = process["name"], int(process["pid"])
+    code, text = found["id"], found["text"]
+    raw: dict[str, str] = {}
+    if code is None or code.startswith("43000"):
+        raw = _pairs(text)
+        code = code or _kind(raw)
+    told = _security(event, raw, settings) if raw else cisco_asa.fields(code or "", text)
+    cisco_asa.body(event, found["severity"], code, told, time)
+    event |= {"cisco.asa.suffix": found["suffix"], "cisco.asa.message_id": None, "network.direction": None}
+    _finish(event, raw, code or "")
+    cisco_asa.relate(event)
+    append(event, "related.hash", event.get("file.hash.sha256"))
+    return {name.replace("cisco.asa.", "cisco.ftd.", 1): value for name, value in event.items()}
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """``Key: value, Key: value`` of the keys that the table knows. The first of a key counts: what a user sends stands last."""
+    if len(text) > _LONGEST:
+        return {}
+    keys = list(_KEY.finditer(text))
+    made: dict[str, str] = {}
+    for number, found in enumerate(keys):
+        end = keys[number + 1].start() if number + 1 < len(keys) else len(text)
+        value = text[found.end() : end].strip()
+        if found[1] in _own() and value:
+            made.setdefault(found[1], value)
+    return made
+
+
+def _kind(raw: dict[str, str]) -> str | None:
+    """The message's number by the keys that it has."""
+    counted = {code: sum(key in raw for key in keys) for code, keys in _table()["kinds"].items()}
+    best = max(counted, key=lambda code: counted[code])
+    return best if counted[best] else None
+
+
+def _security(event: Document, raw: dict[str, str], settings: Settings) -> Document:
+    table = _table()
+    for key, text in raw.items():
+        event[_own()[key]] = int(text) if key in _WHOLE and text.isdecimal() and len(text) < 19 else text
+    told: Document = {}
+    for key, target in table["security"]:
+        if key in raw:
+            told.setdefault(target, raw[key])
+    told["cisco.asa.rule_name"] = [raw[key] for key in table["rules"]["names"] if key in raw]
+    told["duration"] = f"0:00:{told['duration']}" if "duration" in told else None
+    begun = MOMENT.fullmatch(told.get("event.start", ""))
+    told["event.start"] = iso(moment(begun, settings)) if begun is not None else None
+    kind, answer = told.get("dns.question.type", ""), told.get("dns.response_code", "")
+    told["dns.question.type"] = table["record_types"].get(kind.lower(), kind) or None
+    told["dns.response_code"] = table["response_codes"].get(answer.lower(), answer) or ("NOERROR" if kind else None)
+    told["network.application"] = [raw[key].lower() for key in ("WebApplication", "Client") if key in raw]
+    user = told.get("user.name")
+    told["user.name"] = None if user in _NOBODY or user is None else user.rpartition("\\")[2]
+    told["user.id"] = None if user in _NOBODY else user
+    return told
+
+
+def _finish(event: Document, raw: dict[str, str], code: str) -> None:
+    number = event.get("network.iana_number")
+    event["network.iana_number"] = None if number is None else str(number)
+    sides = [event.get(f"{side}.bytes") for side in ("source", "destination")]
+    if event.get("network.bytes") is None and None not in sides:
+        event["network.bytes"] = sum(side for side in sides if side is not None)
+    name = event.get("dns.question.name")
+    if name:
+        for part, value in zip(("registered_domain", "subdomain", "top_level_domain"), domain_parts(name), strict=True):
+            event[f"dns.question.{part}"] = value
+    _categorise(event, raw, code)
+
+
+def _categorise(event: Document, raw: dict[str, str], code: str) -> None:
+    table = _table()
+    own = (action for action, codes in table["actions"].items() if code in codes)
+    action = event["event.action"] = next(own, None) or (cisco_asa.action(code) if code else None)
+    word = (event.pop("outcome", None) or "").lower()
+    made = table["categories"].get(action)
+    outcome, kind = table["outcomes"].get(word, (None, ""))
+    if made is None:
+        event["event.outcome"] = outcome
+        return
+    event["event.kind"], event["event.category"], event["event.type"] = made[0], [made[1]], list(made[2])
+    if made[1] in ("network", "intrusion_detection"):
+        event["event.outcome"] = outcome
+        append(event, "event.type", kind)
+        append(event, "event.category", "intrusion_detection" if word == "monitored" else None)
+    if code == "430005":
+        alert = raw.get("SHA_Disposition") in _ALERTS
+        event["event.kind"] = "alert" if alert else "event"
+        append(event, "event.category", None if alert else "file")

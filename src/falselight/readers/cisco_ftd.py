@@ -1,0 +1,8 @@
+"""Cisco Firepower Threat Defense logs as normalised batches; ``mappings.cisco_ftd`` says what their fields become."""
+
+from functools import partial
+
+from falselight.mappings.cisco_ftd import parse
+from falselight.readers import syslog
+
+read = partial(syslog.read, parse)
