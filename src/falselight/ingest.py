@@ -37,6 +37,7 @@ _MODULES: dict[Kind, str] = {
     Kind.PCAP: "falselight.readers.pcap",
     Kind.CISCO_ASA: "falselight.readers.cisco_asa",
     Kind.CISCO_FTD: "falselight.readers.cisco_ftd",
+    Kind.CHECKPOINT: "falselight.readers.checkpoint",
     Kind.FORTINET: "falselight.readers.fortinet",
     Kind.IPTABLES: "falselight.readers.iptables",
     Kind.SQUID: "falselight.readers.squid",

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     PCAP = "packet-capture"
     CISCO_ASA = "cisco-asa"
     CISCO_FTD = "cisco-ftd"
+    CHECKPOINT = "checkpoint"
     FORTINET = "fortinet-firewall"
     IPTABLES = "iptables"
     SQUID = "squid"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, BinaryIO
 
@@ -80,6 +81,54 @@ def batches(
 
 def _taken(collector: Collector, records: list[int]) -> pa.Table:
     return collector.take().append_column("_record", pa.array(records, pa.int64()))
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands before a message: ``fields`` are log.syslog.*, @timestamp and the zone where the record tells none; the
+    message begins at ``end``."""
+
+    fields: Document
+    host: str | None
+    process: str | None
+    pid: int | None
+    end: int
+
+
+_BEFORE = re.compile(r"(?:<(?P<priority>\d{1,3})>)?(?P<version>\d{1,2} )?\s*")
+_NO_TIME = re.compile(r"-(?= )")
+_IETF = re.compile(r" +(?P<host>\S{1,255}) +(?P<process>\S{1,128}) +(?P<pid>\S{1,128}) +(?P<message>\S{1,128})\s*")
+_BSD = re.compile(
+    r":?\s+(?:(?P<host>(?!\S*:\s)[\w.:-]{1,255})\s+)?(?:(?P<process>[^\s\[\]:=<>\"]{1,128})(?:\[(?P<pid>\d{1,10})\])?:\s*)?"
+)
+
+
+def header(text: str, settings: Settings) -> Header:
+    """The header of RFC 5424 or RFC 3164, of which any part may be missing."""
+    before = _BEFORE.match(text)
+    end = before.end() if before is not None else 0
+    fields: Document = {}
+    if before is not None and before["priority"]:
+        number = fields["log.syslog.priority"] = int(before["priority"])
+        fields["log.syslog.facility.code"], fields["log.syslog.severity.code"] = number >> 3, number & 7
+    found = MOMENT.match(text, end)
+    if found is not None:
+        time = moment(found, settings)
+        fields["@timestamp"] = iso(time)
+        if found["zone"] is None and found["offset"] is None:
+            fields["event.timezone"] = zone_name(settings, time)
+        end = found.end()
+    elif before is not None and before["version"] and _NO_TIME.match(text, end):
+        end += 1
+    else:
+        return Header(fields, None, None, None, end)
+    rest = (_IETF if before is not None and before["version"] else _BSD).match(text, end)
+    if rest is None:
+        return Header(fields, None, None, None, end)
+    told = {name: value for name, value in rest.groupdict().items() if value not in (None, "-")}
+    pid = told.get("pid", "")
+    number_of = int(pid) if pid.isdecimal() and len(pid) <= 10 else None
+    return Header(fields, told.get("host"), told.get("process"), number_of, rest.end())
 
 
 def moment(found: re.Match[str], settings: Settings) -> datetime | None:

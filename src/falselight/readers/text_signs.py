@@ -23,6 +23,12 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
         re.compile(rb"%(?:FTD|NGIPS)-(?:[A-Za-z]{1,20}-)?[0-7]-(?:\d{6}\b|:)|%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-43000[1-5]\b"),
     ),
     ("cisco-asa", re.compile(rb"%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-\d{6}\b")),
+    (
+        "checkpoint",
+        re.compile(
+            rb"\[(?:[^\]]{0,4000}; )?(?:loguid|originsicname|sequencenum|ifdir):\"|\[Fields@1\.3\.6\.1\.4\.1\.2620 [a-zA-Z_]+=\""
+        ),
+    ),
     ("fortinet-firewall", re.compile(rb"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d.{0,2000}? logid=")),
     ("iptables", re.compile(rb"\bIN=\S* OUT=\S* (?:\S+ )?SRC=[0-9A-Fa-f.:]+ DST=[0-9A-Fa-f.:]+ LEN=\d+ .{0,200}\bPROTO=")),
     ("dns-server-log", re.compile(rb"\bclient (?:@0x[0-9a-f]{1,16} )?[0-9A-Fa-f.:]{2,45}#\d{1,5}.{0,400}: query: \S+ [A-Z]")),
