@@ -39,6 +39,8 @@ _MODULES: dict[Kind, str] = {
     Kind.CISCO_FTD: "falselight.readers.cisco_ftd",
     Kind.CHECKPOINT: "falselight.readers.checkpoint",
     Kind.FORTINET: "falselight.readers.fortinet",
+    Kind.JUNIPER_SRX: "falselight.readers.juniper_srx",
+    Kind.SOPHOS_XG: "falselight.readers.sophos_xg",
     Kind.IPTABLES: "falselight.readers.iptables",
     Kind.SQUID: "falselight.readers.squid",
     Kind.CISCO_UMBRELLA: "falselight.readers.cisco_umbrella",

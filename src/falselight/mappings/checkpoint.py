@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.network import address, community
+from falselight.mappings.firewalls import first, mac, place, relate, settle, whole
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment
 
@@ -18,11 +18,6 @@ _PAIR = re.compile(r'([A-Za-z_]\w{0,63})(?:::?|=)"((?:[^"\\]|\\.)*)"(?=[;\]\s]|$
 _ZONE = re.compile(r"(T\d\d:\d\d:\d\d)-?([+-])(\d:\d\d)")  # some exporters write --5:00
 _ESCAPE = re.compile(r"\\([\"\\\]])")
 _LONGEST, _MOST = 262_144, 400
-_WHOLE = (
-    "source.port", "destination.port", "source.nat.port", "destination.nat.port", "source.bytes", "destination.bytes",
-    "source.packets", "destination.packets", "network.bytes", "network.packets", "event.sequence", "event.severity", "file.size",
-)  # fmt: skip
-_IP = ("source.ip", "source.nat.ip", "destination.ip", "destination.nat.ip")
 _ALERTS = ("Prevent", "Detect", "Quarantine")
 
 
@@ -42,14 +37,17 @@ def parse(line: str, settings: Settings) -> Document | None:
     raw = _pairs(text[start.end() :]) if start is not None else {}
     if not raw:
         return None
-    event: Document = {**table()["constants"], **head.fields, "event.original": line, "observer.type": "firewall"}
+    event: Document = {**table()["constants"], **head.fields, "event.original": line}
     time = _time(raw.get("time"), settings)
     event["@timestamp"] = iso(time) or event.get("@timestamp")
     own = {key: raw[key] for key in raw if key not in table()["gone"]["names"]}
-    for key, target in table()["fields"]:
-        if key in own and (event.get(target) is None or target == "observer.type"):
-            event[target] = own.pop(key)
-    _ends(event)
+    if whole(own.get("packets")) is None and "packets" in own:  # of dropped packets their addresses, not their number
+        event["checkpoint.packets"] = own.pop("packets")
+    place(event, own, table()["fields"])
+    event.setdefault("observer.type", "firewall")
+    for name in ("source.nat.port", "destination.nat.port"):
+        event[name] = None if event.get(name) == "0" else event.get(name)
+    settle(event)
     _categorise(event, raw)
     _fill(event, raw, settings)
     for key in own:
@@ -57,7 +55,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     reason = event.get("checkpoint.action_reason")
     if isinstance(reason, str) and " " in reason:
         event["checkpoint.action_reason_msg"] = event.pop("checkpoint.action_reason")
-    _relate(event)
+    relate(event)
     return event
 
 
@@ -74,46 +72,22 @@ def _pairs(text: str) -> dict[str, Any]:
     return made
 
 
-def _one(value: Any) -> str | None:
-    return value[0] if isinstance(value, list) else value
-
-
 def _time(value: Any, settings: Settings) -> datetime | None:
     """Epoch seconds or milliseconds, or ISO 8601; of several the earliest."""
-    found = []
-    for text in value if isinstance(value, list) else [value]:
-        if text is not None and text.isdecimal() and len(text) <= 14:
-            scale = 1 if len(text) <= 10 else 1_000
-            found.append(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(text) / scale))
-        elif text is not None and (match := MOMENT.fullmatch(text)) is not None:
-            found.append(moment(match, settings))
+    found = [_moment(text, settings) for text in (value if isinstance(value, list) else [value])]
     return min((each for each in found if each is not None), default=None)
 
 
-def _ends(event: Document) -> None:
-    for name in _IP:
-        text = _one(event.get(name))
-        event[name] = text if address(text) and not (".nat." in name and text in ("0.0.0.0", "::")) else None
-    for name in _WHOLE:
-        text = _one(event.get(name))
-        event[name] = int(text) if text is not None and text.isdecimal() and len(text) < 19 else None
-        if name.endswith("nat.port"):
-            event[name] = event[name] or None
-    for unit in ("bytes", "packets"):
-        sides = [event.get(f"{side}.{unit}") for side in ("source", "destination")]
-        if event.get(f"network.{unit}") is None and None not in sides:
-            event[f"network.{unit}"] = sum(side for side in sides if side is not None)
-    number = _one(event.get("network.iana_number"))
-    event["network.iana_number"] = number
-    event["network.transport"] = table()["transports"].get(number)
-    ports = [None if event.get(name) is None else str(event[name]) for name in ("source.port", "destination.port")]
-    event["network.community_id"] = community(
-        event["source.ip"], event["destination.ip"], ports[0], ports[1], event["network.transport"]
-    )
+def _moment(text: str | None, settings: Settings) -> datetime | None:
+    if text is not None and text.isascii() and text.isdecimal() and len(text) <= 14:
+        scale = 1 if len(text) <= 10 else 1_000
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(text) / scale)
+    found = MOMENT.fullmatch(text or "")
+    return moment(found, settings) if found is not None else None
 
 
 def _categorise(event: Document, raw: Document) -> None:
-    operation, action, audit = (_one(raw.get(name)) for name in ("operation", "action", "audit_status"))
+    operation, action, audit = (first(raw.get(name)) for name in ("operation", "action", "audit_status"))
     sessions = ("Log In", "Log Out")
     verdicts = raw.get("rule_action") or ([action] if "src" in raw and "dst" in raw else [])
     verdicts = verdicts if isinstance(verdicts, list) else [verdicts]
@@ -143,20 +117,13 @@ def _categorise(event: Document, raw: Document) -> None:
 
 def _fill(event: Document, raw: Document, settings: Settings) -> None:
     """Interfaces by the packet's direction, dates, the device's address, and the user."""
-    side = {"inbound": "ingress", "outbound": "egress"}.get(str(_one(raw.get("ifdir"))))
+    side = {"inbound": "ingress", "outbound": "egress"}.get(str(first(raw.get("ifdir"))))
     if side is not None and event.get(f"observer.{side}.interface.name") is None:
         event[f"observer.{side}.interface.name"] = raw.get("ifname")
     for name in ("event.start", "event.end"):
         event[name] = iso(_time(event.get(name), settings))
-    mac = _one(event.get("observer.mac"))
-    event["observer.mac"] = mac.replace(":", "-").upper() if mac else None
+    event["observer.mac"] = mac(event.get("observer.mac"))
     event["event.code"] = raw.get("operation_number")
     for part in ("name", "id", "email", "group.name"):
-        value = _one(event.get(f"source.user.{part}"))
+        value = first(event.get(f"source.user.{part}"))
         event[f"user.{part}"] = value.lower() if value else None
-
-
-def _relate(event: Document) -> None:
-    append(event, "related.ip", *(event.get(name) for name in _IP))
-    append(event, "related.hash", *(event.get(f"file.hash.{kind}") for kind in ("md5", "sha1", "sha256")))
-    append(event, "related.user", _one(event.get("source.user.name")), _one(event.get("destination.user.name")))

@@ -55,7 +55,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     if found is None:
         return None
     event: Document = {
-        "event.original": line, "event.dataset": "cisco.ftd", "observer.product": "ftd", "observer.type": "idps",
+        "event.original": line, "event.dataset": "cisco_ftd.log", "observer.product": "ftd", "observer.type": "idps",
     }  # fmt: skip
     head = line[: found.start()]
     time = cisco_asa.header(event, head, settings)

@@ -45,6 +45,8 @@ class Kind(StrEnum):
     CISCO_FTD = "cisco-ftd"
     CHECKPOINT = "checkpoint"
     FORTINET = "fortinet-firewall"
+    JUNIPER_SRX = "juniper-srx"
+    SOPHOS_XG = "sophos-xg"
     IPTABLES = "iptables"
     SQUID = "squid"
     CISCO_UMBRELLA = "cisco-umbrella"

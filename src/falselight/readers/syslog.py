@@ -85,13 +85,14 @@ def _taken(collector: Collector, records: list[int]) -> pa.Table:
 
 @dataclass(frozen=True)
 class Header:
-    """What stands before a message: ``fields`` are log.syslog.*, @timestamp and the zone where the record tells none; the
-    message begins at ``end``."""
+    """What stands before a message: ``fields`` are log.syslog.*, @timestamp and the zone where the record tells none;
+    ``message`` is RFC 5424's name of the kind of message, which begins at ``end``."""
 
     fields: Document
     host: str | None
     process: str | None
     pid: int | None
+    message: str | None
     end: int
 
 
@@ -121,14 +122,14 @@ def header(text: str, settings: Settings) -> Header:
     elif before is not None and before["version"] and _NO_TIME.match(text, end):
         end += 1
     else:
-        return Header(fields, None, None, None, end)
+        return Header(fields, None, None, None, None, end)
     rest = (_IETF if before is not None and before["version"] else _BSD).match(text, end)
     if rest is None:
-        return Header(fields, None, None, None, end)
+        return Header(fields, None, None, None, None, end)
     told = {name: value for name, value in rest.groupdict().items() if value not in (None, "-")}
     pid = told.get("pid", "")
     number_of = int(pid) if pid.isdecimal() and len(pid) <= 10 else None
-    return Header(fields, told.get("host"), told.get("process"), number_of, rest.end())
+    return Header(fields, told.get("host"), told.get("process"), number_of, told.get("message"), rest.end())
 
 
 def moment(found: re.Match[str], settings: Settings) -> datetime | None:
@@ -181,6 +182,14 @@ def _named(text: str | None) -> tzinfo | None:
     return None if text is None or text not in _ZONES else _zone(_ZONES[text])
 
 
+def offset_of(name: str | None) -> str:
+    """The offset of a zone's name as ``+01:00``; nothing for a name that is unknown or has several meanings."""
+    minutes = _ZONES.get(name or "")
+    if minutes is None:
+        return ""
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
 def _zone(minutes: int) -> tzinfo | None:
     from datetime import timezone
 
@@ -213,9 +222,13 @@ def append(document: Document, name: str, *values: Any) -> None:
         del document[name]
 
 
-_PAIR = re.compile(r'([A-Za-z_][\w.-]{0,80})=("(?:[^"\\]|\\.)*"|[^\s"]*)')
+_KEY = r"[A-Za-z_][\w.-]{0,80}"
+_PAIR = re.compile(rf'({_KEY})=("(?:[^"\\]|\\.)*"|[^\s"]*)')
+_SPACED = re.compile(rf'({_KEY})=("(?:[^"\\]|\\.)*"|[^"]*?(?=\s{{1,4}}{_KEY}=|$))')
 
 
-def pairs(text: str) -> dict[str, str]:
-    """``key=value`` and ``key="value with spaces"``; a key's last value counts."""
-    return {key: value[1:-1] if value[:1] == '"' else value for key, value in _PAIR.findall(text)}
+def pairs(text: str, spaced: bool = False) -> dict[str, str]:
+    """``key=value`` and ``key="value with spaces"``; a key's last value counts. ``spaced`` values hold spaces without quotes
+    too: they end where the next key begins."""
+    found = (_SPACED if spaced else _PAIR).findall(text)
+    return {key: value[1:-1] if value[:1] == '"' else value for key, value in found}

@@ -1,0 +1,97 @@
+"""What the text records of firewalls and proxies share: fields by a table, numbers and addresses, sums, what is related."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from falselight.mappings.network import address, community
+from falselight.readers.syslog import Document, append, iso
+
+SIDES = ("source", "destination")
+_IP = ("source.ip", "source.nat.ip", "destination.ip", "destination.nat.ip")
+_WHOLE = (
+    *(f"{side}.{part}" for side in SIDES for part in ("port", "nat.port", "bytes", "packets")),
+    "network.bytes", "network.packets", "event.sequence", "event.severity", "file.size", "http.response.status_code",
+    "http.request.bytes", "http.response.bytes", "url.port",
+)  # fmt: skip
+_TRANSPORTS = {
+    "0": "hopopt", "1": "icmp", "2": "igmp", "6": "tcp", "8": "egp", "17": "udp", "47": "gre", "50": "esp",
+    "58": "ipv6-icmp", "112": "vrrp", "132": "sctp",
+}  # fmt: skip
+_NUMBERS = {name: number for number, name in _TRANSPORTS.items()}
+_RELATED = {
+    "related.ip": _IP,
+    "related.user": ("user.name", "source.user.name", "destination.user.name"),
+    "related.hosts": ("host.name", "url.domain", "source.domain", "destination.domain"),
+    "related.hash": ("file.hash.md5", "file.hash.sha1", "file.hash.sha256"),
+}
+
+
+def first(value: Any) -> Any:
+    """The value, or the first of several."""
+    return value[0] if isinstance(value, list) and value else value
+
+
+def mac(text: Any) -> str | None:
+    """An address of a card as ECS writes it: ``AA-BB-CC-DD-EE-FF``; other text as it is, None for none."""
+    written = str(first(text) or "")
+    digits = re.sub(r"[-:. ]", "", written).upper()
+    if re.fullmatch(r"[0-9A-F]{12}", digits) is None:
+        return written or None
+    return "-".join(digits[place : place + 2] for place in range(0, 12, 2))
+
+
+def span(event: Document, seconds: int | None) -> None:
+    """Length, start and end of what was logged at its end."""
+    if seconds is None or seconds >= 10**9:
+        return
+    event["event.duration"] = seconds * 10**9
+    if event.get("@timestamp"):
+        end = datetime.fromisoformat(event["@timestamp"])
+        event["event.end"] = iso(end)
+        with suppress(OverflowError):  # before the year 1: no such date
+            event["event.start"] = iso(end - timedelta(seconds=seconds))
+
+
+def whole(text: Any) -> int | None:
+    """A whole number of 63 bits, None for other text."""
+    written = str(first(text)).strip() if text is not None else ""
+    return int(written) if written.isascii() and written.isdecimal() and len(written) < 19 else None
+
+
+def place(event: Document, raw: dict[str, Any], fields: list[list[str]]) -> None:
+    """Moves each key to its field; of several keys of one field the first that has a value counts, the others stay."""
+    for key, target in fields:
+        if key in raw and event.get(target) is None:
+            event[target] = raw.pop(key)
+
+
+def settle(event: Document) -> None:
+    """Numbers and addresses are such or go; both sides are summed; transport and its number tell each other."""
+    for name in _WHOLE:
+        if event.get(name) is not None:
+            event[name] = whole(event[name])
+    for name in _IP:
+        text = first(event.get(name))
+        event[name] = text if address(text) and not (".nat." in name and text in ("0.0.0.0", "::")) else None
+    for unit in ("bytes", "packets"):
+        sent = [event.get(f"{side}.{unit}") for side in SIDES]
+        if event.get(f"network.{unit}") is None and None not in sent:
+            event[f"network.{unit}"] = sum(count for count in sent if count is not None)
+    number, transport = first(event.get("network.iana_number")), first(event.get("network.transport"))
+    transport = transport.lower() if transport else _TRANSPORTS.get(number)
+    event["network.transport"] = {"icmpv6": "ipv6-icmp"}.get(transport or "", transport)
+    event["network.iana_number"] = number or _NUMBERS.get(event["network.transport"] or "")
+    left, right = (None if event.get(f"{side}.port") is None else str(event[f"{side}.port"]) for side in SIDES)
+    event["network.community_id"] = community(
+        event["source.ip"], event["destination.ip"], left, right, event["network.transport"]
+    )
+
+
+def relate(event: Document) -> None:
+    """What the event tells of addresses, users, hosts and hashes, in one list each."""
+    for name, sources in _RELATED.items():
+        append(event, name, *(first(event.get(source)) for source in sources))
