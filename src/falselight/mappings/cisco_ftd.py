@@ -55,7 +55,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     if found is None:
         return None
     event: Document = {
-        "event.original": line, "event.dataset": "cisco_ftd.log", "observer.product": "ftd", "observer.type": "idps",
+        "event.original": line, "event.dataset": "cisco.ftd", "observer.product": "ftd", "observer.type": "idps",
     }  # fmt: skip
     head = line[: found.start()]
     time = cisco_asa.header(event, head, settings)
@@ -104,7 +104,7 @@ def _security(event: Document, raw: dict[str, str], settings: Settings) -> Docum
     told: Document = {}
     for key, target in table["security"]:
         if key in raw:
-            told.setdefault(target, raw[key])
+            told.setdefault(target.replace("cisco.ftd.", "cisco.asa.", 1), raw[key])
     told["cisco.asa.rule_name"] = [raw[key] for key in table["rules"]["names"] if key in raw]
     told["duration"] = f"0:00:{told['duration']}" if "duration" in told else None
     begun = MOMENT.fullmatch(told.get("event.start", ""))
