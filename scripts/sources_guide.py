@@ -40,6 +40,10 @@ TIMES = [
     ["packet captures", "the time of the packet that begins the event"],
     ["Azure flow logs", "the flow tuple's own, never the record's"],
     ["Google Cloud VPC flows", "the record's `timestamp`; the flow's own are `event.start` and `event.end`"],
+    [
+        "NetFlow",
+        "when the collector received the flow, else its end, else its start; `event.start` and `event.end` are its own",
+    ],
     ["ECS documents", "their own"],
 ]
 # What ``mappings.apply.shared`` gives; a test holds the names together.

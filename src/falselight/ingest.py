@@ -49,6 +49,8 @@ _MODULES: dict[Kind, str] = {
     Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
     Kind.AZURE_FLOW_LOGS: "falselight.readers.azure_flow_logs",
     Kind.GCP_VPC: "falselight.readers.gcp_vpcflow",
+    Kind.NETFLOW: "falselight.readers.netflow",
+    Kind.NETFLOW_CSV: "falselight.readers.netflow_csv",
     Kind.PANOS: "falselight.readers.panos",
     Kind.CEF: "falselight.readers.cef",
     Kind.WINDOWS_DNS: "falselight.readers.windows_dns",

@@ -59,7 +59,55 @@ def gcp(times: list[int]) -> str:
     return "\n".join(lines)
 
 
-LOGS: dict[str, Callable[[list[int]], str]] = {"azure_nsg": azure_nsg, "gcp": gcp}
+def azure_vnet(times: list[int]) -> str:
+    tuples = [
+        f"{(time + late) * 1000},{SOURCE},{SERVER},{50_000 + number},{PORT},6,O,{state},NX,0,0,0,0"
+        for number, time in enumerate(times)
+        for late, state in ((0, "B"), (1, "C"), (2, "E"))
+    ]
+    flows = {"flows": [{"aclID": "a", "flowGroups": [{"rule": "r", "flowTuples": tuples}]}]}
+    return json.dumps({"time": utc(BEGIN), "category": "FlowLogFlowEvent", "flowLogVersion": 4, "flowRecords": flows})
+
+
+def nfdump(times: list[int]) -> str:
+    flows = [
+        {"type": "FLOW", "first": utc(time)[:-1] + ".000", "last": utc(time + 2)[:-1] + ".000", "in_packets": 3, "in_bytes": 420,
+         "proto": 6, "src_port": 50_000 + number, "dst_port": PORT, "src4_addr": SOURCE, "dst4_addr": SERVER}
+        for number, time in enumerate(times)
+    ]  # fmt: skip
+    return json.dumps(flows, indent=1)
+
+
+def nfdump_csv(times: list[int]) -> str:
+    head = "firstSeen,duration,proto,srcAddr,srcPort,dstAddr,dstPort,packets,bytes,flows"
+    flows = [
+        f"{utc(time)[:-1].replace('T', ' ')}.000,2.000,TCP,{SOURCE},{50_000 + number},{SERVER},{PORT},3,420,1"
+        for number, time in enumerate(times)
+    ]
+    return "\n".join([head, *flows])
+
+
+def goflow2(times: list[int]) -> str:
+    return "\n".join(
+        json.dumps({"type": "IPFIX", "time_received_ns": (time + 9) * 10**9, "sampler_address": "10.4.0.1", "proto": "TCP",
+                    "time_flow_start_ns": time * 10**9, "time_flow_end_ns": (time + 2) * 10**9, "bytes": 420, "packets": 3,
+                    "src_addr": SOURCE, "dst_addr": SERVER, "src_port": 50_000 + number, "dst_port": PORT})
+        for number, time in enumerate(times)
+    )  # fmt: skip
+
+
+def silk(times: list[int]) -> str:
+    head = "sIP|dIP|sPort|dPort|pro|packets|bytes|flags|sTime|duration|eTime|sen|"
+    flows = [
+        f"{SOURCE}|{SERVER}|{50_000 + number}|{PORT}|6|3|420|FSPA|{utc(time)[:-1].replace('-', '/')}.000|2.000||S0|"
+        for number, time in enumerate(times)
+    ]
+    return "\n".join([head, *flows])
+
+
+LOGS: dict[str, Callable[[list[int]], str]] = {
+    made.__name__: made for made in (azure_nsg, azure_vnet, gcp, nfdump, nfdump_csv, goflow2, silk)
+}
 
 
 @pytest.mark.parametrize("name", list(LOGS))

@@ -23,6 +23,7 @@ KINDS = {
     "juniper_srx": Kind.JUNIPER_SRX, "sophos_xg": Kind.SOPHOS_XG, "iptables": Kind.IPTABLES,
     "squid": Kind.SQUID, "cisco_umbrella": Kind.CISCO_UMBRELLA, "aws_vpcflow": Kind.AWS_VPC, "dns_server": Kind.DNS_SERVER,
     "azure_flows": Kind.AZURE_FLOWS, "panos": Kind.PANOS, "cef": Kind.CEF, "windows_dns": Kind.WINDOWS_DNS, "auditd": Kind.AUDITD,
+    "netflow_csv": Kind.NETFLOW_CSV, "netflow_silk": Kind.NETFLOW_CSV,
 }  # fmt: skip
 
 

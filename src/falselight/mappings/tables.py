@@ -23,6 +23,7 @@ TRANSPORTS = {
     "47": "gre", "50": "esp", "51": "ah", "58": "ipv6-icmp", "88": "eigrp", "89": "ospf", "103": "pim", "112": "vrrp",
     "132": "sctp",
 }  # fmt: skip
+_NUMBERS = {name: int(number) for number, name in TRANSPORTS.items()} | {"icmp6": 58, "icmpv6": 58, "ipip": 4}
 _DEEPEST = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[ -]+")
@@ -139,6 +140,17 @@ def transport(value: Any) -> str | None:
     return TRANSPORTS.get(str(value))
 
 
+def protocol(value: Any) -> Any:
+    """The IANA number of a protocol that is named or numbered; other text as it is."""
+    found = value.strip().lower() if isinstance(value, str) else value
+    return _NUMBERS.get(found, whole(found)) if isinstance(found, str) else found
+
+
+def nonzero(value: Any) -> Any:
+    """The count, unless it is 0, which stands for none."""
+    return None if value in (0, "0") else value
+
+
 def ip(value: Any) -> Any:
     """The text, if it is an address."""
     return value if isinstance(value, str) and address(value) is not None else None
@@ -167,5 +179,18 @@ def once(values: Iterable[Any]) -> list[Any]:
 
 CONVERSIONS: dict[str, Convert] = {
     made.__name__: made
-    for made in (seconds, milliseconds, microseconds, nanoseconds, whole, transport, ip, text, lower, mac)
+    for made in (
+        seconds,
+        milliseconds,
+        microseconds,
+        nanoseconds,
+        whole,
+        transport,
+        protocol,
+        nonzero,
+        ip,
+        text,
+        lower,
+        mac,
+    )
 }

@@ -55,6 +55,8 @@ class Kind(StrEnum):
     AZURE_FLOWS = "azure-flows-csv"
     AZURE_FLOW_LOGS = "azure-flow-logs"
     GCP_VPC = "gcp-vpcflow"
+    NETFLOW = "netflow"
+    NETFLOW_CSV = "netflow-csv"
     PANOS = "panos"
     CEF = "cef"
     WINDOWS_DNS = "windows-dns-debug"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from falselight.readers.netflow_signs import collector
+
 Record = Mapping[str, Any]
 
 
@@ -22,6 +24,7 @@ def _is_gcp_flow(record: Record) -> bool:
 _SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
     ("azure-flow-logs", _is_azure_flow),
     ("gcp-vpcflow", _is_gcp_flow),
+    ("netflow", lambda record: collector(record) is not None),
 )
 NAMES = frozenset(name for name, _ in _SIGNS)
 

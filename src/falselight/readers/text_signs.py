@@ -41,6 +41,8 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("aws-vpcflow", re.compile(rb"^[2-9] (?:\d{12}|unknown) eni-[0-9a-f]+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \d+ \d+ [A-Z-]+ [A-Z]+")),
     ("aws-vpcflow", re.compile(rb"^(?=[a-z -]*\binterface-id\b|[a-z -]*\bsrcaddr\b)(?=[a-z0-9 -]*\bstart\b)[a-z][a-z0-9 -]+$")),
     ("azure-flows-csv", re.compile(rb"^(?=.*\bFlowStartTime)(?=.*\bFlowDirection)(?=.*\bL4Protocol)[^{}]*$")),
+    ("netflow-csv", re.compile(rb"^(?:ts,te,td,sa,da,sp,dp,pr,|(?=.*\bfirstSeen,)(?=.*\bsrcAddr,)(?=.*\bdstAddr,)[\w,-]+$)")),
+    ("netflow-csv", re.compile(rb"^\s*sIP\s*([|,])\s*dIP\s*\1")),
     (
         "squid",
         re.compile(rb"^\d{9,11}\.\d{3} +-?\d+ \S+ [A-Z_]{3,60}/\d{3} \d+ [A-Z_]+ \S+ \S+ [A-Z_]{2,60}/\S+ \S+(?: .*)?$"),
