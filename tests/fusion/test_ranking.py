@@ -131,7 +131,7 @@ def test_the_commands_show_the_list(data: Path, tmp_path: Path) -> None:
 
 
 def test_no_text_of_a_log_leaves_its_place_in_the_drawing() -> None:
-    drawing = timeline.svg([("<script>", '"&]]>', 0, 10**18, [0, 3, 1])])
+    drawing = timeline.svg([timeline.Timeline("<script>\x00\x1b", '"&]]>', 0, 10**18, [0, 3, 1])])
     assert "<script>" not in drawing and len(list(ET.fromstring(drawing).iter("{http://www.w3.org/2000/svg}rect"))) == 2
     assert timeline.bars([0, 1, 1000]) == " ▁█"
 
@@ -148,3 +148,23 @@ def test_no_text_of_a_log_leaves_its_place_in_the_drawing() -> None:
 def test_the_adversary_ranks_first_in_real_captures(name: str, server: str) -> None:
     table = ingest.read_events([SHARED / "data" / name], release.schema(), wanted=ranking.WANTED, report=lambda _: None)
     assert ranking.rank(table, Settings())[0].server == server
+
+
+@pytest.mark.parametrize("verb", ["dns", "intel"])
+def test_lookups_and_indicators_are_drawn_as_well(data: Path, tmp_path: Path, verb: str) -> None:
+    svg, bad = tmp_path / "plot.svg", tmp_path / "bad.txt"
+    bad.write_text("cdn.evil.example\n")
+    events = tmp_path / "lookups.ndjson"
+    question = {"dns": {"question": {"name": "cdn.evil.example"}}}
+    times = ("1930-01-01T00:00:00Z", "1930-01-01T00:00:05Z", "2030-01-01T00:00:00Z")
+    asked = [{**event(0, "ws1", BEACON, "cdn.evil.example"), **question, "@timestamp": time} for time in times]
+    events.write_text("".join(json.dumps(each) + "\n" for each in asked))
+    given = ["--indicators", str(bad)] if verb == "intel" else []
+    shown = CliRunner().invoke(
+        cli,
+        [verb, str(events), "--min-risk", "0", "--format", "table", "--plot", "--svg", str(svg), *given],
+        standalone_mode=False,
+    )
+    assert shown.return_value == 0 and "█" in shown.stdout, "one bar full, the other half"
+    rectangles = list(ET.fromstring(svg.read_text()).iter("{http://www.w3.org/2000/svg}rect"))
+    assert len(rectangles) >= 2, "the first and the last part, a century apart"

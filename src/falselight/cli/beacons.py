@@ -10,17 +10,13 @@ from rich.console import Console
 from rich.text import Text
 
 from falselight import ingest
-from falselight.cli import errors, options, progress, servers
+from falselight.cli import errors, options, plots, progress, servers
 from falselight.ecs import release
 from falselight.fusion import ranking, timeline
-from falselight.fusion.ranking import ServerRisk
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import words
 from falselight.sinks import write
-from falselight.store import EventTable
-
-BINS, MOST_PLOTTED = 72, 20
 
 
 @click.command("beacons")
@@ -37,8 +33,7 @@ BINS, MOST_PLOTTED = 72, 20
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Names and addresses whose risk is lowered, a line each.",
 )
-@click.option("--plot", is_flag=True, help="Draw when each pair called, below its line.")
-@click.option("--svg", type=click.Path(dir_okay=False, path_type=Path), help="Draw the timelines into an SVG file.")
+@plots.drawn
 @options.output()
 @options.reading
 @options.diagnostics
@@ -67,13 +62,12 @@ def command(
     rows = ranking.rank(table, settings, allowed=allowed)
     shown = [row for row in rows if row.risk >= min_risk or min_risk == 0]
     chosen = options.chosen(format)
-    lines = _timelines(table, shown[:MOST_PLOTTED] if plot or svg else [])
+    moments = (timeline.of_connections(row.host, row.server, row.first_seen, row.last_seen) for row in shown)
+    lines = plots.draw(table, moments, plot, svg)
     if chosen == "table":
-        servers.show(shown, {line[:2]: timeline.bars(line[4]) for line in lines} if plot else {})
+        servers.show(shown, lines)
     else:
         write(chosen, (row.to_document() for row in shown), sys.stdout)
-    if svg is not None:
-        svg.write_text(timeline.svg(lines), encoding="utf-8")
     below = len(rows) - len(shown)
     hint = f"; {words.number(below)} below risk {min_risk:g}: --min-risk 0 shows them" if below else ""
     console.print(
@@ -82,18 +76,3 @@ def command(
     if not any_there(paths):
         return errors.MISUSE
     return errors.DAMAGED if talk.left_out else errors.DONE
-
-
-def _timelines(table: EventTable, rows: list[ServerRisk]) -> list[tuple[str, str, int, int, list[int]]]:
-    """Host, server, first, last, and how often they met in equal parts of that time."""
-    return [
-        (
-            row.host,
-            row.server,
-            row.first_seen,
-            row.last_seen,
-            timeline.counts(table, row.host, row.server, row.first_seen, row.last_seen, BINS),
-        )
-        for row in rows
-        if row.first_seen is not None and row.last_seen is not None
-    ]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.text import Text
 
 from falselight import ingest
-from falselight.cli import errors, options, progress
+from falselight.cli import errors, options, plots, progress
 from falselight.dns import lookups, scoring
 from falselight.drawing import visible
 from falselight.ecs import release
+from falselight.fusion import timeline
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import words
@@ -26,10 +29,19 @@ MOST_HOSTS = 3
 @click.option(
     "--min-risk", type=click.IntRange(0, 100), default=20, show_default=True, help="Leave out what is below this risk."
 )
+@plots.drawn
 @options.output()
 @options.reading
 @options.diagnostics
-def command(paths: tuple[str, ...], min_risk: int, format: str | None, settings: Settings, diagnostics: str) -> int:
+def command(
+    paths: tuple[str, ...],
+    min_risk: int,
+    plot: bool,
+    svg: Path | None,
+    format: str | None,
+    settings: Settings,
+    diagnostics: str,
+) -> int:
     """Rank registered domains and hosts by the lookups of names in the files and folders PATH.
 
     Tunnels, generated names, bursts of failed lookups, fast flux, names that are new, rare or awake again, resolvers over
@@ -44,8 +56,9 @@ def command(paths: tuple[str, ...], min_risk: int, format: str | None, settings:
     everything = scoring.scores(table, settings.internal, settings.external)
     found = [score for score in everything if score.risk >= min_risk]
     chosen = options.chosen(format)
+    lines = plots.draw(table, map(_moments, found), plot, svg)
     if chosen == "table":
-        _show(found)
+        _show(found, lines)
     else:
         write(chosen, (score.to_document() for score in found), sys.stdout)
     domains = sum(score.domain is not None for score in everything)
@@ -59,16 +72,32 @@ def command(paths: tuple[str, ...], min_risk: int, format: str | None, settings:
     return errors.DAMAGED if talk.left_out else errors.DONE
 
 
-def _show(found: list[scoring.Score]) -> None:
+def _moments(score: scoring.Score) -> timeline.Moments:
+    """The lookups of a domain by any host, or of a host."""
+    chosen, value = ("domain", score.domain) if score.domain is not None else ("host", score.hosts[0])
+    query = f"SELECT time FROM asked JOIN domains USING (name) WHERE host IS NOT NULL AND {chosen} = ?"
+    return timeline.Moments(_hosts(score), _name(score), score.first, score.last, query, [value])
+
+
+def _name(score: scoring.Score) -> str:
+    return score.domain or "(lookups of a host)"
+
+
+def _hosts(score: scoring.Score) -> str:
+    more = f" and {len(score.hosts) - MOST_HOSTS} more" if len(score.hosts) > MOST_HOSTS else ""
+    return ", ".join(score.hosts[:MOST_HOSTS]) + more
+
+
+def _show(found: list[scoring.Score], lines: Mapping[tuple[str, str], str]) -> None:
     """A line for each, and below it its reasons, the greatest first."""
     console = Console(no_color=not errors.colour(sys.stdout), highlight=False, soft_wrap=True)
-    names = [visible(score.domain or "(lookups of a host)") for score in found]
+    names = [visible(_name(score)) for score in found]
     width = max(map(len, names), default=0)
     if found:
         console.print(Text(f"risk  {'domain':{width}}  hosts", style="bold"))
     for score, name in zip(found, names, strict=True):
-        hosts = ", ".join(visible(host) for host in score.hosts[:MOST_HOSTS])
-        hosts += f" and {len(score.hosts) - MOST_HOSTS} more" if len(score.hosts) > MOST_HOSTS else ""
-        console.print(Text(f"{score.risk:>4}  {name:{width}}  {hosts}"))
+        console.print(Text(f"{score.risk:>4}  {name:{width}}  {visible(_hosts(score))}"))
+        if (_hosts(score), _name(score)) in lines:
+            console.print(Text(f"      {lines[_hosts(score), _name(score)]}"))
         for reason in score.reasons:
             console.print(Text(f"      {reason.weight:+.1f} {visible(reason.text)}"))

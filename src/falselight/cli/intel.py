@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -11,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from falselight import ingest
-from falselight.cli import errors, options, progress
+from falselight.cli import errors, options, plots, progress
 from falselight.drawing import visible
 from falselight.ecs import release
+from falselight.fusion import timeline
 from falselight.intel import matching, observed, scoring, store
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
@@ -36,6 +38,7 @@ MOST_REASONS = 3
 @click.option(
     "--min-risk", type=click.IntRange(0, 100), default=0, show_default=True, help="Leave out servers below this risk."
 )
+@plots.drawn
 @options.output()
 @options.reading
 @options.diagnostics
@@ -44,6 +47,8 @@ def command(
     indicators: tuple[str, ...],
     asn: Path | None,
     min_risk: int,
+    plot: bool,
+    svg: Path | None,
     format: str | None,
     settings: Settings,
     diagnostics: str,
@@ -64,8 +69,9 @@ def command(
     matching.build(table.connection, asn)
     found = [server for server in scoring.servers(table) if server.risk >= min_risk]
     chosen = options.chosen(format)
+    lines = plots.draw(table, map(_moments, found), plot, svg)
     if chosen == "table":
-        _show(found)
+        _show(found, lines)
     else:
         write(chosen, (server.to_document() for server in found), sys.stdout)
     told = ", ".join(f"{words.number(count)} {kind}" for kind, count in loaded.kinds.most_common())
@@ -77,16 +83,35 @@ def command(
     return errors.DAMAGED if talk.left_out else errors.DONE
 
 
-def _show(found: list[scoring.Server]) -> None:
-    console = Console(no_color=not errors.colour(sys.stdout), highlight=False)
+def _moments(server: scoring.Server) -> timeline.Moments:
+    """When the host met what the strongest hit names."""
+    hit = server.hits[0]
+    query = "SELECT time FROM shown WHERE host = ? AND role = ? AND value = ? AND " + (
+        "address = ?" if server.address is not None else "name = ?"
+    )
+    where = server.address or next(iter(server.names), "")
+    parameters = [server.host, hit.role, hit.value, where]
+    return timeline.Moments(server.host, _server(server), hit.first, hit.last, query, parameters)
+
+
+def _server(server: scoring.Server) -> str:
+    return ", ".join(filter(None, (server.address, *server.names[:2])))
+
+
+def _show(found: list[scoring.Server], lines: Mapping[tuple[str, str], str]) -> None:
+    console = Console(
+        no_color=not errors.colour(sys.stdout), highlight=False, width=None if sys.stdout.isatty() else 140
+    )
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("risk", "host", "server", "why"):
         table.add_column(heading, overflow="fold")
     for server in found:
-        shown = ", ".join(filter(None, (server.address, *server.names[:2])))
+        shown = _server(server)
         why = "\n".join(visible(hit.text) for hit in server.hits[:MOST_REASONS])
         more = len(server.hits) - MOST_REASONS
         why += f"\n… and {more} more" if more > 0 else ""
+        line = lines.get((server.host, shown))
+        why += f"\n{line}" if line is not None else ""
         table.add_row(str(server.risk), Text(visible(server.host)), Text(visible(shown)), Text(why))
     if found:
         console.print(table)
