@@ -47,6 +47,7 @@ class Kind(StrEnum):
     FORTINET = "fortinet-firewall"
     JUNIPER_SRX = "juniper-srx"
     SOPHOS_XG = "sophos-xg"
+    PFSENSE = "pfsense"
     IPTABLES = "iptables"
     SQUID = "squid"
     CISCO_UMBRELLA = "cisco-umbrella"

@@ -32,6 +32,12 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("fortinet-firewall", re.compile(rb"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d.{0,2000}? logid=")),
     ("juniper-srx", re.compile(rb"\sRT_[A-Z]{2,20} (?:\d{1,10}|-) [A-Z][A-Z0-9_]{2,63} \[junos@\S{1,64} ")),
     ("sophos-xg", re.compile(rb"(?:^|[\s>])device(?:_name)?=\"?[^\"\s]{0,64}\"? (?:date|timestamp)=.{0,2000}? log_id=\"?\d")),
+    (
+        "pfsense",
+        re.compile(rb"\bfilterlog(?:\[\d{1,10}\])?(?: (?:\d{1,10}|-) - (?:-|\[[^\]]{0,1000}\])|:) "
+            rb"\d{1,9},\d{0,9},[^,]{0,64},\w{1,64},"
+        ),
+    ),
     ("iptables", re.compile(rb"\bIN=\S* OUT=\S* (?:\S+ )?SRC=[0-9A-Fa-f.:]+ DST=[0-9A-Fa-f.:]+ LEN=\d+ .{0,200}\bPROTO=")),
     ("dns-server-log", re.compile(rb"\bclient (?:@0x[0-9a-f]{1,16} )?[0-9A-Fa-f.:]{2,45}#\d{1,5}.{0,400}: query: \S+ [A-Z]")),
     (
