@@ -16,7 +16,12 @@ from falselight.readers.evidence import original
 from falselight.store import Input
 from tests.readers.test_text_logs import SAMPLES, read
 
-KINDS = {"azure_flow_logs": Kind.AZURE_FLOW_LOGS, "gcp_vpcflow": Kind.GCP_VPC, "netflow": Kind.NETFLOW}
+KINDS = {
+    "azure_flow_logs": Kind.AZURE_FLOW_LOGS,
+    "gcp_vpcflow": Kind.GCP_VPC,
+    "zscaler_zia": Kind.ZSCALER,
+    "netflow": Kind.NETFLOW,
+}
 
 
 def records(name: str) -> list[dict[str, Any]]:

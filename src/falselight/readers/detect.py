@@ -48,6 +48,7 @@ class Kind(StrEnum):
     JUNIPER_SRX = "juniper-srx"
     SOPHOS_XG = "sophos-xg"
     PFSENSE = "pfsense"
+    ZSCALER = "zscaler-zia"
     IPTABLES = "iptables"
     SQUID = "squid"
     CISCO_UMBRELLA = "cisco-umbrella"

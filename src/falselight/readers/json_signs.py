@@ -20,10 +20,15 @@ def _is_gcp_flow(record: Record) -> bool:
     return isinstance(held.get("connection"), dict) and "src_ip" in held["connection"]
 
 
+def _is_zscaler(record: Record) -> bool:
+    return record.get("sourcetype") in ("zscalernss-web", "zscalernss-fw") and isinstance(record.get("event"), dict)
+
+
 # By the name of the kind; no record bears two signs.
 _SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
     ("azure-flow-logs", _is_azure_flow),
     ("gcp-vpcflow", _is_gcp_flow),
+    ("zscaler-zia", _is_zscaler),
     ("netflow", lambda record: collector(record) is not None),
 )
 NAMES = frozenset(name for name, _ in _SIGNS)
