@@ -43,6 +43,7 @@ _MODULES: dict[Kind, str] = {
     Kind.SOPHOS_XG: "falselight.readers.sophos_xg",
     Kind.PFSENSE: "falselight.readers.pfsense",
     Kind.ZSCALER: "falselight.readers.zscaler_zia",
+    Kind.PROXYSG: "falselight.readers.proxysg",
     Kind.IPTABLES: "falselight.readers.iptables",
     Kind.SQUID: "falselight.readers.squid",
     Kind.CISCO_UMBRELLA: "falselight.readers.cisco_umbrella",

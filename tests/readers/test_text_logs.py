@@ -21,6 +21,7 @@ SAMPLES = Path(__file__).parents[1] / "data" / "readers"
 KINDS = {
     "cisco_asa": Kind.CISCO_ASA, "cisco_ftd": Kind.CISCO_FTD, "checkpoint": Kind.CHECKPOINT, "fortinet": Kind.FORTINET,
     "juniper_srx": Kind.JUNIPER_SRX, "sophos_xg": Kind.SOPHOS_XG, "pfsense": Kind.PFSENSE,
+    "proxysg": Kind.PROXYSG,
     "iptables": Kind.IPTABLES,
     "squid": Kind.SQUID, "cisco_umbrella": Kind.CISCO_UMBRELLA, "aws_vpcflow": Kind.AWS_VPC, "dns_server": Kind.DNS_SERVER,
     "azure_flows": Kind.AZURE_FLOWS, "panos": Kind.PANOS, "cef": Kind.CEF, "windows_dns": Kind.WINDOWS_DNS, "auditd": Kind.AUDITD,

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     SOPHOS_XG = "sophos-xg"
     PFSENSE = "pfsense"
     ZSCALER = "zscaler-zia"
+    PROXYSG = "proxysg"
     IPTABLES = "iptables"
     SQUID = "squid"
     CISCO_UMBRELLA = "cisco-umbrella"

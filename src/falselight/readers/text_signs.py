@@ -38,6 +38,12 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
             rb"\d{1,9},\d{0,9},[^,]{0,64},\w{1,64},"
         ),
     ),
+    (
+        "proxysg",
+        re.compile(
+            rb"^#Software: SGOS |^#Fields: (?=.*\bcs-uri-scheme\b).*\b(?:s-action|sc-filter-result|x-bluecoat-[a-z-]+)\b"
+        ),
+    ),
     ("iptables", re.compile(rb"\bIN=\S* OUT=\S* (?:\S+ )?SRC=[0-9A-Fa-f.:]+ DST=[0-9A-Fa-f.:]+ LEN=\d+ .{0,200}\bPROTO=")),
     ("dns-server-log", re.compile(rb"\bclient (?:@0x[0-9a-f]{1,16} )?[0-9A-Fa-f.:]{2,45}#\d{1,5}.{0,400}: query: \S+ [A-Z]")),
     (
