@@ -22,7 +22,7 @@ LAYERS = (
     ("nesting", "rebuild", "sql"),
     ("engines", "risks", "sources"),
     ("search", "explain", "compiling", "rules", "testing", "analytics", "dns", "intel", "lab", "replay"),
-    ("findings", "inventory"),
+    ("findings", "infrastructure", "inventory"),
     ("fusion", "hunting"),
     ("comparing", "coverage", "tuning"),
     ("report",),

@@ -50,7 +50,7 @@ class Talk:
 
 
 # Warnings that tell of an input that was not read, or a rule that was not run.
-LEFT_OUT = frozenset({"W0503", "W0505", "W0507", "W0605"})
+LEFT_OUT = frozenset({"W0503", "W0505", "W0507", "W0542", "W0543", "W0605"})
 
 
 def colour(stream: object) -> bool:

@@ -1,0 +1,85 @@
+"""Autonomous systems, organisations and names → a class of hosting: ``hosting.toml``, and the user's MaxMind database."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+UNKNOWN, CONTENT_NETWORK = "unknown", "content network"
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """Where a server stands. ``kind`` is a class of ``hosting.toml`` or unknown; ``because`` says what told it."""
+
+    kind: str = UNKNOWN
+    because: str = ""
+    system: int | None = None
+    organisation: str | None = None
+
+    @property
+    def weight(self) -> float:
+        """Log-odds against a server of unknown hosting."""
+        return _table().classes.get(self.kind, 0.0)
+
+
+@dataclass(frozen=True)
+class _Table:
+    classes: dict[str, float]
+    systems: dict[int, str]
+    words: tuple[tuple[re.Pattern[str], str, str], ...]
+    names: dict[str, str]
+
+
+@cache
+def _table() -> _Table:
+    document = tomllib.loads(files("falselight.infrastructure").joinpath("hosting.toml").read_text(encoding="utf-8"))
+    systems: dict[int, str] = {}
+    words: list[tuple[re.Pattern[str], str, str]] = []
+    names: dict[str, str] = {}
+    for rule in document["rule"]:
+        kind = rule["class"]
+        systems |= dict.fromkeys(rule.get("systems", []), kind)
+        words += [(re.compile(rf"\b{re.escape(word)}\b", re.IGNORECASE), word, kind) for word in rule.get("words", [])]
+        names |= dict.fromkeys(rule.get("names", []), kind)
+    return _Table(document["classes"], systems, tuple(words), names)
+
+
+def hosting(names: Iterable[str] = (), system: int | None = None, organisation: str | None = None) -> Hosting:
+    """The class of a server: by its names, else by its autonomous system, else by the words of the organisation's name."""
+    table = _table()
+    for name in sorted(names):
+        labels = name.split(".")
+        for at in range(len(labels) - 1):
+            ending = ".".join(labels[at:])
+            if ending in table.names:
+                return Hosting(table.names[ending], f"its name ends in {ending}", system, organisation)
+    if system in table.systems:
+        holder = f" ({organisation})" if organisation else ""
+        return Hosting(table.systems[system], f"AS{system}{holder}", system, organisation)
+    for word, written, kind in table.words if organisation else ():
+        if word.search(organisation or ""):
+            return Hosting(kind, f"“{written}” in {organisation}", system, organisation)
+    return Hosting(UNKNOWN, "", system, organisation)
+
+
+def systems(path: Path, addresses: Iterable[str]) -> dict[str, tuple[int | None, str | None]]:
+    """The autonomous system and its holder for each address that the database knows."""
+    import maxminddb
+
+    found: dict[str, tuple[int | None, str | None]] = {}
+    with maxminddb.open_database(path) as database:
+        for address in addresses:
+            record = database.get(address)
+            if isinstance(record, dict):
+                number, holder = record.get("autonomous_system_number"), record.get("autonomous_system_organization")
+                found[address] = (
+                    number if isinstance(number, int) else None,
+                    holder if isinstance(holder, str) else None,
+                )
+    return found
