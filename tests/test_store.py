@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from falselight import store
+from falselight.diagnostics import FalselightError
 from falselight.ecs.schema import Field, Schema
 
 SCHEMA = Schema(
@@ -116,3 +117,18 @@ def test_spill_folder_goes_with_the_connection(tmp_path: Path) -> None:
     assert len(os.listdir(tmp_path)) == 1
     del connection
     assert os.listdir(tmp_path) == []
+
+
+def test_the_engine_spills_what_is_beyond_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(store.MEMORY, "60MiB")
+    connection = store.connect()
+    connection.execute("CREATE TABLE t AS SELECT range AS n, md5(range::VARCHAR) AS text FROM range(3000000)")
+    assert connection.execute("SELECT count(DISTINCT n) FROM t").fetchall() == [(3_000_000,)]
+    spilled = connection.execute("SELECT sum(size) FROM duckdb_temporary_files()").fetchall()
+    assert spilled[0][0] > 0
+
+
+def test_a_bound_that_is_no_amount_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(store.MEMORY, "2GB'; DROP")
+    with pytest.raises(FalselightError, match="no amount of memory"):
+        store.connect()

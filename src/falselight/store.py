@@ -20,6 +20,8 @@ value is NULL. Beside the fields each row has ``_seq`` BIGINT (ingest position f
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -35,12 +37,15 @@ import pyarrow.compute as pc
 
 from falselight.batches import INPUT, POSITION, Gatherer
 from falselight.columns import duckdb_type, is_reserved, physical
+from falselight.diagnostics import Diagnostic, FalselightError, Severity
 from falselight.documents import KEYWORD_LIMIT, METADATA, TIMESTAMP, subfields
 from falselight.ecs.schema import Field, Schema, column
 
 # Rows, and batches, that wait for one another before they are inserted.
 OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
 ROWS_AT_ONCE, BATCHES_AT_ONCE = 16_384, 256
+MEMORY, MEMORY_LIMIT = "FALSELIGHT_MEMORY", "2GB"
+_AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]+)? ?(?:[KMGT]i?B|%)")
 
 
 @dataclass(frozen=True)
@@ -79,20 +84,32 @@ class EventTable:
     malformed: Counter[str] = field(default_factory=Counter)
 
 
+def limit() -> str:
+    """What the engine may hold before it spills: ``FALSELIGHT_MEMORY`` of the environment, else two gigabytes. Raises
+    ``FalselightError`` (E0403) where that is no amount."""
+    text = os.environ.get(MEMORY, "").strip()
+    if not text:
+        return MEMORY_LIMIT
+    if _AMOUNT.fullmatch(text) is None:
+        message = f"{MEMORY} is {text!r}, which is no amount of memory"
+        raise FalselightError([Diagnostic("E0403", Severity.ERROR, message, help="write 4GB, or 800MiB")])
+    return text
+
+
 def connect(
     memory_limit: str | None = None, temp_directory: str | None = None, threads: int | None = None
 ) -> duckdb.DuckDBPyConnection:
     """A private in-memory DuckDB that downloads nothing and spills to a folder of its own, removed with the connection.
 
-    ``memory_limit`` as DuckDB writes it (``4GB``); ``temp_directory`` is where the private folder is made."""
+    ``memory_limit`` as DuckDB writes it (``4GB``), else what ``limit`` says; ``temp_directory`` is where the private folder is
+    made."""
     spill = tempfile.mkdtemp(prefix="falselight-", dir=temp_directory)
     settings: dict[str, Any] = {
         "temp_directory": spill,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
+        "memory_limit": memory_limit or limit(),
     }
-    if memory_limit is not None:
-        settings["memory_limit"] = memory_limit
     if threads is not None:
         settings["threads"] = threads
     try:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from falselight import hunting
@@ -61,6 +62,15 @@ def test_an_internal_fault_is_one_message(
     told = capsys.readouterr()
     assert told.out == "" and "Traceback" not in told.err and "\x1b" not in told.err
     assert "internal fault: ZeroDivisionError" in told.err and "please report it" in told.err
+
+
+def test_a_lack_of_memory_says_what_helps(
+    falselight: Falselight, events: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hunting, "hunt", raising(duckdb.OutOfMemoryException("could not allocate a block")))
+    assert falselight("hunt", events) == errors.FAILED
+    told = capsys.readouterr().err
+    assert "could not allocate a block" in told and "FALSELIGHT_MEMORY=8GB" in told and "internal fault" not in told
 
 
 def test_the_traceback_of_an_internal_fault_is_there_for_who_asks(

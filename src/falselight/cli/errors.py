@@ -90,14 +90,24 @@ def run(command: Callable[[], int | None]) -> int:
         # The last line of defence: whatever went wrong inside is told as one message, not as a traceback.
         if os.environ.get("FALSELIGHT_DEBUG"):
             raise
-        told = f"internal fault: {type(fault).__name__}: {fault}"
-        help = "this is a fault of Falselight: please report it; FALSELIGHT_DEBUG=1 shows where it happened"
-        Talk("json" in _after("--diagnostics")).report(Diagnostic("E0799", Severity.ERROR, told, help=help))
+        Talk("json" in _after("--diagnostics")).report(_unforeseen(fault))
         return FAILED
 
 
+def _unforeseen(fault: Exception) -> Diagnostic:
+    """An engine that was out of memory says what helps; the rest is a fault of ours."""
+    duckdb = sys.modules.get("duckdb")
+    if duckdb is not None and isinstance(fault, duckdb.OutOfMemoryException):
+        from falselight.engines.duckdb import fault_of
+
+        return fault_of(fault)
+    told = f"internal fault: {type(fault).__name__}: {fault}"
+    help = "this is a fault of Falselight: please report it; FALSELIGHT_DEBUG=1 shows where it happened"
+    return Diagnostic("E0799", Severity.ERROR, told, help=help)
+
+
 # What the user wrote is at fault, not the data or the machine.
-QUERY_CODES = ("E01", "E02", "E03", "E0490", "E07")
+QUERY_CODES = ("E01", "E02", "E03", "E0403", "E0490", "E07")
 
 
 def _after(option: str) -> list[str]:

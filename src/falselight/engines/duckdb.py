@@ -17,7 +17,7 @@ from falselight.plan.limits import Window, combine
 from falselight.sql import emit, functions, samples
 from falselight.sql.sequences import SAMPLE_PERCENT, sample
 from falselight.sql.stages import key_names
-from falselight.store import EventTable
+from falselight.store import MEMORY, EventTable
 
 MISSING = None
 # Smaller tables are sorted in a moment: no sample is taken.
@@ -61,7 +61,8 @@ def arrow(table: EventTable, sql: str) -> pa.Table:
 def fault_of(fault: duckdb.Error) -> Diagnostic:
     """What is told of an engine's error (E0401)."""
     message = str(fault).split("\n", 1)[0]
-    return Diagnostic("E0401", Severity.ERROR, f"The engine could not answer: {message}")
+    help = f"{MEMORY}=8GB lets it hold more" if isinstance(fault, duckdb.OutOfMemoryException) else None
+    return Diagnostic("E0401", Severity.ERROR, f"The engine could not answer: {message}", help=help)
 
 
 def run(plan: nodes.Plan, table: EventTable) -> Matches:
