@@ -44,6 +44,7 @@ TIMES = [
         "NetFlow",
         "when the collector received the flow, else its end, else its start; `event.start` and `event.end` are its own",
     ],
+    ["OCSF", "`time`, else `time_dt`"],
     ["ECS documents", "their own"],
 ]
 # What ``mappings.apply.shared`` gives; a test holds the names together.

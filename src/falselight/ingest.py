@@ -52,6 +52,8 @@ _MODULES: dict[Kind, str] = {
     Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
     Kind.AZURE_FLOW_LOGS: "falselight.readers.azure_flow_logs",
     Kind.GCP_VPC: "falselight.readers.gcp_vpcflow",
+    Kind.OCSF: "falselight.readers.ocsf",
+    Kind.OCSF_PARQUET: "falselight.readers.ocsf_parquet",
     Kind.NETFLOW: "falselight.readers.netflow",
     Kind.NETFLOW_CSV: "falselight.readers.netflow_csv",
     Kind.PANOS: "falselight.readers.panos",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from falselight import ingest
@@ -105,8 +109,28 @@ def silk(times: list[int]) -> str:
     return "\n".join([head, *flows])
 
 
-LOGS: dict[str, Callable[[list[int]], str]] = {
-    made.__name__: made for made in (azure_nsg, azure_vnet, gcp, nfdump, nfdump_csv, goflow2, silk)
+def ocsf_records(times: list[int]) -> list[dict[str, Any]]:
+    return [
+        {"class_uid": 4001, "category_uid": 4, "activity_name": "Traffic", "time": time * 1000, "start_time": time * 1000,
+         "end_time": (time + 50) * 1000, "src_endpoint": {"ip": SOURCE, "port": 50_000 + number},
+         "dst_endpoint": {"ip": SERVER, "port": PORT}, "connection_info": {"protocol_num": 6, "direction": "Outbound"}}
+        for number, time in enumerate(times)
+    ]  # fmt: skip
+
+
+def ocsf(times: list[int]) -> str:
+    return "\n".join(map(json.dumps, ocsf_records(times)))
+
+
+def security_lake(times: list[int]) -> bytes:
+    buffer = io.BytesIO()
+    rows = pa.RecordBatch.from_struct_array(pa.array(ocsf_records(times)))
+    pq.write_table(pa.Table.from_batches([rows]), buffer, row_group_size=5)
+    return buffer.getvalue()
+
+
+LOGS: dict[str, Callable[[list[int]], str | bytes]] = {
+    made.__name__: made for made in (azure_nsg, azure_vnet, gcp, nfdump, nfdump_csv, goflow2, silk, ocsf, security_lake)
 }
 
 
@@ -114,7 +138,8 @@ LOGS: dict[str, Callable[[list[int]], str]] = {
 def test_the_portable_rule_fires_and_connections_are_counted_once(name: str, tmp_path: Path) -> None:
     times = [BEGIN + 300 * number for number in range(12)]
     path = tmp_path / "log"
-    path.write_text(LOGS[name](times))
+    data = LOGS[name](times)
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
     rule = next(each for each in bundled(pytest.fail) if each.id == RULE)
     result = hunt([path], [rule], report=pytest.fail)
     (finding,) = result.findings

@@ -16,6 +16,7 @@ from falselight.readers import zeek_signs as zeek
 from falselight.readers.pcap.signs import is_capture
 
 EVTX_MAGIC = b"ElfFile\0"
+PARQUET_MAGIC = b"PAR1"
 BOM = b"\xef\xbb\xbf"
 _LINES_LOOKED_AT = 50
 _DEEPEST = 3
@@ -58,6 +59,8 @@ class Kind(StrEnum):
     AZURE_FLOWS = "azure-flows-csv"
     AZURE_FLOW_LOGS = "azure-flow-logs"
     GCP_VPC = "gcp-vpcflow"
+    OCSF = "ocsf"
+    OCSF_PARQUET = "ocsf-parquet"
     NETFLOW = "netflow"
     NETFLOW_CSV = "netflow-csv"
     PANOS = "panos"
@@ -81,6 +84,8 @@ def detect(head: bytes) -> Kind:
     """The kind of an input that begins with these bytes (some 64 KiB; a document may be cut off by their end)."""
     if head.startswith(EVTX_MAGIC):
         return Kind.EVTX
+    if head.startswith(PARQUET_MAGIC):
+        return Kind.OCSF_PARQUET
     if is_capture(head):
         return Kind.PCAP
     if zeek.is_tsv(head):

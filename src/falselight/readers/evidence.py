@@ -64,6 +64,10 @@ def _records(opened: containers.Opened) -> Iterator[tuple[int, Any]]:
     if kind is Kind.EVTX:
         with opened.local() as file:
             yield from evtx.raw_records(file)
+    elif kind is Kind.OCSF_PARQUET:
+        from falselight.readers import ocsf_parquet
+
+        yield from ocsf_parquet.records(opened.stream)
     elif kind in _ELEMENTS:
         yield from elements(opened.stream, kind, path, opened.label, _silent, ignored)
     elif kind is Kind.PCAP:

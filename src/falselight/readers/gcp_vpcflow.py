@@ -30,5 +30,5 @@ def read(
     for block in mapped.blocks(stream, gcp_vpcflow.PAYLOAD + _SIGN):
         columns = {name.removeprefix(gcp_vpcflow.PAYLOAD): values for name, values in block.columns.items()}
         frame = mapped.frame(block, columns)
-        yield mapped.batch(frame, block, _TIME, lambda each: apply(each, table, wanted))
+        yield mapped.batch(frame, block, json_mapped.column_times(_TIME), lambda each: apply(each, table, wanted))
     mapped.tell()

@@ -125,7 +125,7 @@ class JsonColumns:
             return None
         columns: dict[str, pa.Array] = {}
         for name in parsed.column_names:
-            for leaf, values in _leaves(name, flat(parsed.column(name))):
+            for leaf, values in leaves(name, flat(parsed.column(name))):
                 if leaf in columns:
                     return None
                 columns[leaf] = values
@@ -311,19 +311,19 @@ def _type(below: Any) -> pa.DataType:
     return pa.struct(_fields(below))
 
 
-def _leaves(name: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
+def leaves(name: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
     if pa.types.is_struct(values.type):
         for at, part in enumerate(values.type):
-            yield from _leaves(f"{name}.{part.name}", pc.struct_field(values, [at]))
+            yield from leaves(f"{name}.{part.name}", pc.struct_field(values, [at]))
     elif pa.types.is_list(values.type) and pa.types.is_struct(values.type.value_type):
         for at, part in enumerate(values.type.value_type):
             inner = pc.struct_field(values.values, [at])
             made = pa.ListArray.from_arrays(values.offsets, inner, mask=pc.is_null(values))
-            yield from _leaves(f"{name}.{part.name}", made)
+            yield from leaves(f"{name}.{part.name}", made)
     elif pa.types.is_list(values.type) and pa.types.is_list(values.type.value_type):
         inner = values.values
         offsets = inner.offsets.take(values.offsets)
-        yield from _leaves(name, pa.ListArray.from_arrays(offsets, inner.values, mask=pc.is_null(values)))
+        yield from leaves(name, pa.ListArray.from_arrays(offsets, inner.values, mask=pc.is_null(values)))
     else:
         yield name, values
 

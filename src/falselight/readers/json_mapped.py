@@ -17,6 +17,22 @@ from falselight.readers.json_columns import Block, JsonColumns
 from falselight.readers.json_framing import as_lines
 from falselight.readers.syslog import MALFORMED, UNPARSED
 
+# The times as nanoseconds, and as the field holds them where nanoseconds cannot.
+Times = Callable[[Frame], tuple[pa.Array | None, pa.Array | None]]
+
+
+def column_times(name: str) -> Times:
+    """The times of a column in seconds or ISO 8601."""
+
+    def times(frame: Frame) -> tuple[pa.Array | None, pa.Array | None]:
+        given = frame.columns.pop(name, None)
+        if given is None:
+            return None, None
+        found = steps.nanoseconds(given, frame, name)
+        return found, steps.far_dates(given, found)
+
+    return times
+
 
 @dataclass
 class Mapped:
@@ -50,16 +66,14 @@ class Mapped:
         filled = {name: values for name, values in columns.items() if values.null_count < len(values)}
         return Frame(len(block.records), filled, malformed=self.malformed)
 
-    def batch(self, frame: Frame, block: Block, time: str, convert: Callable[[Frame], Frame]) -> pa.RecordBatch:
-        """The mapped frame as a normalised batch; the column ``time`` is the events' time."""
-        given = frame.columns.pop(time, None)
-        times = None if given is None else steps.nanoseconds(given, frame, time)
+    def batch(self, frame: Frame, block: Block, times: Times, convert: Callable[[Frame], Frame]) -> pa.RecordBatch:
+        """The mapped frame as a normalised batch; ``times`` takes the events' times out of it."""
+        near, far = times(frame)
         result = convert(frame)
         if block.originals is not None:
             result.put("event.original", block.originals)
-        if given is not None and times is not None:
-            result.put("@timestamp", steps.far_dates(given, times))
-        return batch(result, block.records, times)
+        result.put("@timestamp", far)
+        return batch(result, block.records, near)
 
     def tell(self) -> None:
         """What was left out."""

@@ -24,11 +24,17 @@ def _is_zscaler(record: Record) -> bool:
     return record.get("sourcetype") in ("zscalernss-web", "zscalernss-fw") and isinstance(record.get("event"), dict)
 
 
+def _is_ocsf(record: Record) -> bool:
+    named = any(name in record for name in ("category_uid", "type_uid", "activity_id"))
+    return isinstance(record.get("class_uid"), int) and named and "time" in record
+
+
 # By the name of the kind; no record bears two signs.
 _SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
     ("azure-flow-logs", _is_azure_flow),
     ("gcp-vpcflow", _is_gcp_flow),
     ("zscaler-zia", _is_zscaler),
+    ("ocsf", _is_ocsf),
     ("netflow", lambda record: collector(record) is not None),
 )
 NAMES = frozenset(name for name, _ in _SIGNS)
