@@ -91,3 +91,23 @@ def test_unbounded_evidence_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) 
     document = finding.to_document()["falselight"]
     assert sum(len(each["records"]) for each in document["evidence"]) == 7
     assert document["evidence_omitted"] == finding.events - 7
+
+
+def seen(query: str) -> list[tuple[list[str], int, int]]:
+    return [(finding.hosts, finding.windows, finding.first_seen) for finding in found([rule(query)]).findings]
+
+
+def test_pipes_of_an_event_query_leave_their_part_of_the_findings() -> None:
+    everything = sorted(seen("network where true"), key=lambda each: each[2])
+    assert sorted(seen("network where true | head 3"), key=lambda each: each[2]) == everything[:3]
+    assert sorted(seen("network where true | tail 40 | head 2"), key=lambda each: each[2]) == everything[-40:-38]
+
+
+def test_pipes_of_a_sequence_leave_their_part_of_its_windows() -> None:
+    query = "sequence by host.name with maxspan=1h [process where true] [network where true]"
+    everything = sum(windows for _, windows, _ in seen(query))
+    assert everything > 3
+    for pipe, left in ((" | tail 1", 1), (" | head 3", 3), (f" | head {everything + 1}", everything)):
+        result = found([rule(query + pipe)])
+        assert sum(finding.windows for finding in result.findings) == left
+        assert sum(len(result.sequences(finding)) for finding in result.findings) == left

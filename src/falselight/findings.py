@@ -6,7 +6,7 @@ Overlapping windows of a sequence are one finding per join key. An event query g
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,7 @@ from falselight.ecs.schema import DATE_TYPES, Field, Schema, column
 from falselight.engines import duckdb as engine
 from falselight.plan import nodes
 from falselight.plan.dates import iso
+from falselight.plan.limits import combine
 from falselight.rebuild import place
 from falselight.rules import Rule
 from falselight.sql import emit
@@ -155,14 +156,15 @@ def _names(entries: list[dict[str, Any]]) -> dict[str, list[str]]:
 def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> Iterator[Finding]:
     """The findings of one rule. names: the join keys as the query names them.
 
-    Sequences are grouped by key inside the engine; only what a finding shows leaves it."""
+    Sequences are grouped by key inside the engine; only what a finding shows leaves it. ``head`` and ``tail`` take their part of
+    all matches."""
     if isinstance(plan, nodes.EventPlan):
         columns, keys = [], []
-        rows = engine.execute(table, _events_sql(plan, table)).fetchall()
+        rows = _events(plan, table)
     else:
         columns = key_names(plan.stages[0])
         if isinstance(plan, nodes.SequencePlan):
-            found = engine.arrow(table, emit.per_key(plan, table.name, sparse=engine.is_sparse(plan, table)))
+            found = _by_key(plan, table)
             members = emit.stage_events(plan, table.name)
         else:
             found, members = _singly(plan, table)
@@ -189,6 +191,25 @@ def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> 
             inputs,
             own,
         )
+
+
+def _events(plan: nodes.EventPlan, table: EventTable) -> list[Any]:
+    """The rows of an event query's findings."""
+    if not plan.limits:
+        return engine.execute(table, _events_sql(plan, table)).fetchall()
+    positions = [each.positions[0] for each in engine.run(plan, table).sequences]
+    kept = pa.table({"_seq": pa.array(positions, pa.int64())})
+    with engine.registered(table, "kept", kept):
+        return engine.execute(table, _events_sql(replace(plan, predicate=nodes.Rows("kept")), table)).fetchall()
+
+
+def _by_key(plan: nodes.SequencePlan, table: EventTable) -> pa.Table:
+    """The sequences of each key, as ``emit.by_key`` has them."""
+    if not plan.limits:
+        return engine.arrow(table, emit.per_key(plan, table.name, sparse=engine.is_sparse(plan, table)))
+    kept = engine.matched(plan, table, combine(plan.limits))
+    with engine.registered(table, "kept", kept):
+        return engine.arrow(table, emit.by_key(plan, "kept"))
 
 
 def _singly(plan: nodes.SamplePlan, table: EventTable) -> tuple[pa.Table, str]:

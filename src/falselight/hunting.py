@@ -22,7 +22,7 @@ from falselight.eql.checker import Options
 from falselight.eql.parser import parse
 from falselight.findings import Finding
 from falselight.plan import narrow, nodes
-from falselight.plan.limits import Window
+from falselight.plan.limits import combine
 from falselight.readers.settings import DEFAULTS, Settings
 from falselight.rebuild import documents
 from falselight.replay import restricting
@@ -109,8 +109,8 @@ class _Windows:
 
 
 def windows_by_key(plan: nodes.SequencePlan, table: EventTable) -> _Windows:
-    """All sequences of a plan in order of their ends, to be looked up by key."""
-    return _Windows(engine.matched(plan, table, Window(False, None)), sql_keys(plan.stages[0]))
+    """The sequences of a plan in order of their ends, to be looked up by key."""
+    return _Windows(engine.matched(plan, table, combine(plan.limits)), sql_keys(plan.stages[0]))
 
 
 def referenced(table: EventTable, positions: list[int]) -> list[dict[str, Any]]:
@@ -274,7 +274,7 @@ def _run(
     narrowed = made if clusters is None or run.starved else clusters.narrowed(made)
     try:
         if as_scheduled:
-            run.replay = replay(run.rule, narrowed, table, report)
+            run.replay = replay(run.rule, narrowed, table)
         run.findings = list(findings.build(run.rule, narrowed, walk.key_names(tree), table))
     except EqlError as fault:
         run.diagnostics = fault.diagnostics

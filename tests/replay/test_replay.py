@@ -54,9 +54,8 @@ def page(**more: Any) -> Rule:
 
 
 def single(**more: Any) -> Rule:
-    return Rule(
-        id="one", name="Any connection", query="network where true", **{"interval": "5m", "from_": "now-10m", **more}
-    )
+    given = {"query": "network where true", "interval": "5m", "from_": "now-10m", **more}
+    return Rule(id="one", name="Any connection", **given)
 
 
 def test_the_pages_rule_on_sixty_connections_an_hour(replay: Callable[..., RuleRun]) -> None:
@@ -277,12 +276,62 @@ def test_a_schedule_that_is_none_is_told(replay: Callable[..., RuleRun]) -> None
     assert made.replay is None and "E0617" in [diagnostic.code for diagnostic in made.diagnostics]
 
 
-def test_late_events_within_a_sequence_are_told(replay: Callable[..., RuleRun]) -> None:
-    events = [beat(minute, event={"category": ["network"], "type": ["start"], "ingested": f"2026-03-11T12:{59 - minute}:00Z"})
-              for minute in range(12)]  # fmt: skip
-    made = replay(page(timestamp_override="event.ingested"), events)
-    assert "N0619" in [diagnostic.code for diagnostic in made.diagnostics]
-    assert "N0619" not in [diagnostic.code for diagnostic in replay(page(), events).diagnostics]
+def staged(minute: int, category: str, ingested: int | None = None) -> dict[str, Any]:
+    event = {"category": [category], **({} if ingested is None else {"ingested": beat(ingested)["@timestamp"]})}
+    return beat(minute, event=event)
+
+
+PAIR = "sequence by host.name with maxspan=30m [process where true] [file where true]"
+
+
+def found(made: RuleRun) -> list[tuple[tuple[int | None, ...], str]]:
+    """The events of each alert, and the time of its run."""
+    assert made.replay is not None
+    runs = [kept.alert["@timestamp"][11:16] for kept in made.replay.kept]
+    return list(zip((each.match.positions for each in made.replay.schedule.found), runs, strict=True))
+
+
+def test_a_run_sees_a_sequence_without_the_late_event_within_it(replay: Callable[..., RuleRun]) -> None:
+    events = [staged(1, "process"), staged(2, "process", ingested=12), staged(3, "file")]
+    made = replay(single(query=PAIR, from_="now-20m"), events)
+    assert found(made) == [((0, 2), "09:05"), ((1, 2), "09:15")]
+    assert made.replay is not None and (made.replay.matches, made.replay.partial) == (1, 1)
+
+
+def test_an_event_that_comes_after_every_run_that_looks_so_far_back_is_counted(replay: Callable[..., RuleRun]) -> None:
+    events = [staged(1, "process"), staged(3, "file", ingested=40)]
+    made = replay(single(query=PAIR, from_="now-20m"), events)
+    assert found(made) == [] and made.replay is not None
+    assert (made.replay.matches, made.replay.late, len(made.replay.schedule.unseen)) == (1, 1, 1)
+    by_ingestion = replay(single(query=PAIR, from_="now-40m", timestamp_override="event.ingested"), events)
+    assert (
+        found(by_ingestion) == [((0, 1), "09:40")] and by_ingestion.replay is not None and by_ingestion.replay.late == 0
+    )
+
+
+def test_the_end_of_a_range_is_an_absence(replay: Callable[..., RuleRun]) -> None:
+    query = "sequence by host.name with maxspan=30m [process where true] ![file where true]"
+    made = replay(
+        single(query=query, from_="now-9m"), [staged(1, "process"), staged(20, "file"), staged(55, "process")]
+    )
+    assert found(made) == [((0, None), "09:05"), ((2, None), "09:55")]
+    assert made.replay is not None and (made.replay.matches, made.replay.partial) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("pipe", "expected"),
+    [
+        ("", ["09:05", "09:05", "09:05", "09:10", "09:10"]),
+        (" | head 1", ["09:05", "09:10"]),
+        (" | tail 2", ["09:05", "09:05", "09:10", "09:10"]),
+    ],
+)
+def test_pipes_are_of_each_run(replay: Callable[..., RuleRun], pipe: str, expected: list[str]) -> None:
+    made = replay(
+        single(query="process where true" + pipe, from_="now-5m"), [staged(n, "process") for n in (1, 2, 3, 6, 7)]
+    )
+    assert [run for _, run in found(made)] == expected
+    assert made.replay is not None and made.replay.matches == 5 and len(made.replay.schedule.cut) == 5 - len(expected)
 
 
 def test_runs_are_counted_where_nothing_matches(replay: Callable[..., RuleRun]) -> None:

@@ -27,9 +27,9 @@ def show(result: HuntResult, format: str) -> None:
         return
     console = Console(highlight=False, no_color=not errors.colour(sys.stdout), soft_wrap=True)
     for each in replays:
-        if each.matches:
+        if each.matches or each.kept:
             _rule(console, each)
-    silent = sum(1 for each in replays if not each.matches)
+    silent = sum(1 for each in replays if not each.matches and not each.kept)
     if silent:
         console.print(Text(f"{words.plural(silent, 'rule')} matched nothing."))
 
@@ -45,16 +45,17 @@ def lines(replay: RuleReplay) -> Iterator[str]:
     rule, schedule = replay.rule, replay.schedule
     yield f"every {rule.interval} from {rule.from_}: {words.plural(schedule.runs, 'run')} over the time of the data"
     yield f"{words.number(replay.matches)} matches in all, {words.number(schedule.busiest)} at most within one run"
-    if replay.untimed:
-        yield f"{words.number(replay.untimed)} without a time in {rule.timestamp_override}: no run finds them"
-    if schedule.unseen:
+    if replay.partial:
         yield (
-            f"{words.number(len(schedule.unseen))} lie whole in no run's range and are never found: lengthen the look-back"
+            f"{words.number(replay.partial)} more by runs that see a part of the data: the end of a range is an absence there, "
+            "or an event is late"
         )
+    yield from _never_found(replay)
     reached = f"{words.plural(schedule.capped_runs, 'run')} reached max_signals {rule.max_signals}"
     if schedule.cut:
+        pipes = "" if replay.pipes.count is None else "the query's pipes or "
         yield (
-            f"{words.number(len(schedule.cut))} cut by max_signals {rule.max_signals}, "
+            f"{words.number(len(schedule.cut))} cut by {pipes}max_signals {rule.max_signals}, "
             f"which {words.plural(schedule.capped_runs, 'run')} reached: the newest are taken"
         )
     elif schedule.capped_runs:
@@ -65,6 +66,19 @@ def lines(replay: RuleReplay) -> Iterator[str]:
         yield f"suppression by {by}: {words.number(replay.suppressed)} suppressed, {words.number(len(replay.kept))} left"
     if replay.kept:
         yield f"first at {iso(replay.kept[0].run)}, last at {iso(replay.kept[-1].run)}"
+
+
+def _never_found(replay: RuleReplay) -> Iterator[str]:
+    if replay.untimed:
+        yield f"{words.number(replay.untimed)} without a time in {replay.rule.timestamp_override}: no run finds them"
+    if replay.late:
+        yield (
+            f"{words.number(replay.late)} ingested after the last run that looks so far back: set timestamp_override to "
+            "event.ingested, or lengthen the look-back"
+        )
+    rest = len(replay.schedule.unseen) - replay.untimed - replay.late
+    if rest:
+        yield f"{words.number(rest)} lie whole in no run's range and are never found: lengthen the look-back"
 
 
 def _written(replay: RuleReplay) -> str:

@@ -78,7 +78,7 @@ def explain_rule(rule: Rule, options: Options, pack: Pack, table: EventTable, re
             Effect("exception", name, "not applied") if made is None else _effect("exception", name, made, whole, table)
         )
     restricted = restricting.restricted(rule, whole, pack, table, at, report)
-    return RuleExplanation(rule, query, tuple(effects), replay(rule, restricted, table, report))
+    return RuleExplanation(rule, query, tuple(effects), replay(rule, restricted, table))
 
 
 def last_time(table: EventTable) -> datetime:

@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pyarrow as pa
 
-from falselight.diagnostics import Diagnostic, EqlError, Severity
 from falselight.ecs.schema import Field, column
 from falselight.engines import duckdb as engine
 from falselight.plan import nodes
+from falselight.plan.limits import Window, combine
 from falselight.rebuild import documents
-from falselight.replay import alerts, schedule
+from falselight.replay import alerts, partial, schedule
 from falselight.replay.alerts import Event
-from falselight.replay.schedule import Found, Match, Schedule
+from falselight.replay.clock import Clock, Sight, clock
+from falselight.replay.partial import Runs
+from falselight.replay.schedule import NO_PIPES, Found, Match, Schedule
 from falselight.replay.suppression import Kept, suppress
-from falselight.rules.model import Rule, distance
-from falselight.rules.pack import Report
+from falselight.rules.model import Rule
 from falselight.store import EventTable, quoted
-
-UNSCHEDULED, MISSING_AT_END, LATE_WITHIN = "E0617", "N0618", "N0619"
 
 
 @dataclass
 class RuleReplay:
-    """What the schedule of one rule made of its matches. ``kept`` are the alerts of events, or the shells of sequences, that
-    stay after suppression; ``blocks`` those of each shell."""
+    """What the schedule of one rule made of its matches. ``matches`` are those of all the data at once; ``untimed`` of them have
+    no time by which a run searches, ``late`` came after the last run that looks so far back. ``pipes``: the part of its matches
+    that the query's ``head`` and ``tail`` leave a run. ``kept`` are the alerts of events,
+    or the shells of sequences, that stay after suppression; ``blocks`` those of each shell."""
 
     rule: Rule
     schedule: Schedule = field(default_factory=Schedule)
     matches: int = 0
     untimed: int = 0
+    late: int = 0
+    pipes: Window = NO_PIPES
     kept: list[Kept] = field(default_factory=list)
     blocks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def suppressed(self) -> int:
         return sum(each.suppressed for each in self.kept)
+
+    @property
+    def partial(self) -> int:
+        """Matches that became alerts only because a run saw a part of the data."""
+        return sum(each.match.partial for each in self.schedule.found)
 
     @property
     def block_count(self) -> int:
@@ -61,6 +70,8 @@ class RuleReplay:
             "runs": self.schedule.runs,
             "matches": self.matches,
             "never_within_one_run": len(self.schedule.unseen),
+            "ingested_too_late": self.late,
+            "only_of_partial_runs": self.partial,
             "cut_by_max_signals": len(self.schedule.cut),
             "most_matches_of_one_run": self.schedule.busiest,
             "runs_at_max_signals": self.schedule.capped_runs,
@@ -70,104 +81,133 @@ class RuleReplay:
         }
 
 
-def replay(rule: Rule, plan: nodes.Plan, table: EventTable, report: Report) -> RuleReplay:
+def replay(rule: Rule, plan: nodes.Plan, table: EventTable) -> RuleReplay:
     """Run a rule as its schedule would have over the table's time. ``plan`` is restricted by exceptions already. Raises
     ``EqlError`` where the schedule is no schedule, or the engine cannot answer."""
-    every, look_back, until = rule.every, rule.look_back, distance(rule.to)
-    if not every or look_back is None or until is None:
-        written = f"interval {rule.interval}, from {rule.from_}, to {rule.to}"
-        message = f"Rule [{rule.name}]: {written} are no schedule of spans before now"
-        raise EqlError([Diagnostic(UNSCHEDULED, Severity.ERROR, message, path=rule.path)])
-    if isinstance(plan, nodes.SequencePlan) and any(stage.missing for stage in plan.stages):
-        message = (
-            f"Rule [{rule.name}] has missing events: a run may take the end of its range for one, which is not replayed"
-        )
-        report(Diagnostic(MISSING_AT_END, Severity.NOTE, message, path=rule.path))
-    if isinstance(plan, nodes.SequencePlan) and _some_late(rule, table):
-        message = (
-            f"Rule [{rule.name}] finds events by {rule.timestamp_override}, in another order than their own: a run may see a "
-            "sequence without the late events within it, which is not replayed"
-        )
-        report(Diagnostic(LATE_WITHIN, Severity.NOTE, message, path=rule.path))
-    found = engine.run(plan, table).sequences
-    result = RuleReplay(rule, matches=len(found))
-    times = _times(rule, table, {s for sequence in found for s in sequence.positions if s is not None})
-    matches = []
-    for order, sequence in enumerate(found):
-        own = [times.get(s) for s in sequence.positions if s is not None]
-        known = [time for time in own if time is not None]
-        if len(known) < len(own) or not known:
-            result.untimed += 1
-        else:
-            matches.append(Match(sequence.positions, min(known), max(known), order))
-    begin, end = _span(rule, table)
-    if table.rows:
-        result.schedule = schedule.assign(matches, every, look_back, until, rule.max_signals, begin, end)
-    _alerts(result, table)
+    times = clock(rule, table)
+    pipes = combine(() if isinstance(plan, nodes.SamplePlan) else plan.limits)
+    whole = plan if isinstance(plan, nodes.SamplePlan) else replace(plan, limits=())
+    found = engine.run(whole, table).sequences
+    result = RuleReplay(rule, matches=len(found), pipes=pipes)
+    of_runs = _seen(result, whole, times, table, found)
+    all_data = set(found)
+    matches = [
+        Match(each.positions, _joined(of_runs[each]), order, each not in all_data)
+        for order, each in enumerate(_ordered(whole, table, of_runs))
+    ]
+    span = times.span(table)
+    if span is not None:
+        result.schedule = schedule.assign(matches, rule.max_signals, span, pipes=pipes)
+    _alerts(result, times, table)
     return result
 
 
-def _range_time(rule: Rule, table: EventTable) -> str:
-    """The time by which a run's range finds an event, epoch nanoseconds."""
-    own = "_time"
-    name = rule.timestamp_override
-    if name is None or name == "@timestamp":
-        return own
-    entry = table.schema.find(name)
-    if entry is None or not entry.filled:
-        return own if not rule.timestamp_override_fallback_disabled else "CAST(NULL AS BIGINT)"
-    override = _nanoseconds(entry)
-    return override if rule.timestamp_override_fallback_disabled else f"coalesce({override}, {own})"
+def _seen(
+    result: RuleReplay, plan: nodes.Plan, times: Clock, table: EventTable, found: Sequence[engine.Sequence]
+) -> dict[engine.Sequence, list[Runs]]:
+    """The runs that find each match: those of all the data, which are given, and those that only runs find."""
+    of_runs: dict[engine.Sequence, list[Runs]] = {each: [] for each in found}
+    asked: dict[tuple[Any, ...], list[Runs]] = defaultdict(list)
+    if not isinstance(plan, nodes.EventPlan) and (partial.always(plan) or not times.in_order(plan)):
+        for segment in partial.segments(plan, table, times):
+            asked[segment.keys].append(segment.runs)
+            for each in segment.found:
+                of_runs.setdefault(each, []).append(segment.runs)
+    sights = times.sights(table, {s for each in found for s in each.positions if s is not None})
+    for each in found:
+        runs = _sight(result, [sights[s] for s in each.positions if s is not None])
+        if runs is not None and not partial.always(plan):
+            of_runs[each].extend(_without(runs, asked.get(each.keys, ())))
+    return of_runs
 
 
-def _some_late(rule: Rule, table: EventTable) -> bool:
-    """Whether events come to the rule's ranges in another order than that of their times."""
-    time = _range_time(rule, table)
-    if time == "_time":
-        return False
-    sql = f"SELECT t < max(t) OVER (ORDER BY _time ROWS UNBOUNDED PRECEDING) AS late FROM (SELECT _time, {time} AS t FROM "
-    ((late,),) = table.connection.execute(
-        f"SELECT coalesce(bool_or(late), FALSE) FROM ({sql}{quoted(table.name)}))"
-    ).fetchall()
-    return bool(late)
+def _sight(result: RuleReplay, sights: list[Sight]) -> Runs | None:
+    """The runs that see all these events; counts matches that none sees for their times."""
+    lasts = [each.last for each in sights if each.last is not None]
+    if len(lasts) < len(sights):
+        result.untimed += 1
+        return None
+    last = min(lasts)
+    first = max(each.first for each in sights if each.first is not None)
+    if first <= last:
+        return first, last
+    result.late += max(each.on_time for each in sights if each.on_time is not None) <= last
+    return None
 
 
-def _nanoseconds(entry: Field) -> str:
-    value = quoted(column(entry.name))
-    value = f"list_max({value})" if entry.many else value
-    return f"({value})" if entry.type == "date_nanos" else f"({value} * 1000000)"
+def _without(runs: Runs, taken: Iterable[Runs]) -> Iterator[Runs]:
+    """What is left of a stretch of runs without others, which are in order."""
+    start, end = runs
+    for first, last in taken:
+        if last < start or first > end:
+            continue
+        if first > start:
+            yield start, first - 1
+        start = last + 1
+    if start <= end:
+        yield start, end
 
 
-def _times(rule: Rule, table: EventTable, positions: set[int]) -> dict[int, int | None]:
+def _joined(stretches: Iterable[Runs]) -> tuple[Runs, ...]:
+    """Stretches of runs in order; those that follow each other are one."""
+    joined: list[Runs] = []
+    for first, last in sorted(stretches):
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return tuple(joined)
+
+
+def _ordered(plan: nodes.Plan, table: EventTable, found: Iterable[engine.Sequence]) -> list[engine.Sequence]:
+    """Matches from the oldest to the newest: by the place of their last event, then their first one and their keys. Of samples
+    the engine gives those with the first keys, which count as the newest."""
+
+    def keys(match: engine.Sequence) -> list[tuple[bool, Any]]:
+        return [(value is not None, value) for value in match.keys]
+
+    if isinstance(plan, nodes.SamplePlan):
+        return sorted(found, key=keys, reverse=True)
+    events = {each: [s for s in each.positions if s is not None] for each in found}
+    places = _places(plan, table, sorted({own[-1] for own in events.values()}))
+    return sorted(events, key=lambda each: (places[events[each][-1]], events[each][0], keys(each)))
+
+
+def _places(plan: nodes.EventPlan | nodes.SequencePlan, table: EventTable, positions: list[int]) -> dict[int, int]:
+    """The rank of events by timestamp, tiebreaker and ingest position."""
     if not positions:
         return {}
-    wanted = pa.table({"s": pa.array(sorted(positions), pa.int64())})
+    by = ["_seq"]
+    for each in (plan.order.tiebreaker, plan.order.timestamp):
+        if each is not None and each.filled:
+            by.insert(0, f"{_column(each)} NULLS LAST")
+    wanted = pa.table({"s": pa.array(positions, pa.int64())})
     with engine.registered(table, "wanted_positions", wanted):
-        rows = table.connection.execute(
-            f"SELECT e._seq, {_range_time(rule, table)} FROM {quoted(table.name)} e JOIN wanted_positions w ON w.s = e._seq"
+        rows = engine.execute(
+            table,
+            f"SELECT _seq FROM {quoted(table.name)} JOIN wanted_positions ON s = _seq ORDER BY {', '.join(by)}",
         ).fetchall()
-    return dict(rows)
+    return {s: rank for rank, (s,) in enumerate(rows)}
 
 
-def _span(rule: Rule, table: EventTable) -> tuple[int, int]:
-    time = _range_time(rule, table)
-    begin, end = table.connection.execute(f"SELECT min({time}), max({time}) FROM {quoted(table.name)}").fetchall()[0]
-    return begin or 0, end or 0
+def _column(entry: Field) -> str:
+    return quoted(column(entry.name))
 
 
-def _alerts(result: RuleReplay, table: EventTable) -> None:
+def _alerts(result: RuleReplay, times: Clock, table: EventTable) -> None:
     """Build what Kibana would write for the matches that were found, and suppress."""
     found = result.schedule.found
     positions = sorted({s for each in found for s in each.match.positions if s is not None})
     events = {s: Event(index, id, document) for s, index, id, document in documents(table, positions)}
-    written = [_alert(result, each, events) for each in found]
+    written = [_alert(result, each, times, events) for each in found]
     result.kept = suppress(result.rule, written)
 
 
-def _alert(result: RuleReplay, found: Found, events: dict[int, Event]) -> tuple[dict[str, Any], int]:
+def _alert(result: RuleReplay, found: Found, times: Clock, events: dict[int, Event]) -> tuple[dict[str, Any], int]:
+    run = found.run * times.interval
     own = [events[s] for s in found.match.positions if s is not None]
     if len(found.match.positions) == 1:
-        return alerts.of_event(result.rule, own[0], found.run), found.run
-    shell, blocks = alerts.of_sequence(result.rule, own, found.run)
+        return alerts.of_event(result.rule, own[0], run), run
+    shell, blocks = alerts.of_sequence(result.rule, own, run)
     result.blocks[shell["kibana.alert.uuid"]] = blocks
-    return shell, found.run
+    return shell, run

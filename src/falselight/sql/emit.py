@@ -53,14 +53,18 @@ def _columns(plan: nodes.SequencePlan) -> list[str]:
 
 
 def per_key(plan: nodes.SequencePlan, table: str, *, sparse: bool = False) -> str:
-    """One row for every key that has a sequence: its keys, how many sequences, first start and last end; in the order of
-    first starts, then of keys."""
+    """``by_key`` of all sequences of a plan."""
     relations = sequences.relations(plan, table, sparse=sparse)
+    return statement(relations, by_key(plan, relations[-1].name))
+
+
+def by_key(plan: nodes.SequencePlan, found: str) -> str:
+    """One row for every key that has a sequence in the relation ``found`` (the rows of ``matches``): its keys, how many
+    sequences, first start and last end; in the order of first starts, then of keys."""
     keys = key_names(plan.stages[0])
     grouping = f" GROUP BY {', '.join(keys)}" if keys else " HAVING count(*) > 0"
     columns = ", ".join([*keys, "count(*) AS sequences", "min(t0) AS first", "max(t) AS last"])
-    order = f" ORDER BY {', '.join(['first', *keys])}"
-    return statement(relations, f"SELECT {columns} FROM {relations[-1].name}{grouping}{order}")
+    return f"SELECT {columns} FROM {found}{grouping} ORDER BY {', '.join(['first', *keys])}"
 
 
 def same_keys(left: str, right: str, keys: list[str]) -> str:
