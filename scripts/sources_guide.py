@@ -45,6 +45,8 @@ TIMES = [
         "when the collector received the flow, else its end, else its start; `event.start` and `event.end` are its own",
     ],
     ["OCSF", "`time`, else `time_dt`"],
+    ["passive DNS", "when the data was last seen; `event.start` is when it was first"],
+    ["Wazuh", "that of the Windows event in it, else `timestamp`"],
     ["ECS documents", "their own"],
 ]
 # What ``mappings.apply.shared`` gives; a test holds the names together.

@@ -54,6 +54,8 @@ _MODULES: dict[Kind, str] = {
     Kind.GCP_VPC: "falselight.readers.gcp_vpcflow",
     Kind.OCSF: "falselight.readers.ocsf",
     Kind.OCSF_PARQUET: "falselight.readers.ocsf_parquet",
+    Kind.PASSIVE_DNS: "falselight.readers.passive_dns",
+    Kind.WAZUH: "falselight.readers.wazuh",
     Kind.NETFLOW: "falselight.readers.netflow",
     Kind.NETFLOW_CSV: "falselight.readers.netflow_csv",
     Kind.PANOS: "falselight.readers.panos",

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from falselight.mappings.apply import apply
 from falselight.readers import json_framing
 from falselight.readers.detect import Kind, detect
 from falselight.readers.evidence import original
+from falselight.readers.windows_tree import event_of_tree
 from falselight.store import Input
 from tests.readers.test_text_logs import SAMPLES, read
 
@@ -21,6 +23,9 @@ KINDS = {
     "gcp_vpcflow": Kind.GCP_VPC,
     "zscaler_zia": Kind.ZSCALER,
     "netflow": Kind.NETFLOW,
+    "ocsf": Kind.OCSF,
+    "passive_dns": Kind.PASSIVE_DNS,
+    "wazuh": Kind.WAZUH,
 }
 
 
@@ -106,3 +111,49 @@ def test_text_logs_are_evidence_too(tmp_path: Path) -> None:
     path.write_bytes((SAMPLES / "cisco_asa" / "sample").read_bytes())
     first = path.read_bytes().split(b"\n")[0]
     assert original(Input(str(path), None, None, path.stat().st_size), [0]) == [first]
+
+
+def test_windows_events_in_wazuh_are_those_of_windows() -> None:
+    record = records("wazuh")[0]
+    system, data = record["data"]["win"]["system"], record["data"]["win"]["eventdata"]
+    tree = {
+        "System": {
+            "Provider": {"#attributes": {"Name": system["providerName"], "Guid": system["providerGuid"]}},
+            "EventID": int(system["eventID"]), "Version": 5, "Level": 4, "Task": 3, "Opcode": 0, "Keywords": system["keywords"],
+            "TimeCreated": {"#attributes": {"SystemTime": system["systemTime"]}}, "EventRecordID": int(system["eventRecordID"]),
+            "Execution": {"#attributes": {"ProcessID": 724, "ThreadID": 5296}}, "Channel": system["channel"],
+            "Computer": system["computer"],
+        },
+        "EventData": {name[0].upper() + name[1:]: value for name, value in data.items()},
+    }  # fmt: skip
+    event = event_of_tree(tree)
+    assert event is not None
+    expected = apply([(0, event)]).to_pylist()[0]
+    made = read(Kind.WAZUH, json.dumps(record).encode())[0][0]
+    assert {name: made.get(name) for name in expected} == expected
+    assert {name.partition(".")[0] for name in made.keys() - expected.keys()} <= {"wazuh", "agent", "message"}
+
+
+def test_hits_of_wazuhs_index_are_read() -> None:
+    hit = {
+        "_index": "wazuh-alerts-4.x-2026.03.11",
+        "_id": "a",
+        "_source": {**records("wazuh")[3], "@timestamp": 1},
+    }
+    data = json.dumps(hit).encode()
+    assert detect(data) is Kind.WAZUH and read(Kind.WAZUH, data)[0][0]["rule.id"] == "5710"
+
+
+def test_hostile_records_of_wazuh() -> None:
+    base = {
+        "agent": {"id": "1", "name": "h"},
+        "decoder": {"name": "json"},
+        "timestamp": "2026-03-11T09:03:01.000+0000",
+        "location": "l",
+    }
+    many = [{**base, "data": {f"n{number}.{each}": each for each in range(400)}} for number in range(10)]
+    odd = {**base, "data": {"huge": 2**64 - 1, "list": [1, "a", {"b": [1]}, None], "_record": 1, "": 2}, "timestamp": 9}
+    made, skipped, _ = read(Kind.WAZUH, "\n".join(map(json.dumps, [odd, *many])).encode())
+    assert len(made) == 11 and "_time" not in made[0]
+    assert made[0]["wazuh.data.huge"] == str(2**64 - 1) and made[0]["wazuh.data.list"] == ["1", "a", '{"b":[1]}']
+    assert skipped["fields beyond the first 1000"] > 2_900

@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import Any
 
 from falselight.mappings.network import address, community
-from falselight.mappings.tables import Table, flat, load, microseconds, once, snake
+from falselight.mappings.tables import Table, first_moment, flat, load, microseconds, once, snake
 from falselight.readers.netflow_signs import collector
 from falselight.readers.settings import Settings
-from falselight.readers.syslog import MOMENT, Document, moment
+from falselight.readers.syslog import Document
 
 _FILE = "netflow.toml"
 _PREFIX = "netflow."
@@ -25,8 +25,6 @@ _DIRECTIONS = {
     ("external", "external"): "external",
 }  # fmt: skip
 _PORTS = ("source_transport_port", "destination_transport_port", "icmp_type", "icmp_code")
-# A count since 1970 tells its unit by its size: seconds until the year 5138, and so on.
-_UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 
 
 def make(record: Mapping[str, Any], text: str, settings: Settings) -> Iterator[Document | None]:
@@ -77,7 +75,7 @@ def _icmp(found: dict[str, Any]) -> None:
 
 def _times(made: Document, table: Table, raw: Mapping[str, Any], settings: Settings) -> None:
     """@timestamp is when the record was received, else the flow's end, else its start. Times without a zone are the user's."""
-    start, end, received = (_first(raw, table.entry[name], settings) for name in ("start", "end", "time"))
+    start, end, received = (first_moment(raw, table.entry[name], settings) for name in ("start", "end", "time"))
     lasted = next((raw[name] for name in table.entry.get("seconds", ()) if raw.get(name) not in (None, "")), None)
     duration = None if lasted is None else _microseconds_of(lasted)
     if start is not None and end is None and duration is not None:
@@ -99,24 +97,6 @@ def _microseconds_of(seconds: Any) -> int | None:
     except (TypeError, ValueError):
         return None
     return round(found * 1e6) if 0 <= found < 9e9 else None
-
-
-def _first(raw: Mapping[str, Any], names: list[str], settings: Settings) -> int | None:
-    return next((found for name in names if (found := _microseconds(raw.get(name), settings)) is not None), None)
-
-
-def _microseconds(value: Any, settings: Settings) -> int | None:
-    """Epoch microseconds of a count since 1970 in seconds or parts of them, or of a date."""
-    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
-    digits = text.replace(".", "", 1)
-    if digits.isascii() and digits.isdecimal():
-        whole = int(text.partition(".")[0] or 0) if len(text) < 40 else 10**30
-        unit = next((unit for least, unit in _UNITS if whole >= least), 1)
-        found = whole * 10**6 // unit if unit > 1 or "." not in text else round(float(text) * 10**6)
-        return found if 0 < found < 2**62 else None
-    date = MOMENT.match(text.replace("/", "-")) if text else None
-    time = moment(date, settings) if date is not None else None
-    return None if time is None or time.year < 1971 else round(time.timestamp() * 10**6)
 
 
 def _network(made: Document, found: Mapping[str, Any]) -> None:

@@ -15,7 +15,8 @@ from importlib.resources import files
 from typing import Any
 
 from falselight.mappings.network import address
-from falselight.readers.syslog import Document, iso
+from falselight.readers.settings import Settings
+from falselight.readers.syslog import MOMENT, Document, iso, moment
 
 Convert = Callable[[Any], Any]
 TRANSPORTS = {
@@ -24,6 +25,8 @@ TRANSPORTS = {
     "132": "sctp",
 }  # fmt: skip
 _NUMBERS = {name: int(number) for number, name in TRANSPORTS.items()} | {"icmp6": 58, "icmpv6": 58, "ipip": 4}
+# A count since 1970 tells its unit by its size: seconds until the year 5138, and so on.
+_UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 _DEEPEST = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[ -]+")
@@ -127,6 +130,25 @@ def since_epoch(value: Any, unit: int) -> str | None:
         return iso(_EPOCH + timedelta(microseconds=micro))
     except (ValueError, OverflowError):
         return None
+
+
+def first_moment(raw: Mapping[str, Any], names: Iterable[str], settings: Settings) -> int | None:
+    """Epoch microseconds of the first of these columns that holds a time."""
+    return next((found for name in names if (found := moment_of(raw.get(name), settings)) is not None), None)
+
+
+def moment_of(value: Any, settings: Settings) -> int | None:
+    """Epoch microseconds of a count since 1970 in seconds or parts of them, or of a date; a date without a zone is the user's."""
+    text = str(value).strip() if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    digits = text.replace(".", "", 1)
+    if digits.isascii() and digits.isdecimal():
+        whole = int(text.partition(".")[0] or 0) if len(text) < 40 else 10**30
+        unit = next((unit for least, unit in _UNITS if whole >= least), 1)
+        found = whole * 10**6 // unit if unit > 1 or "." not in text else round(float(text) * 10**6)
+        return found if 0 < found < 2**62 else None
+    date = MOMENT.match(text.replace("/", "-")) if text else None
+    time = moment(date, settings) if date is not None else None
+    return None if time is None or time.year < 1971 else round(time.timestamp() * 10**6)
 
 
 def whole(value: Any) -> Any:

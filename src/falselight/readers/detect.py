@@ -61,6 +61,8 @@ class Kind(StrEnum):
     GCP_VPC = "gcp-vpcflow"
     OCSF = "ocsf"
     OCSF_PARQUET = "ocsf-parquet"
+    PASSIVE_DNS = "passive-dns"
+    WAZUH = "wazuh"
     NETFLOW = "netflow"
     NETFLOW_CSV = "netflow-csv"
     PANOS = "panos"
@@ -181,7 +183,7 @@ def _holds_windows(response: dict[str, Any]) -> bool:
 def _content(document: dict[str, Any]) -> str | None:
     source = document.get("_source")
     if isinstance(source, dict):
-        return "windows" if _is_windows(source) else "source"
+        return "windows" if _is_windows(source) else "wazuh" if json_signs.is_wazuh(source) else "source"
     if _is_windows(document):
         return "windows"
     if suricata.recognise(document):

@@ -22,24 +22,39 @@ def read(
     make: Make, stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str],
     wanted: frozenset[str] | None, settings: Settings,
 ) -> Iterator[pa.Table]:  # fmt: skip
-    """The events of a log. What is no JSON object, and what is no record of this log, is told and counted."""
+    """The events of a log; what is no record of it is told and counted."""
+    numbered = (
+        (number, event)
+        for number, record, text in records(stream, path, label, report, skipped)
+        for event in make(record, text, settings)
+    )
+    yield from syslog.batches(numbered, "record", path, label, report, skipped, wanted)
 
-    def numbered() -> Iterator[tuple[int, Document | None]]:
-        mended = 0
-        for number, line in ndjson.lines(as_lines(stream, path, label, report, skipped), path, label, report, skipped):
-            try:
-                record, was_mended = ndjson.parse(line)
-            except ndjson.Unparsable as error:
-                skipped["not JSON"] += 1
-                if skipped["not JSON"] <= _REPORTED:
-                    message = f"{label}, record {number + 1} is not a JSON object: {error}"
-                    report(fault(NOT_JSON, message, path, record=number))
-                continue
-            mended += was_mended
-            for event in make(record, line.decode("utf-8", "replace").strip(), settings):
-                yield number, event
-        if mended:
-            message = f"{label}: {mended} records hold bytes that are no valid UTF-8, shown as replacement characters"
-            report(fault("W0511", message, path))
 
-    yield from syslog.batches(numbered(), "record", path, label, report, skipped, wanted)
+def records(
+    stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str]
+) -> Iterator[tuple[int, dict[str, Any], str]]:
+    """The JSON objects of a log with their numbers and texts. What is none is told and counted."""
+    mended = 0
+    for number, line in ndjson.lines(as_lines(stream, path, label, report, skipped), path, label, report, skipped):
+        try:
+            record, was_mended = ndjson.parse(line)
+        except ndjson.Unparsable as error:
+            skipped["not JSON"] += 1
+            if skipped["not JSON"] <= _REPORTED:
+                report(
+                    fault(NOT_JSON, f"{label}, record {number + 1} is not a JSON object: {error}", path, record=number)
+                )
+            continue
+        mended += was_mended
+        yield number, record, line.decode("utf-8", "replace").strip()
+    if mended:
+        message = f"{label}: {mended} records hold bytes that are no valid UTF-8, shown as replacement characters"
+        report(fault("W0511", message, path))
+
+
+def tell_unread(count: int, path: str, label: str, report: Report, skipped: Counter[str]) -> None:
+    """That so many records are none of the log."""
+    if count:
+        skipped["not a record of this log"] += count
+        report(fault(syslog.UNPARSED, f"{label}: {count} records are none of this log and were left out", path))

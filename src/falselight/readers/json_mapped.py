@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 
 from falselight.mappings import steps
 from falselight.mappings.records import Frame, batch
-from falselight.readers import Report, fault
+from falselight.readers import Report, fault, json_logs
 from falselight.readers.json_columns import Block, JsonColumns
 from falselight.readers.json_framing import as_lines
-from falselight.readers.syslog import MALFORMED, UNPARSED
+from falselight.readers.syslog import MALFORMED
 
 # The times as nanoseconds, and as the field holds them where nanoseconds cannot.
 Times = Callable[[Frame], tuple[pa.Array | None, pa.Array | None]]
@@ -77,10 +77,7 @@ class Mapped:
 
     def tell(self) -> None:
         """What was left out."""
-        if self.unread:
-            self.skipped["not a record of this log"] += self.unread
-            message = f"{self.label}: {self.unread} records are none of this log and were left out"
-            self.report(fault(UNPARSED, message, self.path))
+        json_logs.tell_unread(self.unread, self.path, self.label, self.report, self.skipped)
         for name, count in sorted(self.malformed.items()):
             if count:
                 message = f"{self.label}: {count} values of {name} are not of its type and were left out"

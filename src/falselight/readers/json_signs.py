@@ -29,12 +29,28 @@ def _is_ocsf(record: Record) -> bool:
     return isinstance(record.get("class_uid"), int) and named and "time" in record
 
 
+def _is_passive_dns(record: Record) -> bool:
+    inner = record.get("obj", record)
+    timed = isinstance(inner, dict) and any(
+        f"{zone}time_{end}" in inner for zone in ("", "zone_") for end in ("first", "last")
+    )
+    return timed and "rrname" in inner and "rrtype" in inner
+
+
+def is_wazuh(record: Record) -> bool:
+    """Whether this is a record of Wazuh's archives, alerts or index."""
+    framed = all(isinstance(record.get(name), dict) for name in ("agent", "decoder"))
+    return framed and "timestamp" in record and ("full_log" in record or "location" in record)
+
+
 # By the name of the kind; no record bears two signs.
 _SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
     ("azure-flow-logs", _is_azure_flow),
     ("gcp-vpcflow", _is_gcp_flow),
     ("zscaler-zia", _is_zscaler),
     ("ocsf", _is_ocsf),
+    ("passive-dns", _is_passive_dns),
+    ("wazuh", is_wazuh),
     ("netflow", lambda record: collector(record) is not None),
 )
 NAMES = frozenset(name for name, _ in _SIGNS)
