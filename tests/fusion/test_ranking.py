@@ -168,3 +168,25 @@ def test_lookups_and_indicators_are_drawn_as_well(data: Path, tmp_path: Path, ve
     assert shown.return_value == 0 and "█" in shown.stdout, "one bar full, the other half"
     rectangles = list(ET.fromstring(svg.read_text()).iter("{http://www.w3.org/2000/svg}rect"))
     assert len(rectangles) >= 2, "the first and the last part, a century apart"
+
+
+def test_a_host_that_asks_for_generated_names_is_a_row_of_its_own(tmp_path: Path) -> None:
+    letters = "bcdfghjklmnpqrstvwxz"
+    names = ["".join(letters[(7 * i + i * i * j) % 20] for j in range(1, 13)) + ".com" for i in range(1, 41)]
+    path = tmp_path / "lookups.ndjson"
+    asked = [
+        {
+            **event(minute / 4, host, "10.0.0.53"),
+            "dns": {"question": {"name": name}, "response_code": "NXDOMAIN", "type": "answer"},
+        }
+        for host in ("ws1", "ws2")
+        for minute, name in enumerate(names)
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in asked))
+    rows = ranked(path)
+    whole = [row for row in rows if row.server == ranking.HOST]
+    assert {row.host for row in whole} == {"ws1", "ws2"} and all(row.kind == "dns" for row in whole)
+    assert all(row.detected_at is not None for row in whole)
+    totals = [total for total in ranking.totals(rows) if total.server == ranking.HOST]
+    assert [total.hosts for total in totals] == [1, 1]
+    assert "destination" not in whole[0].to_document() or whole[0].to_document()["destination"] == {}

@@ -15,7 +15,7 @@ from falselight.cli import errors, options, plots, progress
 from falselight.dns import lookups, scoring
 from falselight.drawing import visible
 from falselight.ecs import release
-from falselight.fusion import timeline
+from falselight.fusion import ranking, timeline
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import words
@@ -80,7 +80,7 @@ def _moments(score: scoring.Score) -> timeline.Moments:
 
 
 def _name(score: scoring.Score) -> str:
-    return score.domain or "(lookups of a host)"
+    return score.domain or ranking.HOST
 
 
 def _hosts(score: scoring.Score) -> str:

@@ -18,6 +18,7 @@ from falselight.analytics import beacons, connections, networks
 from falselight.analytics.beacons import Beacon
 from falselight.dns import lookups
 from falselight.dns import scoring as scoring_of_lookups
+from falselight.dns.scoring import Score
 from falselight.findings import Finding
 from falselight.intel import matching, observed, scoring
 from falselight.mappings.network import domain_parts
@@ -25,6 +26,8 @@ from falselight.readers.settings import Settings
 from falselight.risks import Reason, destination, head, moments, rated
 from falselight.store import EventTable
 
+# The server of a row about what a host does as a whole, as its lookups of generated names.
+HOST = "(lookups of a host)"
 KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused"
 
 
@@ -125,12 +128,12 @@ def rank(
 
 
 def totals(rows: Sequence[ServerRisk]) -> list[ServerTotal]:
-    """The servers over their hosts, highest risk first."""
-    grouped: dict[str, list[ServerRisk]] = {}
+    """The servers over their hosts, highest risk first; what a host does as a whole is its own."""
+    grouped: dict[tuple[str, str], list[ServerRisk]] = {}
     for row in rows:
-        grouped.setdefault(row.server, []).append(row)
-    made = [ServerTotal(server, len(own), own[0].risk, own[0]) for server, own in grouped.items()]
-    return sorted(made, key=lambda total: (-total.risk, total.server))
+        grouped.setdefault((row.server, row.host if row.server == HOST else ""), []).append(row)
+    made = [ServerTotal(server, len(own), own[0].risk, own[0]) for (server, _), own in grouped.items()]
+    return sorted(made, key=lambda total: (-total.risk, total.server, total.worst.host))
 
 
 def _beacons(table: EventTable, settings: Settings) -> dict[tuple[str, str], ServerRisk]:
@@ -192,58 +195,57 @@ def _add_indicators(found: dict[tuple[str, str], ServerRisk], table: EventTable)
         for key in keys:
             row = found[key]
             known = 1 - (1 - row.known_bad) * (1 - server.probability)
-            times = [time for time in (row.detected_at, first) if time is not None]
             names = tuple(dict.fromkeys((*row.names, *server.names)))
             found[key] = replace(
                 row,
                 known_bad=known,
                 names=names,
                 reasons=(*reasons, *row.reasons),
-                detected_at=min(times) if times else None,
+                detected_at=_earliest(row.detected_at, first),
             )
 
 
 def _add_lookups(found: dict[tuple[str, str], ServerRisk], table: EventTable, settings: Settings) -> None:
     """What lookups say of a registered domain adds to each host's servers below it, within bounds, and is the least of their
-    odds; a domain of a host that never connected to it stands by itself if its lookups alone are suspicious."""
+    odds; a domain of a host that never connected to it stands by itself if its lookups alone are suspicious, and so does what
+    a host does."""
     bounds = _parameters()["lookups"]
     by_domain: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key in found:
         by_domain.setdefault((key[0], domain_parts(key[1])[0] or key[1]), []).append(key)
     for score in scoring_of_lookups.scores(table, settings.internal, settings.external):
-        if score.domain is None:
-            continue
-        told = [
-            reason for reason in score.reasons if reason.factor != "start" and abs(reason.weight) >= bounds["least"]
-        ]
+        told = [each for each in score.reasons if each.factor != "start" and abs(each.weight) >= bounds["least"]]
         weight = min(math.fsum(reason.weight for reason in told) * bounds["share"], bounds["most"])
-        reasons = tuple(
-            Reason(f"dns: {each.factor}", round(each.weight * bounds["share"], 3), each.text) for each in told
-        )
         for host in score.hosts:
-            keys = by_domain.get((host, score.domain), [])
+            keys = by_domain.get((host, score.domain), []) if score.domain is not None else []
             for key in keys if weight > 0 else []:
                 row = found[key]
-                odds = max(row.odds + weight, score.odds)
-                found[key] = replace(row, odds=odds, reasons=(*reasons, *row.reasons), looked_up=True)
-            if not keys and score.risk >= bounds["alone"]:
-                found[host, score.domain] = ServerRisk(
-                    host,
-                    score.domain,
-                    None,
-                    (score.domain,),
-                    (),
-                    None,
-                    score.odds,
-                    0.0,
-                    None,
-                    score.first,
-                    score.last,
-                    None,
-                    None,
-                    tuple(Reason(f"dns: {each.factor}", round(each.weight, 3), each.text) for each in score.reasons),
+                found[key] = replace(
+                    row,
+                    odds=max(row.odds + weight, score.odds),
+                    reasons=(*_of_lookups(told, bounds["share"]), *row.reasons),
+                    detected_at=_earliest(row.detected_at, score.detected),
                     looked_up=True,
                 )
+            if not keys and score.risk >= bounds["alone"]:
+                found[host, score.domain or HOST] = _looked_up(host, score)
+
+
+def _of_lookups(reasons: Iterable[Reason], share: float = 1.0) -> tuple[Reason, ...]:
+    return tuple(Reason(f"dns: {each.factor}", round(each.weight * share, 3), each.text) for each in reasons)
+
+
+def _looked_up(host: str, score: Score) -> ServerRisk:
+    """A row for a domain that a host never connected to, or for what the host does as a whole."""
+    names = (score.domain,) if score.domain is not None else ()
+    return ServerRisk(
+        host, score.domain or HOST, None, names, (), None, score.odds, 0.0, None, score.first, score.last, score.detected,
+        None, _of_lookups(score.reasons), looked_up=True,
+    )  # fmt: skip
+
+
+def _earliest(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 def _add_finding(found: dict[tuple[str, str], ServerRisk], finding: Finding) -> None:
