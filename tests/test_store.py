@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -132,3 +134,10 @@ def test_a_bound_that_is_no_amount_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv(store.MEMORY, "2GB'; DROP")
     with pytest.raises(FalselightError, match="no amount of memory"):
         store.connect()
+
+
+def test_the_engine_draws_no_bar_of_its_own() -> None:
+    query = "SELECT current_setting('enable_progress_bar')"
+    command = f"from falselight import store; print(store.connect().execute({query!r}).fetchall())"
+    told = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[(False,)]"

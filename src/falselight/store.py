@@ -118,6 +118,8 @@ def connect(
         shutil.rmtree(spill, ignore_errors=True)
         raise
     weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    # DuckDB takes some programs for a person at a prompt, and would draw its own bar into what they write.
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 
