@@ -55,6 +55,35 @@ def test_endpoint_records_have_host_and_process_and_no_ends() -> None:
     assert (found["host"], found["process"], found["time"]) == ("ws1", "C:\\x.exe", 1)
 
 
+def test_a_firewall_that_logs_start_and_end_tells_of_one_connection() -> None:
+    second = 1_000_000_000
+    start = {**FLOW, "source.port": 40000, "time": 100 * second, "event.type": ["connection", "start"]}
+    end = {
+        **FLOW, "source.port": 40000, "time": 165 * second, "event.type": ["connection", "end"], "source.bytes": 700,
+        "event.start": 101 * 1_000,
+    }  # fmt: skip
+    (found,) = build([start, end])
+    assert (found["time"], found["sent"]) == (101 * second, 700)
+    assert len(build([start, {**end, "source.port": 40001}])) == 2
+    assert len(build([start, {**end, "event.start": 130 * 1_000}])) == 2
+
+
+def test_cisco_names_the_outer_end_first_and_tells_who_opened_it() -> None:
+    built = {
+        "event.module": "cisco", "source.ip": "203.0.113.7", "source.port": 443, "destination.ip": "10.0.0.5",
+        "destination.port": 50111, "network.direction": "outbound", "time": 1,
+    }  # fmt: skip
+    (found,) = build([built])
+    assert (found["host"], found["address"], found["inward"], found["outward"]) == (
+        "10.0.0.5",
+        "203.0.113.7",
+        True,
+        True,
+    )
+    (found,) = build([{**built, "network.direction": "inbound"}])
+    assert (found["host"], found["address"], found["outward"]) == ("203.0.113.7", "10.0.0.5", False)
+
+
 def test_networks_that_never_count_and_external_over_internal() -> None:
     rows = [
         {**FLOW, "time": 1, "destination.ip": "224.0.0.251"},

@@ -24,6 +24,7 @@ MAPPING = {
     "destination.bytes": "long", "network.transport": "keyword", "zeek.session_id": "keyword", "url.domain": "keyword",
     "http.request.method": "keyword", "tls.client.server_name": "keyword", "host.name": "keyword",
     "process.executable": "keyword", "dns.question.name": "keyword", "event.type": "keyword", "event.action": "keyword",
+    "event.start": "date", "event.module": "keyword", "network.direction": "keyword", "source.port": "long",
 }  # fmt: skip
 
 

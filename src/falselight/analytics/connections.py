@@ -42,11 +42,14 @@ _TEXT = STRING_TYPES | {"ip"}
 # Requests at one inner address and port for so many registered domains: it is a proxy.
 _PROXY_DOMAINS = 5
 _INNER = "^(10|127|192[.]168|172[.](1[6-9]|2[0-9]|3[01]))[.][0-9.]+$"
+# Start and end of one connection tell its start in whole seconds each, and so differ by so many nanoseconds at most.
+_TOGETHER = 2_000_000_000
 # What a reading must bring: all that ``build`` looks at.
 WANTED = frozenset({
     "@timestamp", "host.name", "source.ip", "destination.ip", "destination.port", "process.executable", "process.name",
     "network.transport", "network.protocol", "source.bytes", "destination.bytes", "event.duration", "event.start",
-    "event.type", "event.action", "event.module", "http.request.method", "dns.question.name", "dns.type", *_SESSIONS, *_NAMES,
+    "event.type", "event.action", "event.module", "http.request.method", "dns.question.name", "dns.type", "source.port",
+    "network.direction", *_SESSIONS, *_NAMES,
 })  # fmt: skip
 
 
@@ -72,6 +75,7 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
     scope = scope or Scope()
     connection = events.connection
     connection.execute(f"CREATE OR REPLACE TEMP TABLE connection_records AS {_records(reader, scope)}")
+    _told_twice(connection)
     _through_proxies(connection)
     own = "coalesce(outward, FALSE) OR (proxied AND domain LIKE '%_._%' AND NOT regexp_matches(domain, ?))"
     connection.execute(
@@ -103,6 +107,16 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
     _add_lookups(connection, reader, scope, name)
     found = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
     return int(found[0]) if found else 0
+
+
+def _told_twice(connection: duckdb.DuckDBPyConnection) -> None:
+    """Firewalls log a connection at its start and at its end: where both are there, the end stays, which has its sums."""
+    connection.execute(f"""
+    DELETE FROM connection_records WHERE rowid IN (
+      SELECT b.rowid FROM connection_records b JOIN connection_records e ON e.ended AND NOT b.ended
+        AND b.session IS NULL AND e.session IS NULL AND b.source = e.source AND b.source_port = e.source_port
+        AND b.address = e.address AND b.port = e.port AND abs(b.time - e.time) <= {_TOGETHER})
+    """)
 
 
 def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
@@ -169,24 +183,33 @@ def _records(read: _Columns, scope: Scope) -> str:
     raw = read.text(*_NAMES)
     source, destination = read.bytes("source.ip"), read.bytes("destination.ip")
     never = f"coalesce({inside(source, scope.never)}, FALSE) OR coalesce({inside(destination, scope.never)}, FALSE)"
+    # Cisco's messages name the outer end first, whoever opened the connection; who did is in their direction.
+    turned = f"""coalesce({read.text("event.module")} = 'cisco' AND {read.text("network.direction")} = 'outbound'
+      AND NOT {scope.is_internal(source)} AND {scope.is_internal(destination)}, FALSE)"""
+
+    def end(near: str, far: str) -> str:
+        return f"CASE WHEN {turned} THEN {far} ELSE {near} END"
+
+    address, opener = read.text("destination.ip"), read.text("source.ip")
+    left, right = (f"CAST({read.number(name)} AS BIGINT)" for name in ("source.port", "destination.port"))
+    sent, received = (f"CAST({read.number(name)} AS BIGINT)" for name in ("source.bytes", "destination.bytes"))
     return f"""
     SELECT *, coalesce(name IS NOT NULL OR request, FALSE) AS named,
       nullif(lower(rtrim(regexp_replace(name, ':[0-9]{{1,5}}$', ''), '.')), '') AS domain
-    FROM (SELECT coalesce({read.text("host.name")}, {read.text("source.ip")}) AS host, {read.text("source.ip")} AS source,
-      {read.text("destination.ip")} AS address, {raw} AS name,
+    FROM (SELECT coalesce({read.text("host.name")}, {end(opener, address)}) AS host, {end(opener, address)} AS source,
+      {end(address, opener)} AS address, {raw} AS name,
       coalesce({read.text("process.executable", "process.name")}) AS process,
-      CAST({read.number("destination.port")} AS BIGINT) AS port, {read.text("network.transport")} AS transport,
-      {read.text("network.protocol")} AS protocol, CAST({read.number("source.bytes")} AS BIGINT) AS sent,
-      CAST({read.number("destination.bytes")} AS BIGINT) AS received,
+      {end(right, left)} AS port, {end(left, right)} AS source_port, {read.text("network.transport")} AS transport,
+      {read.text("network.protocol")} AS protocol, {end(sent, received)} AS sent, {end(received, sent)} AS received,
       CAST({read.number("event.duration")} AS BIGINT) AS duration, {read.start()} AS time,
-      {read.text(*_SESSIONS)} AS session,
+      {read.text(*_SESSIONS)} AS session, {read.ends()} AS ended,
       coalesce(upper({read.text("http.request.method")}) = 'CONNECT', FALSE)
-        OR ({raw} IS NOT NULL AND {read.text("destination.ip")} IS NULL)
+        OR ({raw} IS NOT NULL AND {address} IS NULL)
         OR coalesce({read.text("event.module")} = 'squid', FALSE) AS proxied,
       {read.text("http.request.method")} IS NOT NULL AS request,
-      {scope.is_internal(source)} AS inward, NOT {scope.is_internal(destination)} AS outward
+      {turned} OR {scope.is_internal(source)} AS inward, {turned} OR NOT {scope.is_internal(destination)} AS outward
     FROM {quoted(read.table)}
-    WHERE ({read.text("destination.ip")} IS NOT NULL OR {raw} IS NOT NULL)
+    WHERE ({address} IS NOT NULL OR {raw} IS NOT NULL)
       AND {read.text("dns.question.name")} IS NULL AND NOT ({read.only_ends()}) AND NOT ({never}))
     WHERE host IS NOT NULL AND time IS NOT NULL
     """
@@ -236,20 +259,23 @@ class _Columns:
         factor = 1 if entry.type == "date_nanos" else 1_000_000
         return f"coalesce({self._first(column(entry.name), entry.many)} * {factor}, _time)"
 
+    def ends(self) -> str:
+        """Whether event.type tells of an end and of no start."""
+        entry = self._filled("event.type")
+        if entry is None:
+            return "FALSE"
+        values = quoted(column(entry.name))
+        listed = values if entry.many else f"[{values}]"
+        return f"coalesce(list_contains({listed}, 'end') AND NOT list_contains({listed}, 'start'), FALSE)"
+
     def only_ends(self) -> str:
         """Endpoint sensors and Azure tell of the end of a connection apart from its start; flow sensors write one record."""
-        entry = self._filled("event.type")
         action = self._filled("event.action")
-        parts: list[str] = []
-        if entry is not None:
-            values = quoted(column(entry.name))
-            listed = values if entry.many else f"[{values}]"
-            parts.append(f"coalesce(list_contains({listed}, 'end') AND NOT list_contains({listed}, 'start'), FALSE)")
-            own = [self.text(name) + " IS NULL" for name in (*_SESSIONS, "event.start")]
-            parts[0] = f"({parts[0]} AND {' AND '.join(own)})"
+        own = [self.text(name) + " IS NULL" for name in (*_SESSIONS, "event.start")]
+        parts = [f"({self.ends()} AND {' AND '.join(own)})"]
         if action is not None:
             parts.append(f"coalesce({self._as_text(action)} IN ('disconnect_received', 'flow-continued'), FALSE)")
-        return " OR ".join(parts) if parts else "FALSE"
+        return " OR ".join(parts)
 
 
 def rows(events: EventTable, columns: Sequence[str], name: str = NAME) -> list[tuple[object, ...]]:

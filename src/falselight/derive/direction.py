@@ -24,6 +24,8 @@ _PRIVATE = tuple(
                  "fc00::/7", "fe80::/10", "::1/128")
 )  # fmt: skip
 _HOST_MODULES = ("sysmon", "security", "endpoint", "auditd", "system", "windows", "sysmon_linux")
+# Whose direction tells who opened the connection, not what is local: their records name the outer end first.
+_OPENED_BY = ("cisco",)
 _OF_SENSORS = ("inbound", "outbound", "internal", "external", "unknown")
 
 
@@ -36,7 +38,8 @@ def fill(batch: Batch, settings: Settings) -> Batch:
     known = _texts(batch, DIRECTION)
     open_rows = pa.array([True] * batch.num_rows) if known is None else pc.is_null(known)
     if known is not None and (settings.internal or settings.external):
-        open_rows = pc.or_(open_rows, pc.fill_null(pc.is_in(known, value_set=pa.array(_OF_SENSORS)), False))
+        of_sensors = pc.fill_null(pc.is_in(known, value_set=pa.array(_OF_SENSORS)), False)
+        open_rows = pc.or_(open_rows, pc.and_(of_sensors, pc.invert(_of_module(batch, _OPENED_BY))))
     if not pc.any(open_rows).as_py():
         return batch
     inside = [_inside(side, settings) for side in (source, destination)]
@@ -73,11 +76,17 @@ def _of_host(batch: Batch, left: pa.Array, right: pa.Array, source: pa.Array, de
 
 def _of_hosts(batch: Batch) -> pa.Array:
     """The rows that a host recorded about itself."""
-    module = _texts(batch, "event.module")
-    if module is not None:
-        return pc.fill_null(pc.is_in(module, value_set=pa.array(_HOST_MODULES)), False)
+    if _texts(batch, "event.module") is not None:
+        return _of_module(batch, _HOST_MODULES)
     process = batch.column("process.entity_id") if "process.entity_id" in batch.schema.names else None
     return pa.array([False] * batch.num_rows) if process is None else _flat(pc.is_valid(process))
+
+
+def _of_module(batch: Batch, names: tuple[str, ...]) -> pa.Array:
+    module = _texts(batch, "event.module")
+    if module is None:
+        return pa.array([False] * batch.num_rows)
+    return pc.fill_null(pc.is_in(module, value_set=pa.array(names)), False)
 
 
 def _inside(side: pa.Array, settings: Settings) -> pa.Array:

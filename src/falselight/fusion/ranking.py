@@ -342,32 +342,4 @@ def _parameters() -> dict[str, Any]:
 
 
 # What a reading must bring for the ranking: the fields of connections and of indicators.
-WANTED = (
-    observed.WANTED
-    | lookups.WANTED
-    | {
-        "host.name",
-        "source.ip",
-        "destination.ip",
-        "destination.port",
-        "tls.client.server_name",
-        "zeek.ssl.server.name",
-        "suricata.eve.tls.sni",
-        "url.domain",
-        "destination.domain",
-        "process.executable",
-        "process.name",
-        "network.transport",
-        "network.protocol",
-        "source.bytes",
-        "destination.bytes",
-        "event.duration",
-        "event.start",
-        "event.type",
-        "event.action",
-        "zeek.session_id",
-        "suricata.eve.flow_id",
-        "http.request.method",
-        "dns.question.name",
-    }
-)
+WANTED = observed.WANTED | lookups.WANTED | connections.WANTED

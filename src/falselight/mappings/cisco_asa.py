@@ -41,13 +41,13 @@ def _register(ids: str, *patterns: str) -> None:
 
 _register(
     "302013 302015",
-    r"Built (?P<direction>\S+) (?P<transport>\S+) connection (?P<connection>\d+) for " + _SOURCE
+    r"Built (?P<direction>\S+) (?:Probe )?(?P<transport>\S+) connection (?P<connection>\d+) for " + _SOURCE
     + _MAPPED.format("source", "s") + " to " + _DESTINATION + _MAPPED.format("destination", "d")
     + r"(?: \((?P<termination_user>[^()]*)\))?",
 )  # fmt: skip
 _register(
     "302014 302016 302018 302021 302036 302304 302306",
-    r"Teardown (?P<transport>\S+) (?:state-bypass )?connection (?P<connection>\d+) (?:for|from) " + _SOURCE
+    r"Teardown (?:Probe )?(?P<transport>\S+) (?:state-bypass )?connection (?P<connection>\d+) (?:for|from) " + _SOURCE
     + _USER.format("source") + " to " + _DESTINATION + _USER.format("destination")
     + r" duration (?P<duration>\d+:\d\d:\d\d) bytes (?P<bytes>\d+)(?: (?P<reason>[^:()]*?))??"
     + r"(?: from (?P<initiator>[^:\s()]+))?(?: \((?P<termination_user>[^()]*)\))?$",

@@ -69,7 +69,7 @@ def parse(line: str, settings: Settings) -> Document | None:
         code = code or _kind(raw)
     told = _security(event, raw, settings) if raw else cisco_asa.fields(code or "", text)
     cisco_asa.body(event, found["severity"], code, told, time)
-    event |= {"cisco.asa.suffix": found["suffix"], "cisco.asa.message_id": None, "network.direction": None}
+    event |= {"cisco.asa.suffix": found["suffix"], "cisco.asa.message_id": None}
     _finish(event, raw, code or "")
     cisco_asa.relate(event)
     append(event, "related.hash", event.get("file.hash.sha256"))
