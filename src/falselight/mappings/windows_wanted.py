@@ -38,6 +38,15 @@ READ_BESIDE: dict[str, tuple[str, ...]] = {
     "below_directory": ("file.directory",),
     "below_share": ("winlog.event_data.ShareName",),
 }
+# The parts of an event's System that only these fields tell; of the others more depends.
+_SYSTEM = {
+    "EventRecordID": ("winlog.record_id",),
+    "ActivityID": ("winlog.activity_id",),
+    "RelatedActivityID": ("winlog.related_activity_id",),
+    "ProcessID": ("winlog.process.pid",),
+    "ThreadID": ("winlog.process.thread.id",),
+    "Computer": ("host.name", "winlog.computer_name"),
+}
 _READ_LAST = {
     "related.user": ("user.name", "source.user.name"),
     "related.ip": ("source.ip", "destination.ip"),
@@ -45,7 +54,7 @@ _READ_LAST = {
 
 
 class Needs:
-    """``wanted`` None: everything is needed."""
+    """``wanted`` None: everything is needed. ``names`` has the data that is read, ``system`` the parts of System."""
 
     def __init__(self, plan: Plan | None, wanted: frozenset[str] | None) -> None:
         self._wanted = wanted
@@ -54,6 +63,7 @@ class Needs:
         self.names: frozenset[str] | None = None
         if wanted is not None:
             self._close(plan, wanted)
+        self.system = frozenset({"UserID", *(part for part, names in _SYSTEM.items() if any(map(self.inner, names)))})
 
     def _close(self, plan: Plan | None, wanted: frozenset[str]) -> None:
         needed: set[int] = set()

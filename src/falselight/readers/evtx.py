@@ -27,7 +27,7 @@ MAGIC = b"ElfFile\0"
 HEADER_BYTES, CHUNK_BYTES, FIRST_RECORD = 4_096, 65_536, 512
 _CHUNK_MAGIC, _RECORD_MAGIC = b"ElfChnk\0", b"**\0\0"
 _GROUP_CHUNKS = 16
-_BLOCK_CHUNKS = 256
+_BLOCK_CHUNKS = 1024
 _PLACES = 3
 _HEADS = struct.Struct("<4sIQ")
 _TICKS_TO_1970 = 116_444_736_000_000_000
@@ -82,6 +82,22 @@ class Records:
         self.texts = texts
         self._identifiers = identifiers
 
+    def add(self, more: Records) -> None:
+        """Puts further records behind these."""
+        self.chunks += more.chunks
+        self.numbers += more.numbers
+        self.texts += more.texts
+        self._identifiers += more._identifiers
+
+    def some(self, rows: list[int], first: int) -> Records:
+        """These rows only; ``first`` is the number of row 0."""
+        return Records(
+            self.chunks,
+            [first + row for row in rows],
+            [self._identifiers[row] for row in rows],
+            [self.texts[row] for row in rows],
+        )
+
     @cached_property
     def places(self) -> list[tuple[int, int]]:
         """Where each record's body lies in ``chunks`` (first byte and end; both 0 if it was not found)."""
@@ -124,14 +140,25 @@ class Reader:
         self._report = report
         self._reading = _Reading(stream.read(HEADER_BYTES), path, report, skipped)
 
-    def blocks(self) -> Iterator[Records]:
-        """The file's records, some chunks at a time."""
+    def blocks(self) -> Iterator[bytes]:
+        """The file's chunks, some at a time. Each must be read before the next is asked for."""
         if not self._reading.is_evtx():
             self._report(fault(DAMAGED, f"{self._path} is no EVTX file: its header is not one", self._path))
             return
         while group := self._stream.read(CHUNK_BYTES * _BLOCK_CHUNKS):
-            chunks = self._reading.whole_chunks(group)
-            yield self._reading.block(chunks)
+            yield self._reading.whole_chunks(group)
+
+    def records(self, chunks: bytes) -> Records:
+        """All readable records of the chunks that follow those read before."""
+        return self._reading.block(chunks)
+
+    def sure(self, chunk: bytes, count: int) -> Records | None:
+        """The records of an intact chunk; None unless all are readable. They are not counted."""
+        return self._reading.sure(chunk, count)
+
+    def passed(self, records: int) -> int:
+        """The number of the first of so many records that are read elsewhere."""
+        return self._reading.passed(records)
 
     def event(self, block: Records, row: int) -> WindowsEvent | None:
         """One record by itself; None, and a report, if it is no event."""
@@ -153,6 +180,20 @@ class _Reading:
     def is_evtx(self) -> bool:
         return self._header.startswith(MAGIC) and len(self._header) == HEADER_BYTES
 
+    def sure(self, chunk: bytes, count: int) -> Records | None:
+        try:
+            found = [record for record in self._parser(chunk) or () if record is not None]
+        except (RuntimeError, OSError):
+            return None
+        if len(found) != count:
+            return None
+        identifiers = [record["event_record_id"] for record in found]
+        return Records(chunk, list(range(count)), identifiers, [record["data"] for record in found])
+
+    def passed(self, records: int) -> int:
+        self._record += records
+        return self._record - records
+
     def group(self, data: bytes) -> Iterator[tuple[int, WindowsEvent]]:
         """The events of some chunks."""
         chunks = self.whole_chunks(data)
@@ -164,6 +205,9 @@ class _Reading:
             self._fault(f"the file ends inside chunk {self._chunk + len(data) // CHUNK_BYTES}")
             data += bytes(-len(data) % CHUNK_BYTES)
         used = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
+        if all(chunk.startswith(_CHUNK_MAGIC) for chunk in used):
+            self._chunk += len(used)
+            return data
         whole = []
         for chunk in used:
             if chunk.startswith(_CHUNK_MAGIC):

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from falselight.columns import is_reserved, nanoseconds
-from falselight.readers.windows_event import WindowsEvent, epoch_nanoseconds, text_of
+from falselight.readers.windows_event import Unsuitable, WindowsEvent, epoch_nanoseconds, text_of
 from falselight.readers.windows_tree import event_of_tree
 
 TIME = '"TimeCreated"'
@@ -43,10 +43,6 @@ _CLOCK = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,
 NO_TEXT = pa.scalar(None, pa.string())
 _EMPTY, _OPEN, _CLOSE, _ZULU = (pa.scalar(text) for text in ("", "{", "}", "Z"))
 _GUID_LENGTH = pa.scalar(36, pa.int32())
-
-
-class Unsuitable(ValueError):
-    """Records that must be read one by one."""
 
 
 @dataclass(slots=True)
@@ -105,17 +101,12 @@ class Lines:
                 shapes.clear()
             shapes[kind] = _tree(self._rests, wanted)
 
-    def read(self) -> pa.Table | Unsuitable:
-        """The lines parsed by the shape that is known. Works without the interpreter's lock, in any thread."""
-        try:
-            return self._read(self._shapes[self._kind])
-        except Unsuitable as error:
-            return error
-
-    def columns(self, parsed: pa.Table | Unsuitable) -> EventColumns:
-        """The columns of what ``read`` gave; where the known shape failed, by one learnt anew."""
+    def columns(self) -> EventColumns:
+        """The records by the shape that is known; where it fails, by one learnt anew."""
         tree = self._shapes[self._kind]
-        if isinstance(parsed, Unsuitable):
+        try:
+            parsed = self._read(tree)
+        except Unsuitable:
             tree = _tree(self._rests, self._wanted)
             try:
                 parsed = self._read(tree)

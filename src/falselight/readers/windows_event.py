@@ -17,6 +17,10 @@ _LONGEST = (1 << 63) - 1
 _seconds: dict[str, int | None] = {}
 
 
+class Unsuitable(ValueError):
+    """Records that must be read one by one, or by another reader."""
+
+
 @dataclass(slots=True)
 class WindowsEvent:
     """The system part of an event as Windows records it, and its data as text.

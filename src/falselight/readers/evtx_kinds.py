@@ -1,0 +1,340 @@
+"""Records of intact EVTX chunks, those of one kind as columns, straight from their binary form.
+
+A chunk is intact if its checksums hold and its records follow each other without a gap. Whatever is not what Windows
+usually writes, and all damage, is left to the general parser (``evtx``); ``tests/readers/test_evtx_kinds.py`` holds
+both against each other.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pyarrow as pa
+
+from falselight.readers.binxml import BINARY_XML, HEADER_BYTES, Definition, definition
+from falselight.readers.evtx_values import TICKS_TO_1970, Bytes, Numbers, Places, codes, column, fits, times, value
+from falselight.readers.windows_columns import EventColumns, filled, texts_of
+from falselight.readers.windows_event import Unsuitable, WindowsEvent
+from falselight.readers.windows_tree import event_of_tree
+
+CHUNK_BYTES, FIRST_RECORD, RECORD_HEADER = 65_536, 512, 24
+_RECORD_MAGIC = b"**\0\0"
+_HEADS = struct.Struct("<4sIQ")
+_NO_CHECKSUMS = 0x4
+_FRAGMENT, _TEMPLATE = 0x0001010F, 0x0C
+_INSTANCE_BYTES = 10
+_MOST_DEFINITIONS, _LONGEST_DEFINITION, _MOST_VALUES = 4_096, 16_384, 512
+_UNKNOWN, _NO_TREE = -1, -2
+_TIME = ("System", "TimeCreated", "#attributes", "SystemTime")
+# What all records of a kind share.
+_HEAD = frozenset({
+    ("System", "EventID"), ("System", "EventID", "#text"), ("System", "Version"), ("System", "Level"),
+    ("System", "Task"), ("System", "Opcode"), ("System", "Keywords"), ("System", "Channel"),
+    *(("System", "Provider", "#attributes", name) for name in ("Name", "Guid", "EventSourceName")),
+})  # fmt: skip
+_SYSTEM = {
+    ("System", "EventRecordID"): "EventRecordID",
+    ("System", "Correlation", "#attributes", "ActivityID"): "ActivityID",
+    ("System", "Correlation", "#attributes", "RelatedActivityID"): "RelatedActivityID",
+    ("System", "Execution", "#attributes", "ProcessID"): "ProcessID",
+    ("System", "Execution", "#attributes", "ThreadID"): "ThreadID",
+    ("System", "Computer"): "Computer",
+    ("System", "Security", "#attributes", "UserID"): "UserID",
+}
+
+
+def record_starts(chunk: memoryview) -> list[int] | None:
+    """Where the records of an intact chunk begin; None if it is not intact."""
+    last, _, _, free, checksum = struct.unpack_from("<QIIII", chunk, 32)
+    flags, own = struct.unpack_from("<II", chunk, 120)
+    if flags & _NO_CHECKSUMS or not FIRST_RECORD <= free <= CHUNK_BYTES:
+        return None
+    if crc32(chunk[128:FIRST_RECORD], crc32(chunk[:120])) != own or crc32(chunk[FIRST_RECORD:free]) != checksum:
+        return None
+    starts = []
+    at = FIRST_RECORD
+    while at + RECORD_HEADER <= free:
+        magic, size, record = _HEADS.unpack_from(chunk, at)
+        if magic != _RECORD_MAGIC or size < RECORD_HEADER + 4 or at + size > free:
+            return None
+        starts.append(at)
+        at += size
+        if record == last:
+            return starts
+    return None
+
+
+class Definitions:
+    """What was learnt of templates, in all chunks: by their place and bytes, None for what is not understood."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, bytes], Definition | None] = {}
+
+    def at(self, chunk: memoryview, at: int) -> Definition | None:
+        """The definition at an offset of a chunk."""
+        if at + HEADER_BYTES > CHUNK_BYTES:
+            return None
+        (size,) = struct.unpack_from("<I", chunk, at + 20)
+        body, end = at + HEADER_BYTES, at + HEADER_BYTES + size
+        if size > _LONGEST_DEFINITION or end > CHUNK_BYTES:
+            return None
+        key = (at, bytes(chunk[body:end]))
+        known = self._known.get(key)
+        if known is not None and all(chunk[place : place + len(name)] == name for place, name in known.borrowed):
+            return known
+        if known is None and key in self._known:
+            return None
+        try:
+            known = definition(chunk, body, end)
+        except Unsuitable:
+            known = None
+        if len(self._known) >= _MOST_DEFINITIONS:
+            self._known.clear()
+        self._known[key] = known
+        return known
+
+
+@dataclass(slots=True)
+class _Instances:
+    """Template instances of some records: which definition, and where the descriptors of values and the values lie."""
+
+    definitions: Numbers
+    counts: Numbers
+    descriptors: Numbers
+    limits: Numbers
+
+    def slots(self, chunks: Bytes, rows: Numbers, count: int) -> tuple[_Slots, Numbers]:
+        """The values of instances that have so many, and whether they are of known types and within their record."""
+        descriptors = self.descriptors[rows]
+        words = chunks.at("<u4", descriptors[:, None] + 4 * np.arange(count))
+        sizes = (words & 0xFFFF).astype(np.int64)
+        ends = np.cumsum(sizes, axis=1) + (descriptors + 4 * count)[:, None]
+        kinds = (words >> 16 & 0xFF).astype(np.uint8)
+        whole: Numbers = np.asarray(fits(kinds, sizes).all(axis=1))
+        if count:
+            whole &= ends[:, -1] <= self.limits[rows]
+        return _Slots(ends - sizes, sizes, kinds), whole
+
+
+@dataclass(slots=True)
+class _Slots:
+    """For each record and value: the first byte, the number of bytes, and the type."""
+
+    starts: Numbers
+    sizes: Numbers
+    kinds: Numbers
+
+    def places(self, index: int) -> Places:
+        return Places(self.starts[:, index], self.sizes[:, index], self.kinds[:, index])
+
+    def some(self, rows: Numbers) -> _Slots:
+        return _Slots(self.starts[rows], self.sizes[rows], self.kinds[rows])
+
+
+class Kind:
+    """Records that share the head of their event and the names of its data. ``rows`` counts the block's records."""
+
+    def __init__(self, chunks: Bytes, rows: Numbers, parts: list[tuple[Definition, _Slots]]) -> None:
+        self.rows = rows
+        self._chunks = chunks
+        self._parts = parts
+
+    def event(self, row: int) -> WindowsEvent | None:
+        """One of the records by itself. Raises ``Unsuitable``."""
+        event = event_of_tree(self._tree(row, None))
+        ticks = None if event is None else self._ticks(row)
+        if event is not None and event.time is not None and ticks is not None:
+            event.time = (ticks - TICKS_TO_1970) * 100
+        return event
+
+    def head(self) -> WindowsEvent:
+        """What all records share. Raises ``Unsuitable``."""
+        head = event_of_tree(self._tree(0, _HEAD))
+        if head is None:
+            raise Unsuitable("no event id")
+        return head
+
+    def columns(self, head: WindowsEvent, wanted: frozenset[str] | None, system: frozenset[str]) -> EventColumns:
+        """``wanted`` names the data that counts, None says all; ``system`` says which parts of ``System`` do."""
+        found = EventColumns(head, len(self.rows))
+        for layout, slots in self._parts:
+            for path, text in layout.literals.items():
+                if path == _TIME:
+                    raise Unsuitable("a time for all")
+                if text and self._counts(path, wanted, system):
+                    self._put(found, path, pa.repeat(pa.scalar(text), found.rows))
+            for path, index in layout.holes.items():
+                if path == _TIME:
+                    found.time = times(self._chunks, slots.places(index))
+                elif self._counts(path, wanted, system):
+                    values = column(self._chunks, slots.places(index))
+                    if values is not None:
+                        self._put(found, path, values)
+            if layout.user_data is not None:
+                name = pa.repeat(pa.scalar(layout.user_data), found.rows)
+                found.user_data = {"xml_name": name, **found.user_data}
+        return found
+
+    def _counts(self, path: tuple[str, ...], wanted: frozenset[str] | None, system: frozenset[str]) -> bool:
+        if path[0] == "EventData":
+            return wanted is None or path[1] in wanted
+        return path[0] == "UserData" or _SYSTEM.get(path) in system
+
+    def _put(self, found: EventColumns, path: tuple[str, ...], values: pa.Array) -> None:
+        name = _SYSTEM.get(path, path[-1])
+        if path[0] == "System":
+            if name in ("ProcessID", "ThreadID"):
+                if values.type != pa.int64():
+                    raise Unsuitable("an id that is no integer")
+                found.system[name] = values
+            else:
+                found.system[name] = filled(texts_of(values))
+        elif path[0] == "EventData":
+            if values.type == pa.int64():
+                found.integers[name] = values
+            found.data[name] = filled(texts_of(values))
+        else:
+            found.user_data[name] = filled(texts_of(values))
+
+    def _tree(self, row: int, only: frozenset[tuple[str, ...]] | None) -> dict[str, Any]:
+        tree: dict[str, Any] = {}
+        for layout, slots in self._parts:
+            if layout.user_data is not None:
+                tree["UserData"] = {layout.user_data: {}}
+            for path, text in layout.literals.items():
+                if only is None or path in only:
+                    _place(tree, path, text)
+            for path, index in layout.holes.items():
+                if only is None or path in only:
+                    start, size = int(slots.starts[row, index]), int(slots.sizes[row, index])
+                    _place(tree, path, value(int(slots.kinds[row, index]), self._chunks.raw[start : start + size]))
+        return tree
+
+    def _ticks(self, row: int) -> int | None:
+        layout, slots = self._parts[0]
+        index = layout.holes.get(_TIME)
+        if index is None or slots.sizes[row, index] != 8:
+            return None
+        return int(self._chunks.at("<u8", slots.starts[row, index]))
+
+
+def _place(tree: dict[str, Any], path: tuple[str, ...], found: Any) -> None:
+    for name in path[:-1]:
+        tree = tree.setdefault(name, {})
+    tree[path[-1]] = found
+
+
+class Intact:
+    """The intact chunks of a block. ``starts`` has the offsets of each chunk's records, None for the others; ``chunks``
+    and ``ordinals`` tell for each record the number of its chunk, and its own within the chunk. ``kinds`` has the
+    records that are understood, and ``left`` those that are not."""
+
+    def __init__(self, chunks: bytes, definitions: Definitions) -> None:
+        view = memoryview(chunks)
+        bases = range(0, len(chunks), CHUNK_BYTES)
+        self.starts = [record_starts(view[base : base + CHUNK_BYTES]) for base in bases]
+        self.kinds: list[Kind] = []
+        self.left: Numbers = np.zeros(0, np.int64)
+        places = [base + start for base, starts in zip(bases, self.starts, strict=True) for start in starts or ()]
+        counts = np.array([len(starts or ()) for starts in self.starts], np.int64)
+        self.chunks = np.repeat(np.arange(len(counts)), counts)
+        self.ordinals = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+        self._bytes = Bytes(chunks)
+        self._view = view
+        self._definitions = definitions
+        self._all: list[Definition] = []
+        self._numbers: dict[Any, int] = {}
+        self._places = np.array(places, np.int64)
+        if places:
+            self._find(self._places)
+
+    def _find(self, places: Numbers) -> None:
+        limits = places + self._bytes.at("<u4", places + 4) - 4
+        outer = self._instances(places + RECORD_HEADER, limits, places // CHUNK_BYTES * CHUNK_BYTES)
+        for rows in _groups(outer.definitions, outer.counts):
+            number, count = int(outer.definitions[rows[0]]), int(outer.counts[rows[0]])
+            if number >= 0 and count >= self._all[number].values():
+                slots, whole = outer.slots(self._bytes, rows, count)
+                if whole.any():
+                    self._group(self._all[number], rows[whole], slots if whole.all() else slots.some(whole))
+        understood = np.zeros(len(places), bool)
+        for kind in self.kinds:
+            understood[kind.rows] = True
+        self.left = np.flatnonzero(~understood)
+
+    def _group(self, outer: Definition, rows: Numbers, slots: _Slots) -> None:
+        """Finds the kinds among records of one definition."""
+        shared = [index for path, index in outer.holes.items() if path in _HEAD]
+        keys: list[Numbers] = []
+        for index in shared:
+            keys += [codes(self._bytes, slots.places(index)), slots.kinds[:, index]]
+        inner = None
+        if outer.tree is not None:
+            tree = slots.places(outer.tree)
+            base = self._places[rows] // CHUNK_BYTES * CHUNK_BYTES
+            inner = self._instances(tree.starts, tree.starts + tree.sizes, base)
+            empty = (tree.sizes == 0) | (tree.kinds == 0)
+            inner.definitions[empty], inner.counts[empty] = _NO_TREE, 0
+            inner.definitions[~empty & (tree.kinds != BINARY_XML)] = _UNKNOWN
+            keys += [inner.definitions, inner.counts]
+        for some in _groups(*keys) if keys else [np.arange(len(rows))]:
+            parts = [(outer, slots.some(some))]
+            number = _NO_TREE if inner is None else int(inner.definitions[some[0]])
+            if inner is not None and number != _NO_TREE:
+                count = int(inner.counts[some[0]])
+                if number == _UNKNOWN or count < self._all[number].values():
+                    continue
+                below, whole = inner.slots(self._bytes, some, count)
+                some = some[whole]
+                parts = [(outer, slots.some(some)), (self._all[number], below.some(whole))]
+            if len(some):
+                self.kinds.append(Kind(self._bytes, rows[some], parts))
+
+    def _instances(self, places: Numbers, limits: Numbers, bases: Numbers) -> _Instances:
+        def look(form: str, at: Numbers) -> Numbers:
+            return self._bytes.at(form, np.minimum(at, len(self._bytes.raw) - 8)).astype(np.int64)
+
+        at = places + np.where(look("<u4", places) == _FRAGMENT, 4, 0)
+        known = look("<u1", at) == _TEMPLATE
+        offsets = look("<u4", at + 6)
+        after = at + _INSTANCE_BYTES
+        own = offsets == after - bases
+        after = after + np.where(own, HEADER_BYTES + look("<u4", after + 20), 0)
+        known &= after + 4 <= limits
+        counts = look("<u4", after)
+        known &= (counts <= _MOST_VALUES) & (after + 4 + 4 * counts <= limits) & (offsets < CHUNK_BYTES)
+        definitions = np.full(len(places), _UNKNOWN)
+        definitions[known] = self._numbered((bases + offsets)[known])
+        return _Instances(definitions, np.where(known, counts, 0), after + 4, limits)
+
+    def _numbered(self, places: Numbers) -> Numbers:
+        """The numbers of the definitions at these places."""
+        distinct, inverse = np.unique(places, return_inverse=True)
+        return np.array([self._number(place) for place in distinct.tolist()], np.int64)[inverse]
+
+    def _number(self, place: int) -> int:
+        base = place // CHUNK_BYTES * CHUNK_BYTES
+        found = self._definitions.at(self._view[base : base + CHUNK_BYTES], place - base)
+        if found is None:
+            return _UNKNOWN
+        number = self._numbers.setdefault(found.identity(), len(self._all))
+        if number == len(self._all):
+            self._all.append(found)
+        return number
+
+
+def _groups(*keys: Numbers) -> Iterator[Numbers]:
+    """The rows that have equal keys, each group in order."""
+    code = np.zeros(len(keys[0]), np.int64)
+    for key in keys:
+        distinct, inverse = np.unique(key, return_inverse=True)
+        if len(distinct) > 1:
+            code = np.unique(code * len(distinct) + inverse, return_inverse=True)[1]
+    order = np.argsort(code, kind="stable")
+    ends = np.flatnonzero(np.diff(code[order])) + 1
+    yield from np.split(order, ends)
