@@ -9,7 +9,6 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from falselight.mappings import windows_columns
 from falselight.mappings.apply import apply
@@ -229,26 +228,41 @@ def in_order(tables: list[pa.Table]) -> pa.Table:
     if len(tables) == 1:
         return tables[0]
     starts = np.cumsum([0, *(each.num_rows for each in tables)])
-    order = pc.sort_indices(pa.chunked_array([each["_record"].combine_chunks() for each in tables])).to_numpy()
+    numbers = np.concatenate([np.asarray(each["_record"]) for each in tables])
+    rows = np.empty(len(numbers), np.int64)
+    rows[np.argsort(numbers, kind="stable")] = np.arange(len(numbers))
     parts: dict[str, list[tuple[int, pa.Array]]] = {}
     for place, each in enumerate(tables):
         for name, column in zip(each.schema.names, each.columns, strict=True):
             parts.setdefault(name, []).append((place, flat(column)))
-    return pa.table({name: _spread(found, starts, order) for name, found in parts.items()})
+    return pa.table({name: _spread(found, starts, rows) for name, found in parts.items()})
 
 
-def _spread(found: list[tuple[int, pa.Array]], starts: np.ndarray[Any, Any], order: np.ndarray[Any, Any]) -> pa.Array:
-    """A column of some of the tables, in the order of all their rows; null where a table has no such column."""
+def _spread(found: list[tuple[int, pa.Array]], starts: Numbers, rows: Numbers) -> pa.Array:
+    """A column of some of the tables, at the places that all their rows have; null where a table has no such column."""
     if any(pa.types.is_list(values.type) for _, values in found):
         found = [(place, windows_columns.listed(values)) for place, values in found]
     joined = pa.concat_arrays([values for _, values in found]) if len(found) > 1 else found[0][1]
-    if len(joined) == len(order):
-        return joined.take(pa.array(order))
-    # Where each row of all tables stands in the joined column; the last place, which is none, means nowhere.
-    places = np.full(len(order), len(joined), np.int64)
+    origin = np.full(len(rows), -1, np.int64)
     at = 0
     for place, values in found:
-        places[starts[place] : starts[place] + len(values)] = np.arange(at, at + len(values))
+        origin[rows[starts[place] : starts[place] + len(values)]] = np.arange(at, at + len(values))
         at += len(values)
-    places = places[order]
-    return joined.take(pa.array(places, mask=places == len(joined)))
+    if at == len(rows):
+        return joined.take(pa.array(origin))
+    filled = origin >= 0
+    dense = joined.take(pa.array(origin[filled]))
+    if not (pa.types.is_string(dense.type) or pa.types.is_list(dense.type)):
+        return dense.take(pa.array(np.cumsum(filled) - 1, mask=~filled))
+    # Rows without the field are empty stretches between the others.
+    lengths = np.zeros(len(rows) + 1, np.int32)
+    offsets = np.frombuffer(dense.buffers()[1], np.int32, len(dense) + 1, 4 * dense.offset)
+    lengths[1:][filled] = np.diff(offsets)
+    lengths[0] = offsets[0]
+    if dense.null_count:
+        filled[filled] = np.asarray(dense.is_valid())
+    validity = pa.py_buffer(np.packbits(filled, bitorder="little"))
+    ends = pa.py_buffer(np.cumsum(lengths, dtype=np.int32))
+    if pa.types.is_list(dense.type):
+        return pa.Array.from_buffers(dense.type, len(rows), [validity, ends], children=[dense.values])
+    return pa.Array.from_buffers(dense.type, len(rows), [validity, ends, dense.buffers()[2]])

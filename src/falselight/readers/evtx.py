@@ -204,12 +204,12 @@ class _Reading:
         if len(data) % CHUNK_BYTES:
             self._fault(f"the file ends inside chunk {self._chunk + len(data) // CHUNK_BYTES}")
             data += bytes(-len(data) % CHUNK_BYTES)
-        used = [data[at : at + CHUNK_BYTES] for at in range(0, len(data), CHUNK_BYTES)]
-        if all(chunk.startswith(_CHUNK_MAGIC) for chunk in used):
-            self._chunk += len(used)
+        places = range(0, len(data), CHUNK_BYTES)
+        if all(data.startswith(_CHUNK_MAGIC, at) for at in places):
+            self._chunk += len(places)
             return data
         whole = []
-        for chunk in used:
+        for chunk in (data[at : at + CHUNK_BYTES] for at in places):
             if chunk.startswith(_CHUNK_MAGIC):
                 whole.append(chunk)
             elif chunk.count(0) != CHUNK_BYTES:

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from falselight.readers.binxml import BINARY_XML, HEADER_BYTES, Definition, definition
 from falselight.readers.evtx_values import TICKS_TO_1970, Bytes, Numbers, Places, codes, column, fits, times, value
-from falselight.readers.windows_columns import EventColumns, filled, texts_of
-from falselight.readers.windows_event import Unsuitable, WindowsEvent
+from falselight.readers.windows_columns import EventColumns
+from falselight.readers.windows_event import Unsuitable, WindowsEvent, text_of
 from falselight.readers.windows_tree import event_of_tree
 
 CHUNK_BYTES, FIRST_RECORD, RECORD_HEADER = 65_536, 512, 24
@@ -167,7 +167,7 @@ class Kind:
                 if path == _TIME:
                     raise Unsuitable("a time for all")
                 if text and self._counts(path, wanted, system):
-                    self._put(found, path, pa.repeat(pa.scalar(text), found.rows))
+                    self._put(found, path, pa.repeat(pa.scalar(text_of(text)), found.rows))
             for path, index in layout.holes.items():
                 if path == _TIME:
                     found.time = times(self._chunks, slots.places(index))
@@ -187,19 +187,20 @@ class Kind:
 
     def _put(self, found: EventColumns, path: tuple[str, ...], values: pa.Array) -> None:
         name = _SYSTEM.get(path, path[-1])
+        if name in ("ProcessID", "ThreadID") and path[0] == "System":
+            if values.type != pa.int64():
+                raise Unsuitable("an id that is no integer")
+            found.system[name] = values
+            return
+        texts = values if pa.types.is_string(values.type) else values.cast(pa.string())
         if path[0] == "System":
-            if name in ("ProcessID", "ThreadID"):
-                if values.type != pa.int64():
-                    raise Unsuitable("an id that is no integer")
-                found.system[name] = values
-            else:
-                found.system[name] = filled(texts_of(values))
+            found.system[name] = texts
         elif path[0] == "EventData":
             if values.type == pa.int64():
                 found.integers[name] = values
-            found.data[name] = filled(texts_of(values))
+            found.data[name] = texts
         else:
-            found.user_data[name] = filled(texts_of(values))
+            found.user_data[name] = texts
 
     def _tree(self, row: int, only: frozenset[tuple[str, ...]] | None) -> dict[str, Any]:
         tree: dict[str, Any] = {}

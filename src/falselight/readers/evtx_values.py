@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from falselight.readers.binxml import BINARY_XML
 from falselight.readers.windows_event import Unsuitable, text_of
@@ -19,6 +20,8 @@ TEXT, FILE_TIME = 0x01, 0x11
 _YEAR_10000, _FURTHEST = 2_650_467_744_000_000_000, TICKS_TO_1970 + (1 << 63) // 100
 _WORD = 8
 _MASKS = np.array([(1 << 8 * size) - 1 for size in range(_WORD + 1)], np.uint64)
+_LINE_END, _GUID_LENGTH = 10, 36
+_NO_BYTES = pa.scalar(None, pa.binary())
 _1601 = datetime(1601, 1, 1)
 _SIGNED = frozenset({0x03, 0x05, 0x07, 0x09})
 _INTEGERS = {
@@ -160,9 +163,8 @@ def times(chunks: Bytes, places: Places) -> pa.Array | None:
 
 
 def column(chunks: Bytes, places: Places) -> pa.Array | None:
-    """``windows_event.text_of`` of each value, or the integers themselves; None if there is no value.
-
-    Raises ``Unsuitable``."""
+    """``windows_event.text_of`` of each value, or the integers themselves; None if there is no value. An empty text is
+    none. Raises ``Unsuitable``."""
     kind = places.kind()
     if kind is None:
         return None
@@ -174,9 +176,11 @@ def column(chunks: Bytes, places: Places) -> pa.Array | None:
         narrow = _narrow(raw, present)
         if narrow is not None:
             return narrow
+    # Values without bytes are nothing in any type.
+    raw = raw if present.all() else pc.if_else(pa.array(present), raw, _NO_BYTES)
     convert = _OTHERS[kind][1]
     encoded = raw.dictionary_encode()
-    made = [text_of(convert(each)) if each else None for each in encoded.dictionary.to_pylist()]
+    made = [text_of(convert(each)) or None for each in encoded.dictionary.to_pylist()]
     return pa.array(made, pa.string()).take(encoded.indices)
 
 
@@ -207,13 +211,15 @@ def _raw(chunks: Bytes, places: Places, present: Numbers) -> pa.Array:
 
 
 def _narrow(raw: pa.Array, present: Numbers) -> pa.Array | None:
-    """UTF-16 as UTF-8; None unless all is ASCII."""
+    """UTF-16 as UTF-8; None unless all is ASCII, and texts that ``text_of`` leaves as they are."""
     _, offsets, values = raw.buffers()
     ends = np.frombuffer(offsets, np.int32, len(raw) + 1)
     units = np.frombuffer(values, "<u2", int(ends[-1] - ends[0]) // 2, int(ends[0]))
     if len(units) and (units.max() >= 0x80 or units.min() == 0):
         return None
-    validity = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
     halves = (ends - ends[0]) // 2
     narrow = units.astype(np.uint8)
+    if (narrow == _LINE_END).any() or (np.diff(halves) == _GUID_LENGTH).any():
+        return None
+    validity = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
     return pa.StringArray.from_buffers(len(raw), pa.py_buffer(halves), pa.py_buffer(narrow), validity)
