@@ -130,3 +130,38 @@ def test_lookups_count_where_the_name_is_never_called() -> None:
     assert [(row["domain"], row["queried"], row["outward"]) for row in found] == [
         ("example.com", True, False), ("example.com", True, False), ("api.called.com", False, True)
     ]  # fmt: skip
+
+
+def test_parts_of_a_long_flow_are_one_connection() -> None:
+    minute = 60_000_000_000
+
+    def part(at: int, **more: object) -> dict[str, object]:
+        begins = {
+            "event.start": at * minute // 1_000_000,
+            "event.end": (at + 1) * minute // 1_000_000,
+            "time": (at + 1) * minute,
+        }
+        return {**FLOW, "source.port": 40000, "event.module": "netflow", "source.bytes": 100, **begins, **more}
+
+    parts = [part(at) for at in range(60)]
+    (found,) = build(parts)
+    assert (found["time"], found["sent"]) == (0, 6_000)
+    apart = build([part(0), part(5), part(30)])
+    assert [row["time"] for row in apart] == [0, 30 * minute] and [row["sent"] for row in apart] == [200, 100]
+    assert len(build([part(at, **{"source.port": 40000 + at}) for at in range(60)])) == 60
+    assert len(build([part(at, **{"network.transport": "udp"}) for at in (0, 1, 4)])) == 2
+    assert len(build([part(at, **{"event.module": "zeek"}) for at in range(60)])) == 60
+
+
+def test_times_beyond_nanoseconds_are_no_failure() -> None:
+    far = {
+        **FLOW,
+        "source.port": 40000,
+        "event.module": "netflow",
+        "time": 1,
+        "source.bytes": 2**62,
+        "event.duration": 2**62,
+    }
+    rows = [{**far, "event.start": 253_402_300_799_000, "event.end": 2**62}, {**far, "time": 2}]
+    (found,) = build(rows)
+    assert found["time"] == 1 and found["sent"] is None

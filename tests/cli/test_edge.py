@@ -110,6 +110,21 @@ def test_a_time_range_leaves_out_what_was_asked_for_and_is_no_damage(
     assert "3 outside the time range" in told and "all 3 events lie outside --from and --to" in told
 
 
+@pytest.mark.parametrize("verb", ["read", "beacons", "dns", "hunt", "hunt --rank", "hunt --as-scheduled"])
+def test_dates_of_the_year_9999_are_no_fault(
+    falselight: Falselight, tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    far = dict.fromkeys(("created", "start", "end", "ingested"), "9999-01-01T00:00:00Z")
+    document = {
+        "@timestamp": "2026-03-11T09:00:00Z", "host": {"name": "h"}, "event": {"category": "network", "type": "start", **far},
+        "source": {"ip": "10.0.0.1"}, "destination": {"ip": "203.0.113.7", "port": 443},
+    }  # fmt: skip
+    path = tmp_path / "far.ndjson"
+    path.write_text((json.dumps(document) + "\n") * 20)
+    assert falselight(*verb.split(), path) == errors.DONE
+    assert "E0799" not in (told := capsys.readouterr().err) and "E0401" not in told
+
+
 def test_only_rules_that_cannot_run(
     falselight: Falselight, events: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

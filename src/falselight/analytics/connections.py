@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
+from falselight.analytics import flows
 from falselight.analytics.domains import public, registered
 from falselight.analytics.networks import INTERNAL, NEVER, Network, inside, parse
 from falselight.ecs.schema import DATE_TYPES, STRING_TYPES, Field, column, ip_column
@@ -47,7 +48,7 @@ _TOGETHER = 2_000_000_000
 # What a reading must bring: all that ``build`` looks at.
 WANTED = frozenset({
     "@timestamp", "host.name", "source.ip", "destination.ip", "destination.port", "process.executable", "process.name",
-    "network.transport", "network.protocol", "source.bytes", "destination.bytes", "event.duration", "event.start",
+    "network.transport", "network.protocol", "source.bytes", "destination.bytes", "event.duration", "event.start", "event.end",
     "event.type", "event.action", "event.module", "http.request.method", "dns.question.name", "dns.type", "source.port",
     "network.direction", *_SESSIONS, *_NAMES,
 })  # fmt: skip
@@ -76,6 +77,7 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
     connection = events.connection
     connection.execute(f"CREATE OR REPLACE TEMP TABLE connection_records AS {_records(reader, scope)}")
     _told_twice(connection)
+    flows.join_parts(connection)
     _through_proxies(connection)
     own = "coalesce(outward, FALSE) OR (proxied AND domain LIKE '%_._%' AND NOT regexp_matches(domain, ?))"
     connection.execute(
@@ -202,7 +204,8 @@ def _records(read: _Columns, scope: Scope) -> str:
       {end(right, left)} AS port, {end(left, right)} AS source_port, {read.text("network.transport")} AS transport,
       {read.text("network.protocol")} AS protocol, {end(sent, received)} AS sent, {end(received, sent)} AS received,
       CAST({read.number("event.duration")} AS BIGINT) AS duration, {read.start()} AS time,
-      {read.text(*_SESSIONS)} AS session, {read.ends()} AS ended,
+      {read.text(*_SESSIONS)} AS session, {read.ends()} AS ended, {read.until()} AS until,
+      coalesce({read.text("event.module")} IN {flows.MODULES}, FALSE) AS flow,
       coalesce(upper({read.text("http.request.method")}) = 'CONNECT', FALSE)
         OR ({raw} IS NOT NULL AND {address} IS NULL)
         OR coalesce({read.text("event.module")} = 'squid', FALSE) AS proxied,
@@ -253,11 +256,21 @@ class _Columns:
 
     def start(self) -> str:
         """Epoch nanoseconds: a flow record is written at its end and has event.start."""
-        entry = self._filled("event.start", DATE_TYPES)
+        return self._date("event.start")
+
+    def until(self) -> str:
+        """Epoch nanoseconds of the end, as far as it is told."""
+        lasted = f"CAST({self.start()} AS HUGEINT) + coalesce({self.number('event.duration')}, 0)"
+        return f"greatest({self._date('event.end')}, {lasted})"
+
+    def _date(self, name: str) -> str:
+        """A date in epoch nanoseconds, else the event's time."""
+        entry = self._filled(name, DATE_TYPES)
         if entry is None:
             return "_time"
         factor = 1 if entry.type == "date_nanos" else 1_000_000
-        return f"coalesce({self._first(column(entry.name), entry.many)} * {factor}, _time)"
+        value = f"CAST({self._first(column(entry.name), entry.many)} AS HUGEINT) * {factor}"
+        return f"coalesce(TRY_CAST({value} AS BIGINT), _time)"
 
     def ends(self) -> str:
         """Whether event.type tells of an end and of no start."""

@@ -85,7 +85,8 @@ def _by_receipt(table: EventTable, now: int) -> list[HostClock]:
         return []
     entry = table.schema.find(name)
     unit = 1 if entry is not None and entry.type == "date_nanos" else 1_000_000
-    received = f"{events.value(table, name)} * {unit}"
+    # A receipt that 64 bits of nanoseconds do not reach is none.
+    received = f"TRY_CAST(CAST({events.value(table, name)} AS HUGEINT) * {unit} AS BIGINT)"
     found = table.connection.execute(
         "WITH delays AS (SELECT host, quantile_disc(received - time, 0.5) AS delay, count(*) AS records "
         f"FROM {events.rows(table, now, received=received)} "

@@ -111,7 +111,7 @@ def _nanoseconds(entry: Field | None) -> str | None:
         return None
     value = quoted(column(entry.name))
     value = f"list_max({value})" if entry.many else value
-    return f"({value})" if entry.type == "date_nanos" else f"({value} * 1000000)"
+    return f"({value})" if entry.type == "date_nanos" else f"(CAST({value} AS HUGEINT) * 1000000)"
 
 
 def _run_at_or_before(time: str, interval: int) -> str:
