@@ -65,7 +65,19 @@ PACKAGES: dict[str, frozenset[str] | None] = {
 BEATS = {
     "auditbeat": ("module/",),
     "filebeat": tuple(
-        f"module/{name}/" for name in ("auditd", "cisco", "coredns", "fortinet", "iptables", "panw", "suricata", "zeek")
+        f"module/{name}/"
+        for name in (
+            "auditd",
+            "checkpoint",
+            "cisco",
+            "coredns",
+            "fortinet",
+            "iptables",
+            "juniper",
+            "panw",
+            "suricata",
+            "zeek",
+        )
     ),
     "packetbeat": ("protos/", "_meta/"),
     "winlogbeat": ("module/", "_meta/"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -114,5 +113,5 @@ def _decoded(value: Any) -> str | None:
     """Text of base64, None for what is none."""
     try:
         return base64.b64decode(value, validate=True).decode("utf-8", "replace") if isinstance(value, str) else None
-    except binascii.Error:
+    except ValueError:
         return None

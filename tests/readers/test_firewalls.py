@@ -1,0 +1,158 @@
+"""Firewalls and proxies end to end: their beacons are found, and what a sender writes stays a value."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from falselight import ingest
+from falselight.analytics import connections
+from falselight.ecs import release
+from falselight.hunting import hunt
+from falselight.mappings import checkpoint, cisco_ftd, pfsense, proxysg, sophos_xg, zscaler_zia
+from falselight.readers.settings import Settings
+from falselight.rules import loading
+
+INNER, SERVER, CALLS = "10.7.0.4", "203.0.113.80", 12
+SETTINGS = Settings(year=2026)
+# Each gives the lines of one connection: port, start and end.
+Lines = Callable[[int, datetime, datetime], list[str]]
+
+
+def ftd(port: int, start: datetime, end: datetime) -> list[str]:
+    told = (
+        f"AccessControlRuleAction: Allow, SrcIP: {INNER}, DstIP: {SERVER}, SrcPort: {port}, DstPort: 443, Protocol: tcp"
+    )
+    return [
+        f"<113>{start:%Y-%m-%dT%H:%M:%SZ} ftd01 : %FTD-1-430002: {told}",
+        f"<113>{end:%Y-%m-%dT%H:%M:%SZ} ftd01 : %FTD-1-430003: {told}, ConnectionDuration: 2, InitiatorBytes: 700",
+    ]
+
+
+def check_point(port: int, start: datetime, end: datetime) -> list[str]:
+    return [
+        f'<134>1 {start:%Y-%m-%dT%H:%M:%SZ} gw CheckPoint 1 - [action:"Accept"; ifdir:"inbound"; ifname:"eth1"; '
+        f'loguid:"{{0x{port}}}"; dst:"{SERVER}"; rule_action:"Accept"; proto:"6"; s_port:"{port}"; service:"443"; src:"{INNER}"]'
+    ]
+
+
+def srx(port: int, start: datetime, end: datetime) -> list[str]:
+    told = f'source-address="{INNER}" source-port="{port}" destination-address="{SERVER}" destination-port="443" protocol-id="6"'
+    head = "srx RT_FLOW - RT_FLOW_SESSION"
+    return [
+        f"<14>1 {start:%Y-%m-%dT%H:%M:%SZ} {head}_CREATE [junos@2636.1 {told}]",
+        f'<14>1 {end:%Y-%m-%dT%H:%M:%SZ} {head}_CLOSE [junos@2636.1 reason="TCP FIN" {told} elapsed-time="2"]',
+    ]
+
+
+def sophos(port: int, start: datetime, end: datetime) -> list[str]:
+    return [
+        f'<30>device="SFW" date={time:%Y-%m-%d} time={time:%H:%M:%S} timezone="GMT" log_id=010101600001 log_type="Firewall" '
+        f'log_subtype="Allowed" status="Allow" duration={seconds} src_ip={INNER} dst_ip={SERVER} protocol="TCP" '
+        f'src_port={port} dst_port=443 srczone="LAN" dstzone="WAN" connevent="{event}"'
+        for time, seconds, event in ((start, 0, "Start"), (end, 2, "Stop"))
+    ]
+
+
+def filterlog(port: int, start: datetime, end: datetime) -> list[str]:
+    return [
+        f"<134>1 {start:%Y-%m-%dT%H:%M:%SZ} pf filterlog 7 - - 115,,,15342,igb1,match,pass,in,4,0x0,,64,1,0,DF,6,tcp,60,"
+        f"{INNER},{SERVER},{port},443,0,S,1,,64240,,mss"
+    ]
+
+
+def zscaler(port: int, start: datetime, end: datetime) -> list[str]:
+    told = {
+        "datetime": f"{start:%a %b %d %H:%M:%S %Y}", "csip": INNER, "csport": str(port), "cdip": SERVER, "cdport": "443",
+        "action": "Allow", "proto": "TCP", "durationms": "0",
+    }  # fmt: skip
+    return [json.dumps({"sourcetype": "zscalernss-fw", "event": told})]
+
+
+def proxy(port: int, start: datetime, end: datetime) -> list[str]:
+    fields = (
+        "date time time-taken c-ip sc-status s-action sc-bytes cs-bytes cs-method cs-uri-scheme cs-host cs-uri-port"
+    )
+    called = f"{start:%Y-%m-%d %H:%M:%S} 48 {INNER} 200 TCP_TUNNELED 60 70 CONNECT tcp cc.example.net 443"
+    return [f"#Fields: {fields}", called]
+
+
+def write(folder: Path, lines: Lines) -> Path:
+    path, begun = folder / "log", datetime(2026, 3, 2, 8, tzinfo=UTC)
+    starts = [begun + timedelta(minutes=4 * call) for call in range(CALLS)]
+    told = [lines(40_000 + call, start, start + timedelta(seconds=2)) for call, start in enumerate(starts)]
+    path.write_text("".join(f"{line}\n" for each in told for line in each), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("lines", [ftd, check_point, srx, sophos, filterlog, zscaler])
+def test_the_portable_rule_fires_on_a_beacon_through_a_firewall(lines: Lines, tmp_path: Path) -> None:
+    rules = [rule for rule in loading.bundled(pytest.fail) if rule.name.startswith("Ten outbound connections")]
+    result = hunt([write(tmp_path, lines)], rules, report=pytest.fail)
+    (finding,) = result.findings
+    assert SERVER in json.dumps(finding.servers, default=str) and finding.windows
+
+
+@pytest.mark.parametrize("lines", [ftd, check_point, srx, sophos, filterlog, zscaler, proxy])
+def test_a_connection_is_one_whether_its_device_logs_it_once_or_twice(lines: Lines, tmp_path: Path) -> None:
+    table = ingest.read_events(
+        [write(tmp_path, lines)], release.schema(), wanted=connections.WANTED, report=pytest.fail
+    )
+    connections.build(table)
+    rows = connections.rows(table, ["source", "address", "domain", "outward"])
+    server = (None, "cc.example.net") if lines is proxy else (SERVER, None)
+    assert rows == [(INNER, *server, True)] * CALLS
+
+
+def test_what_a_user_sends_does_not_replace_what_the_device_says() -> None:
+    line = "%FTD-1-430003: SrcIP: 10.7.0.9, DstIP: 203.0.113.81, URL: http://a.example/, SrcIP: 192.0.2.1, UserAgent: x, evil: y"
+    event = cisco_ftd.parse(line, SETTINGS) or {}
+    assert (event["source.ip"], event["destination.ip"]) == ("10.7.0.9", "203.0.113.81")
+    assert not [name for name in event if "evil" in name]
+
+
+def test_quotes_and_brackets_within_values_end_nothing() -> None:
+    head = '<134>1 2026-03-02T08:15:30Z gw CheckPoint 1 - [loguid:"x"; src:"10.7.0.4"; dst:"203.0.113.80"; '
+    event = checkpoint.parse(head + r'rule_name:"a \"b\"; src:\"192.0.2.1\"\]"; proto:"6"]', SETTINGS) or {}
+    assert event["rule.name"] == 'a "b"; src:"192.0.2.1"]' and event["source.ip"] == "10.7.0.4"
+    event = checkpoint.parse(head + 'rule_name:"never closed; proto:"6"]', SETTINGS) or {}
+    assert (event["source.ip"], event["destination.ip"]) == ("10.7.0.4", "203.0.113.80")
+    assert checkpoint.parse(head.partition("[")[0] + '[loguid:"', SETTINGS) is None
+
+
+def test_values_without_quotes_run_to_the_next_key() -> None:
+    head = 'device="SFW" date=2026-03-02 time=08:15:30 log_id=010101600001 '
+    line = head + 'ether_type=Unknown (0x0000) src_ip=10.7.0.4 a="b=c d=e" user_name="x'
+    event = sophos_xg.parse(line, SETTINGS) or {}
+    assert event["sophos.xg.ether_type"] == "Unknown (0x0000)" and event["source.ip"] == "10.7.0.4"
+    assert event["sophos.xg.a"] == "b=c d=e" and "sophos.xg.d" not in event
+
+
+def test_cells_that_are_no_addresses_or_numbers_make_no_event_or_no_value() -> None:
+    head = "<134>Mar  2 08:16:30 filterlog[1]: 146,,,15,igb1,match,block,in,4,0x0,,63,1,0,DF,6,tcp,60,"
+    assert pfsense.parse(f"{head}10.7.0.4,nowhere,1,2,0,S,1,,1,,", SETTINGS) is None
+    event = pfsense.parse(f"{head}10.7.0.4,203.0.113.80,{'9' * 40},443,0,S,1,,1,,", SETTINGS) or {}
+    assert event["source.port"] is None and event["destination.port"] == 443
+
+
+def test_columns_follow_the_last_fields_line_and_quotes_may_be_open() -> None:
+    parser = proxysg.Parser()
+    assert parser.parse("#Fields: date time c-ip cs-host cs(User-Agent) evil\x1b[31m", SETTINGS) == {}
+    event = parser.parse('2026-03-02 08:15:30 10.7.0.4 a.example "never closed', SETTINGS)
+    assert event is not None and (event["source.ip"], event["user_agent.original"]) == ("10.7.0.4", '"never')
+    assert parser.parse("2026-03-02 08:15:30 10.7.0.4", SETTINGS) is None
+    assert parser.parse("2026-13-02 08:15:30 10.7.0.4 a.example x", SETTINGS) is None
+
+
+def test_what_is_no_base64_is_no_address() -> None:
+    told = {"time": "Mon Mar  2 08:15:30 2026", "b64url": "é", "b64referer": "x", "cltip": "10.7.0.4", "serverip": "no"}
+    (event,) = zscaler_zia.make({"sourcetype": "zscalernss-web", "event": told}, "{}", SETTINGS)
+    assert event is not None and event["source.ip"] == "10.7.0.4"
+    assert event.get("url.original") is None and event.get("destination.ip") is None
+    assert list(zscaler_zia.make({"sourcetype": "zscalernss-web", "event": {"time": "never"}}, "{}", SETTINGS)) == [
+        None
+    ]
