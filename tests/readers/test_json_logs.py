@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from falselight.ingest import _MODULES
 from falselight.mappings.apply import apply
 from falselight.readers import json_framing
 from falselight.readers.detect import Kind, detect
 from falselight.readers.evidence import original
+from falselight.readers.settings import Settings
 from falselight.readers.windows_tree import event_of_tree
 from falselight.store import Input
 from tests.readers.test_text_logs import SAMPLES, read
@@ -157,3 +160,53 @@ def test_hostile_records_of_wazuh() -> None:
     assert len(made) == 11 and "_time" not in made[0]
     assert made[0]["wazuh.data.huge"] == str(2**64 - 1) and made[0]["wazuh.data.list"] == ["1", "a", '{"b":[1]}']
     assert skipped["fields beyond the first 1000"] > 2_900
+
+
+@pytest.mark.parametrize("name", list(KINDS))
+def test_fields_that_are_wanted_are_the_same_alone(name: str) -> None:
+    data = (SAMPLES / name / "sample").read_bytes()
+    wanted = frozenset(
+        {"source.ip", "destination.port", "network.direction", "event.type", "host.name", "dns.answers.data"}
+    )
+    reader = import_module(_MODULES[KINDS[name]])
+    batches = reader.read(io.BytesIO(data), "p", "p", pytest.fail, Counter(), wanted, Settings(year=2026))
+    made = [
+        {key: cell for key, cell in row.items() if cell not in (None, [])}
+        for each in batches
+        for row in each.to_pylist()
+    ]
+    whole = read(KINDS[name], data)[0]
+    assert len(made) == len(whole)
+    for row, full in zip(made, whole, strict=True):
+        assert {key: row.get(key) for key in wanted} == {key: full.get(key) for key in wanted}
+        assert row.get("_time") == full.get("_time") and row["_record"] == full["_record"]
+
+
+def test_hostile_flows() -> None:
+    flow = {
+        "type": "IPFIX",
+        "sampler_address": "10.4.0.1",
+        "src_addr": "10.4.0.13",
+        "dst_addr": "203.0.113.77",
+        "proto": "TCP",
+    }
+    odd = [
+        {**flow, "time_flow_start_ns": 2**63 - 1, "bytes": 2**63 - 1, "src_port": -5},
+        {**flow, "time_flow_start_ns": "9999-12-31T23:59:59Z", "bytes": 10**30, "packets": "many", "dst_port": 70_000},
+        {**flow, "time_flow_start_ns": "soon"},
+        {**flow, "time_flow_start_ns": 1_773_219_600_000_000_000, "src_addr": "not an address", "dst_addr": [1]},
+        {**flow, "time_flow_start_ns": 1_773_219_600_000_000_000, "proto": "no such", "src_mac": {"a": {"b": 1}}},
+    ]
+    made, skipped, reported = read(Kind.NETFLOW, "\n".join(map(json.dumps, odd)).encode())
+    assert [row["_record"] for row in made] == [0, 1, 4] and skipped == {"not a record of this log": 2}
+    assert made[1]["@timestamp"] == 253_402_300_799_000 and "_time" not in made[1]
+    assert made[2]["source.ip"] == "10.4.0.13" and "network.transport" not in made[2]
+    assert {each.code for each in reported} <= {"W0512", "W0514"}
+
+
+@pytest.mark.parametrize("name", ["ocsf", "wazuh", "netflow", "gcp_vpcflow"])
+def test_whole_and_real_numbers_in_one_column(name: str) -> None:
+    base = records(name)[0]
+    mixed = [{**base, "score": 2**62 + 1}, {**base, "score": 1.5}, {**base, "score": [2**62 + 1, 0.5]}]
+    made, skipped, _ = read(KINDS[name], "\n".join(map(json.dumps, mixed)).encode())
+    assert len(made) == 3 and not skipped

@@ -84,13 +84,21 @@ def _array(column: list[Any], many: bool) -> pa.Array:
     else:
         kinds = {value.__class__ for value in column if value is not None}
     if kinds == {int, float}:
+        # Arrow takes no whole number for a real one that is not exactly it.
         kinds = {float}
+        column = [_real(value) for value in column]
     if len(kinds) == 1 and (kind := TYPES.get(next(iter(kinds)))) is not None:
         return pa.array(column, pa.list_(kind) if many else kind)
     # Documents of several senders may differ in what a field is.
     if many:
         return pa.array([None if value is None else [text_of(each) for each in value] for value in column], TEXTS)
     return pa.array([None if value is None else text_of(value) for value in column], pa.string())
+
+
+def _real(value: Any) -> Any:
+    if value.__class__ is list:
+        return [_real(each) for each in value]
+    return float(value) if value.__class__ is int else value
 
 
 def nested(event: WindowsEvent) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -26,7 +26,7 @@ TRANSPORTS = {
 }  # fmt: skip
 _NUMBERS = {name: int(number) for number, name in TRANSPORTS.items()} | {"icmp6": 58, "icmpv6": 58, "ipip": 4}
 # A count since 1970 tells its unit by its size: seconds until the year 5138, and so on.
-_UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
+UNITS = ((10**17, 10**9), (10**14, 10**6), (10**11, 10**3))
 _DEEPEST = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[ -]+")
@@ -143,7 +143,7 @@ def moment_of(value: Any, settings: Settings) -> int | None:
     digits = text.replace(".", "", 1)
     if digits.isascii() and digits.isdecimal():
         whole = int(text.partition(".")[0] or 0) if len(text) < 40 else 10**30
-        unit = next((unit for least, unit in _UNITS if whole >= least), 1)
+        unit = next((unit for least, unit in UNITS if whole >= least), 1)
         found = whole * 10**6 // unit if unit > 1 or "." not in text else round(float(text) * 10**6)
         return found if 0 < found < 2**62 else None
     date = MOMENT.match(text.replace("/", "-")) if text else None
@@ -190,8 +190,13 @@ def lower(value: Any) -> Any:
 
 def mac(value: Any) -> Any:
     """A hardware address in capitals with dashes between its bytes."""
-    digits = re.sub(r"[^0-9A-Fa-f]", "", value).upper() if isinstance(value, str) else ""
-    return "-".join(digits[at : at + 2] for at in range(0, 12, 2)) if len(digits) == 12 else value
+    return _dashed(value) if isinstance(value, str) else value
+
+
+@lru_cache(maxsize=4_096)
+def _dashed(text: str) -> str:
+    digits = re.sub(r"[^0-9A-Fa-f]", "", text).upper()
+    return "-".join(digits[at : at + 2] for at in range(0, 12, 2)) if len(digits) == 12 else text
 
 
 def once(values: Iterable[Any]) -> list[Any]:

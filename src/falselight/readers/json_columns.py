@@ -271,7 +271,12 @@ def _column(values: dict[int, Any], rows: int) -> pa.Array:
     cells: list[Any] = [None] * rows
     for row, value in values.items():
         listed = value if isinstance(value, list) else [value]
-        made = listed if plain else [atom if isinstance(atom, str) else orjson.dumps(atom).decode() for atom in listed]
+        made: list[Any] = listed
+        if kind == pa.float64():
+            # Arrow takes no whole number for a real one that is not exactly it.
+            made = [float(atom) for atom in listed]
+        elif not plain:
+            made = [atom if isinstance(atom, str) else orjson.dumps(atom).decode() for atom in listed]
         cells[row] = made if many else made[0]
     return pa.array(cells, pa.list_(kind) if many else kind)
 

@@ -53,8 +53,8 @@ def records(
         report(fault("W0511", message, path))
 
 
-def tell_unread(count: int, path: str, label: str, report: Report, skipped: Counter[str]) -> None:
+def tell_unread(count: int, path: str, label: str, report: Report, skipped: Counter[str], unit: str = "record") -> None:
     """That so many records are none of the log."""
     if count:
-        skipped["not a record of this log"] += count
-        report(fault(syslog.UNPARSED, f"{label}: {count} records are none of this log and were left out", path))
+        skipped[f"not a {unit} of this log"] += count
+        report(fault(syslog.UNPARSED, f"{label}: {count} {unit}s are none of this log and were left out", path))

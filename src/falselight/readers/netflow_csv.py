@@ -4,48 +4,78 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import BinaryIO
 
 import pyarrow as pa
 
-from falselight.mappings.netflow import event
-from falselight.mappings.tables import whole
-from falselight.readers import Report, syslog
+from falselight.readers import Report, ndjson
+from falselight.readers.json_columns import Block
+from falselight.readers.netflow import Flows
 from falselight.readers.settings import Settings
-from falselight.readers.syslog import Document
+
+_TOGETHER = 20_000
 
 
 def read(
     stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str], wanted: frozenset[str] | None,
     settings: Settings,
-) -> Iterator[pa.Table]:  # fmt: skip
-    """The events of a log, one a line."""
-    return syslog.read(_Parser(), stream, path, label, report, skipped, wanted, settings)
-
-
-class _Parser:
-    """Keeps the columns that the last header named; what nfdump writes behind ``Summary`` is no flow."""
-
-    def __init__(self) -> None:
-        self._kind, self._by = "", ","
-        self._columns: list[str] = []
-        self._is_over = False
-
-    def __call__(self, line: str, settings: Settings) -> Document | None:
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """The events of a log, one a line behind a header; what nfdump writes behind ``Summary`` is no flow."""
+    flows = Flows(wanted, settings)
+    rows = _Rows("", ",", [])
+    is_over = False
+    for number, raw in ndjson.lines(stream, path, label, report, skipped):
+        line = raw.decode("utf-8", "replace").rstrip("\r\n").lstrip("\ufeff")
         bar = "|" if "|" in line else ","
-        cells = [cell.strip() for cell in line.lstrip("\ufeff").split(bar)]
+        cells = [cell.strip() for cell in line.split(bar)]
         kind = _kind(cells)
         if kind is not None:
-            self._kind, self._by, self._columns, self._is_over = kind, bar, _trimmed(cells), False
-            return {}
-        self._is_over = self._is_over or line.strip() == "Summary"
-        if self._is_over:
-            return {}
-        cells = _trimmed(cells) if len(cells) > len(self._columns) else cells
-        if not self._columns or bar != self._by or len(cells) != len(self._columns):
-            return None
-        raw = dict(zip(self._columns, cells, strict=True))
-        return event(self._kind, {name: whole(cell) for name, cell in raw.items() if name and cell}, line, settings)
+            yield from rows.taken(flows)
+            rows, is_over = _Rows(kind, bar, _trimmed(cells)), False
+            continue
+        is_over = is_over or line.strip() == "Summary"
+        if is_over:
+            continue
+        cells = _trimmed(cells) if len(cells) > len(rows.names) else cells
+        if not rows.names or bar != rows.bar or len(cells) != len(rows.names):
+            flows.unread += 1
+            continue
+        rows.add(number, line, cells)
+        if len(rows.numbers) >= _TOGETHER:
+            yield from rows.taken(flows)
+    yield from rows.taken(flows)
+    flows.tell(path, label, report, skipped, "line")
+
+
+@dataclass
+class _Rows:
+    """Lines under one header."""
+
+    kind: str
+    bar: str
+    names: list[str]
+    numbers: list[int] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    cells: list[list[str]] = field(default_factory=list)
+
+    def add(self, number: int, line: str, cells: list[str]) -> None:
+        self.numbers.append(number)
+        self.lines.append(line)
+        self.cells.append(cells)
+
+    def taken(self, flows: Flows) -> Iterator[pa.RecordBatch]:
+        """The lines as a batch; there are none then."""
+        if not self.numbers:
+            return
+        columns = {
+            name: pa.array([cell or None for cell in column], pa.string())
+            for name, column in zip(self.names, zip(*self.cells, strict=True), strict=True)
+            if name
+        }
+        block = Block(columns, pa.array(self.numbers, pa.int64()), pa.array(self.lines, pa.string()))
+        self.numbers, self.lines, self.cells = [], [], []
+        yield flows.batch(self.kind, block)
 
 
 def _kind(cells: list[str]) -> str | None:

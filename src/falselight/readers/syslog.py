@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from falselight.documents import Collector
+from falselight.documents import TIMESTAMP, Collector
 from falselight.ecs import release
 from falselight.readers import Report, fault, ndjson
 from falselight.readers.settings import TIMEZONE, YEAR, Settings
@@ -57,6 +57,7 @@ def batches(
     """Events' fields, each with its record's number, as normalised batches; None is a ``unit`` that is none of the log."""
     malformed: Counter[str] = Counter()
     collector = Collector(release.schema(), strings="keyword", malformed=malformed, wanted=wanted)
+    kept = None if wanted is None else wanted | {TIMESTAMP}
     records: list[int] = []
     unread = 0
     for number, document in numbered:
@@ -65,7 +66,7 @@ def batches(
             continue
         if not document:
             continue
-        collector.add({name: value for name, value in document.items() if value is not None and value != []})
+        collector.add({name: value for name, value in document.items() if _counts(name, value, kept)})
         records.append(number)
         if len(records) >= _TOGETHER:
             yield _taken(collector, records)
@@ -77,6 +78,13 @@ def batches(
         report(fault(UNPARSED, f"{label}: {unread} {unit}s are none of this log and were left out", path))
     for name, count in sorted(malformed.items()):
         report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
+
+
+def _counts(name: str, value: Any, kept: frozenset[str] | None) -> bool:
+    """Whether a field is there, and asked for; what stands below an object's or a list's name is not known by it."""
+    if value is None or value == []:
+        return False
+    return kept is None or name in kept or value.__class__ in (dict, list)
 
 
 def _taken(collector: Collector, records: list[int]) -> pa.Table:
