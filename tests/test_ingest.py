@@ -8,10 +8,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from falselight import ingest, store
 from falselight.diagnostics import Diagnostic
 from falselight.ecs import release
 from falselight.ecs.schema import Schema
+from falselight.readers import projected
 
 MAPPING: dict[str, Any] = {
     "properties": {
@@ -147,3 +150,73 @@ def test_raw_records_have_the_dataset_that_an_integration_would_index_them_in(tm
     table = ingest.read_events([raw, indexed], release.schema(), wanted=wanted, report=lambda _: None)
     rows = table.connection.execute('SELECT "data_stream.dataset" FROM events ORDER BY _seq').fetchall()
     assert [row[0] if not isinstance(row[0], list) else row[0][0] for row in rows] == ["suricata.eve", None]
+
+
+def small_files(folder: Path, number: int) -> list[Path]:
+    """Files of one to three events, some with what only the exact path reads."""
+    odd = {
+        3: b"not json\n",
+        7: b'{"process": {"pid": 5}, "process": {"pid": 6}}\n',
+        11: b"\n",
+        12: b'{"process.pid": 4}',
+    }
+    folder.mkdir()
+    for at in range(number):
+        lines = [
+            event((at + line) % 60, process={"pid": at, "args": ["a", "b"][: line + 1]}) for line in range(at % 3 + 1)
+        ]
+        (folder / f"{at:04}").write_bytes((b"\xef\xbb\xbf" if at == 5 else b"") + odd.get(at, b"") + b"".join(lines))
+    (folder / "0001").write_bytes((folder / "0001").read_bytes().rstrip(b"\n"))
+    (folder / "0012").write_bytes(b'{"@timestamp": "1970-01-01T00:00:09Z", "process.pid": 4}')
+    (folder / "0013").write_bytes(b"")
+    return sorted(folder.iterdir())
+
+
+def records(table: store.EventTable) -> list[dict[str, Any]]:
+    """What each row holds, values as lists."""
+    found = table.connection.sql("SELECT * EXCLUDE (_seq) FROM events ORDER BY _seq").to_arrow_table().to_pylist()
+    return [
+        {name: value if isinstance(value, list) else [value] for name, value in row.items() if value is not None}
+        for row in found
+    ]
+
+
+@pytest.mark.parametrize("limits", [{}, {"since_ns": 5_000_000_000, "until_ns": 20_000_000_000}])
+def test_small_files_give_together_what_each_gives_alone(tmp_path: Path, limits: dict[str, int]) -> None:
+    paths = small_files(tmp_path / "many", 40)
+    table, diagnostics = read(tmp_path / "many", wanted=frozenset({"process.pid", "process.args"}), **limits)
+    alone = [read(path, **limits) for path in paths]
+    assert records(table) == [
+        {**record, "_input": [number]} for number, (one, _) in enumerate(alone) for record in records(one)
+    ]
+    assert [counts.skipped for counts in table.counts] == [one.counts[0].skipped for one, _ in alone]
+    assert [counts.events for counts in table.counts] == [one.rows for one, _ in alone]
+    told = [each for _, some in alone for each in some]
+    assert [(each.code, each.path, each.record) for each in diagnostics] == [(e.code, e.path, e.record) for e in told]
+    assert len(told) >= 2
+    assert [source.sha256 for source in table.inputs] == [one.inputs[0].sha256 for one, _ in alone]
+
+
+def test_small_files_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    whole = projected.Projection.table
+
+    def counted(self: projected.Projection, block: bytes, schema: Schema) -> Any:
+        sizes.append(len(block))
+        return whole(self, block, schema)
+
+    monkeypatch.setattr(projected.Projection, "table", counted)
+    for at in range(50):
+        (tmp_path / f"{at:02}").write_bytes(event(at, process={"pid": at}))
+    table, _ = read(tmp_path, wanted=frozenset({"process.pid"}))
+    assert len(sizes) == 1
+    assert rows(table, "_input", "process.pid") == [(at, at) for at in range(50)]
+
+
+def test_small_files_stand_in_the_order_of_all_inputs(tmp_path: Path) -> None:
+    for name, at in (("a", 1), ("c", 3), ("e", 5)):
+        (tmp_path / name).write_bytes(event(at))
+    (tmp_path / "b").write_bytes(gzip.compress(event(2)))
+    (tmp_path / "d").write_bytes(b"[" + event(4).strip() + b"]")
+    table, _ = read(tmp_path, wanted=frozenset({"process.pid"}))
+    assert rows(table, "_input", "@timestamp") == [(at, 1000 * at + 1000) for at in range(5)]

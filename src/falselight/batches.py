@@ -12,15 +12,17 @@ from falselight.documents import TIMESTAMP
 
 # Columns beside a batch's own: no field can have such a name.
 INPUT, POSITION = "\0input", "\0seq"
-# Rows, and tables, that wait for one another.
-ROWS_AT_ONCE, BATCHES_AT_ONCE = 16_384, 256
+# Rows, bytes and tables that wait for one another.
+ROWS_AT_ONCE, BYTES_AT_ONCE, BATCHES_AT_ONCE = 16_384, 96 << 20, 256
 
 
 class Gatherer:
     """Joins normalised batches, of whatever inputs, in their order. What it gives has ``INPUT`` and ``_record``."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows_at_once: int = ROWS_AT_ONCE) -> None:
         self.rows = 0
+        self._bytes = 0
+        self._rows_at_once = rows_at_once
         self._types: dict[str, pa.DataType] = {}
         self._waiting: list[pa.Table] = []
 
@@ -36,12 +38,15 @@ class Gatherer:
         self._types.update(types)
         self._waiting.append(table)
         self.rows += table.num_rows
-        if self.rows >= ROWS_AT_ONCE or len(self._waiting) >= BATCHES_AT_ONCE:
+        self._bytes += table.nbytes
+        full = self.rows >= self._rows_at_once or self._bytes >= BYTES_AT_ONCE
+        if full or len(self._waiting) >= BATCHES_AT_ONCE:
             yield from self.flush()
 
     def flush(self) -> Iterator[pa.Table]:
         """What still waits, as one table."""
         waiting, self._waiting, self._types, self.rows = self._waiting, [], {}, 0
+        self._bytes = 0
         if waiting:
             yield waiting[0] if len(waiting) == 1 else pa.concat_tables(waiting, promote_options="default")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -119,14 +120,18 @@ class Collector:
         self._wanted = None if wanted is None else wanted | {TIMESTAMP}
         self._above = None if self._wanted is None else {above for name in self._wanted for above in paths_above(name)}
         self._slots: dict[str, _Slot | None] = {}
-        self._objects = {
-            above
-            for entry in schema
-            for above in paths_above(entry.name)
-            if not is_scalar(schema.find(above)) and not _is_opaque(schema.find(above))
-        }
         self._times: list[int | None] = []
         self._metadata: dict[str, list[Any]] = {}
+
+    @cached_property
+    def _objects(self) -> set[str]:
+        """The paths that objects stand at."""
+        return {
+            above
+            for entry in self.schema
+            for above in paths_above(entry.name)
+            if not is_scalar(self.schema.find(above)) and not _is_opaque(self.schema.find(above))
+        }
 
     def add(self, document: Mapping[str, Any]) -> None:
         """One document is one row."""

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from falselight import derive
+from falselight.batches import INPUT, numbered
 from falselight.case import reader, rows
 from falselight.case.given import Case, Meter, Progress, find_all
 from falselight.derive import direction, names
@@ -24,11 +26,13 @@ from falselight.documents import Collector
 from falselight.ecs.schema import Schema
 from falselight.mappings import data_stream
 from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
-from falselight.readers.detect import Kind, detect
+from falselight.readers.detect import BOM, Kind, detect
 from falselight.readers.settings import DEFAULTS, Settings
 from falselight.store import OUTSIDE, UNTIMED, Builder, Counts, EventTable, Input, connect
 
 _DOCUMENTS_AT_ONCE = 2_000
+# Files of ECS lines up to the first are read together, until they are the second.
+SMALL_BYTES, TOGETHER_BYTES = 1 << 20, 16 << 20
 _WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY, Kind.WINDOWS_RESPONSE})
 _SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
 # Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
@@ -86,16 +90,16 @@ def read_events(
     for each in given:
         if isinstance(each, Case):
             schema = reader.schema_of(each.manifest, schema)
-    ingest = _Ingest(Builder(connection or connect(), schema), wanted, report, settings)
+    ingest = _Ingest(Builder(connection or connect(), schema), wanted, report, settings, since_ns, until_ns)
     meter = Meter(given, progress)
     for each in given:
         if isinstance(each, Case):
-            ingest.take(each, since_ns, until_ns)
+            ingest.take(each)
             meter.passed(each.size, ingest.builder.rows)
             continue
         for opened in containers.open_all(each, report, settings.passwords):
             meter.begin(opened)
-            for events in ingest.read(opened, since_ns, until_ns):
+            for events in ingest.read(opened):
                 meter.tell(events)
     meter.finish(ingest.builder.rows)
     return ingest.finish()
@@ -199,8 +203,8 @@ class Reading:
         kind = detect(head)
         return Kind.CSV if kind is Kind.UNKNOWN and any(each.fits(head) for each in self._settings.csv) else kind
 
-    def _begin(self, opened: containers.Opened) -> Kind:
-        kind = self._kind(opened)
+    def _begin(self, opened: containers.Opened, kind: Kind | None = None) -> Kind:
+        kind = kind or self._kind(opened)
         self.inputs.append(replace(opened.input, kind=str(kind)))
         self.counts.append(Counts())
         return kind
@@ -257,26 +261,87 @@ class Reading:
 
 
 class _Ingest(Reading):
-    """One run into an event table."""
+    """One run into an event table, of the events since ≤ @timestamp < until."""
 
-    def __init__(self, builder: Builder, wanted: frozenset[str] | None, report: Report, settings: Settings) -> None:
+    def __init__(
+        self,
+        builder: Builder,
+        wanted: frozenset[str] | None,
+        report: Report,
+        settings: Settings,
+        since_ns: int | None,
+        until_ns: int | None,
+    ) -> None:
         super().__init__(builder.schema, builder.malformed, wanted, report, settings)
         self.builder = builder
+        self._since_ns, self._until_ns = since_ns, until_ns
         self._digests: list[Callable[[], Input] | None] = []
+        self._small: list[ndjson.Small] = []
 
-    def read(self, opened: containers.Opened, since_ns: int | None, until_ns: int | None) -> Iterator[int]:
-        """Put one input's events into the table; gives how many it holds, again and again."""
-        number = len(self.inputs)
+    def read(self, opened: containers.Opened) -> Iterator[int]:
+        """Put one input's events into the table; gives how many it holds, again and again. Small ones wait for others."""
         self._digests.append(opened.described)
-        for batch in self.batches(opened):
-            self.builder.adopt(self.schema)
-            kept = _within(batch, since_ns, until_ns, self.counts[-1].skipped)
-            self.counts[-1].events += self.builder.append(kept, number)
-            yield self.builder.rows
+        if not self._waits(opened):
+            yield from self._together()
+            number = len(self.inputs)
+            for batch in self.batches(opened):
+                yield self._store(numbered(batch, number))
+        elif sum(len(each.data) for each in self._small) >= TOGETHER_BYTES:
+            yield from self._together()
 
-    def take(self, case: Case, since_ns: int | None, until_ns: int | None) -> None:
+    def _waits(self, opened: containers.Opened) -> bool:
+        """Whether the input is one that waits to be read together with others."""
+        size = opened.input.size
+        if not self._documents.joins or opened.path is None or size is None or size > SMALL_BYTES:
+            return False
+        if self._kind(opened) is not Kind.ECS_LINES:
+            return False
+        data = opened.stream.read(SMALL_BYTES + 1)
+        if len(data) > SMALL_BYTES:
+            # It has grown.
+            opened.stream.seek(0)
+            return False
+        self._begin(opened, Kind.ECS_LINES)
+        source = self.inputs[-1]
+        data = data.removeprefix(BOM)
+        self._small.append(ndjson.Small(len(self.inputs) - 1, source.path, opened.label, data, self.counts[-1].skipped))
+        return True
+
+    def _together(self) -> Iterator[int]:
+        """Put the events of the inputs that wait into the table."""
+        small, self._small = self._small, []
+        directed = self._derives(derive.DIRECTION)
+        for table in self._documents.together(small) if small else ():
+            yield self._store(direction.fill(table, self._settings) if directed else table)
+
+    def _store(self, table: pa.Table) -> int:
+        self.builder.adopt(self.schema)
+        kept = self._within(table)
+        for number, count in _by_input(kept):
+            self.counts[number].events += count
+        self.builder.append_numbered(kept)
+        return self.builder.rows
+
+    def _within(self, table: pa.Table) -> pa.Table:
+        """The events of the time range; the others are counted."""
+        if self._since_ns is None and self._until_ns is None:
+            return table
+        times = table.column("_time")
+        kept = pc.is_valid(times)
+        if self._since_ns is not None:
+            kept = pc.and_(kept, pc.fill_null(pc.greater_equal(times, self._since_ns), False))
+        if self._until_ns is not None:
+            kept = pc.and_(kept, pc.fill_null(pc.less(times, self._until_ns), False))
+        for reason, left in ((UNTIMED, pc.is_null(times)), (OUTSIDE, pc.and_(pc.is_valid(times), pc.invert(kept)))):
+            for number, count in _by_input(table.select([INPUT]).filter(left)):
+                self.counts[number].skipped[reason] += count
+        return table.filter(kept)
+
+    def take(self, case: Case) -> None:
         """Put a case's events into the table."""
-        first = len(self.inputs)
+        for _ in self._together():
+            pass
+        first, since_ns, until_ns = len(self.inputs), self._since_ns, self._until_ns
         fill = partial(direction.fill, settings=self._settings) if self._derives(derive.DIRECTION) else None
         reader.read(
             case.folder, case.manifest, self.builder, self._wanted, self._report,
@@ -287,6 +352,8 @@ class _Ingest(Reading):
         self.counts.extend(reader.counts(case.manifest, self.builder, first, since_ns is None and until_ns is None))
 
     def finish(self) -> EventTable:
+        for _ in self._together():
+            pass
         table = self.builder.finish()
         table.inputs = [
             source if digest is None else replace(source, sha256=digest().sha256)
@@ -307,18 +374,7 @@ def _columns_wanted(wanted: frozenset[str], schema: Schema) -> frozenset[str]:
     return frozenset(exact.get(name, name) for name in names)
 
 
-def _within(
-    batch: pa.RecordBatch | pa.Table, since_ns: int | None, until_ns: int | None, skipped: Counter[str]
-) -> pa.RecordBatch | pa.Table:
-    if since_ns is None and until_ns is None:
-        return batch
-    times = batch.column("_time")
-    kept = pc.is_valid(times)
-    if since_ns is not None:
-        kept = pc.and_(kept, pc.fill_null(pc.greater_equal(times, since_ns), False))
-    if until_ns is not None:
-        kept = pc.and_(kept, pc.fill_null(pc.less(times, until_ns), False))
-    result = batch.filter(kept)
-    outside = batch.num_rows - result.num_rows - times.null_count
-    skipped.update({reason: count for reason, count in ((OUTSIDE, outside), (UNTIMED, times.null_count)) if count})
-    return result
+def _by_input(table: pa.Table) -> Iterator[tuple[int, int]]:
+    """How many rows there are of each input."""
+    numbers, counts = np.unique(table.column(INPUT).to_numpy(), return_counts=True)
+    yield from zip(numbers.tolist(), counts.tolist(), strict=True)

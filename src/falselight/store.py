@@ -35,15 +35,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from falselight.batches import INPUT, POSITION, Gatherer
+from falselight.batches import INPUT, POSITION, Gatherer, numbered
 from falselight.columns import duckdb_type, is_reserved, physical
 from falselight.diagnostics import Diagnostic, FalselightError, Severity
 from falselight.documents import KEYWORD_LIMIT, METADATA, TIMESTAMP, subfields
 from falselight.ecs.schema import Field, Schema, column
 
-# Rows, and batches, that wait for one another before they are inserted.
 OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
-ROWS_AT_ONCE, BATCHES_AT_ONCE = 16_384, 256
+# Rows inserted at once: some of DuckDB's row groups, since part of a group is copied twice.
+ROWS_AT_ONCE = 2 * 122_880
 MEMORY, MEMORY_LIMIT = "FALSELIGHT_MEMORY", "2GB"
 _AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]+)? ?(?:[KMGT]i?B|%)")
 
@@ -163,10 +163,11 @@ class Shaper:
 
     def truth(self) -> Schema:
         """The schema with ``filled`` and ``many`` true to what came."""
-        known: Mapping[str, Field] = {
-            entry.name: replace(entry, filled=entry.name in self.filled, many=self.filled.get(entry.name, False))
-            for entry in self.schema
-        }
+        known: dict[str, Field] = {}
+        for entry in self.schema:
+            filled, many = entry.name in self.filled, self.filled.get(entry.name, False)
+            if (entry.filled, entry.many) != (filled, many):
+                known[entry.name] = replace(entry, filled=filled, many=many)
         return self.schema.with_fields(known)
 
     def _system(self, batch: pa.Table) -> dict[str, pa.Array]:
@@ -210,7 +211,7 @@ class Builder:
         self.connection = connection
         self._shaper = Shaper(schema)
         self.name = name
-        self._gatherer = Gatherer()
+        self._gatherer = Gatherer(ROWS_AT_ONCE)
         self._types = {"_seq": "BIGINT", "_input": "INTEGER", "_record": "BIGINT", "_time": "BIGINT"}
         definition = ", ".join(f"{quoted(key)} {kind}" for key, kind in self._types.items())
         connection.execute(f"CREATE OR REPLACE TABLE {quoted(name)} ({definition})")
@@ -235,10 +236,13 @@ class Builder:
 
     def append(self, batch: pa.RecordBatch | pa.Table, input_index: int) -> int:
         """Adds the batch's rows in order; gives how many. A value its field cannot take is null and counted."""
-        if batch.num_rows == 0:
-            return 0
-        for table in self._gatherer.add(batch, input_index):
-            self._insert(self._shaper.shape(table))
+        return self.append_numbered(numbered(batch, input_index))
+
+    def append_numbered(self, batch: pa.Table) -> int:
+        """``append`` of rows that tell their inputs, and their records (``batches.numbered``)."""
+        if batch.num_rows:
+            for table in self._gatherer.add_numbered(batch):
+                self._insert(self._shaper.shape(table))
         return int(batch.num_rows)
 
     def flush(self) -> None:

@@ -67,7 +67,7 @@ def table(data: bytes, fast: bool) -> tuple[list[dict[str, Any]], list[Any], Cou
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projected, "BLOCK_BYTES", 300)
-    monkeypatch.setattr(projected, "_MAX_PAUSE", 0)
+    monkeypatch.setattr(projected, "_SMALLEST", 100)
 
 
 line = st.one_of(
@@ -134,7 +134,25 @@ def test_tame_lines_do_go_the_fast_path() -> None:
     assert parsed.column("process.pid").to_pylist() == list(range(9))
 
 
-@pytest.mark.parametrize("odd", [b'{"process.pid":1}', b"{}{}", b"", b'{"event":{"type":"b"}}', b'{"unmapped":1}'])
+def test_a_field_may_be_a_value_here_and_a_list_there() -> None:
+    lines = [b'{"event":{"type":["a","b"]}}', b"", b'{"event":{"type":"b"}}', b'{"event":{"type":7}}', b"{}"]
+    parsed = projected.Projection(WANTED).table(b"\n".join(lines), SCHEMA)
+    assert parsed is not None and parsed.column("_record").to_pylist() == [0, 2, 3, 4]
+    assert parsed.column("event.type").to_pylist() == [["a", "b"], ["b"], ["7"], None]
+
+
+def test_of_a_block_only_the_lines_about_a_departure_go_the_exact_path() -> None:
+    tidy = b'{"@timestamp":"2024-05-01T10:00:00Z","event":{"type":["a"]}}\n' * 40
+    odd = b'{"event":{"type":"a"},"event":{"type":"b"}}\n'
+    parts = list(projected.Projection(WANTED).parts(tidy + odd + tidy, SCHEMA))
+    assert sum(part.count for part in parts) == 81
+    left = [part for part in parts if part.table is None]
+    assert len(left) == 1 and odd in left[0].lines and left[0].count < 5
+
+
+@pytest.mark.parametrize(
+    "odd", [b'{"process.pid":1}', b"{}{}", b'{"flag":true, }', b'{"x":NaN}', b'{"x":[-Infinity ]}', b'{"unmapped":1}']
+)
 def test_a_block_with_an_odd_line_is_left_to_the_exact_path(odd: bytes) -> None:
     tidy = b'{"@timestamp":"2024-05-01T10:00:00Z","event":{"type":["a"]}}\n'
     assert projected.Projection(WANTED).table(tidy + odd + b"\n" + tidy, SCHEMA) is None

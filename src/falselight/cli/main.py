@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import io
 import sys
+from importlib import import_module
 from typing import Any
 
 import click
 
 import falselight
-from falselight.cli import (
-    beacons,
-    coverage,
-    diff,
-    dns,
-    errors,
-    explain,
-    export,
-    fmt,
-    guide,
-    hunt,
-    importing,
-    infrastructure,
-    intel,
-    lab,
-    label,
-    lint,
-    read,
-    search,
-    test,
-    tune,
-    validate,
-)
-from falselight.cli import compile as compile_verb
+from falselight.cli import errors
+
+HELP = ["-h", "--help"]
+# The module of each verb, loaded when it is asked for: no verb waits for what only another needs.
+VERBS = {
+    **{
+        name: name
+        for name in (
+            "beacons", "compile", "coverage", "diff", "dns", "explain", "export", "fmt", "guide", "hunt", "infrastructure",
+            "intel", "lab", "label", "lint", "read", "search", "test", "tune", "validate",
+        )
+    },
+    "import": "importing",
+}  # fmt: skip
 
 
 class Verbs(click.Group):
@@ -45,6 +36,18 @@ class Verbs(click.Group):
         except BrokenPipeError as gone:
             raise errors.ReaderGone from gone
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The verbs, sorted."""
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb of this name, None if there is none."""
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"falselight.cli.{VERBS[cmd_name]}").command
+        command.context_settings.setdefault("help_option_names", HELP)
+        return command
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the verb and flush what it wrote."""
         try:
@@ -56,9 +59,6 @@ class Verbs(click.Group):
         return code
 
 
-HELP = ["-h", "--help"]
-
-
 @click.group(cls=Verbs, context_settings={"help_option_names": HELP, "max_content_width": 100})
 @click.version_option(falselight.__version__, prog_name="falselight")
 def cli() -> None:
@@ -67,33 +67,6 @@ def cli() -> None:
     Results go to stdout, talk to stderr. Exit codes: 0 done, 1 findings (only with --fail-on), 2 misuse, 3 failed,
     4 done but some input was damaged or left out, 130 interrupted.
     """
-
-
-for verb in (
-    hunt.command,
-    read.command,
-    search.command,
-    explain.command,
-    compile_verb.command,
-    beacons.command,
-    coverage.command,
-    diff.command,
-    dns.command,
-    export.command,
-    fmt.command,
-    guide.command,
-    importing.command,
-    infrastructure.command,
-    intel.command,
-    lab.command,
-    label.command,
-    lint.command,
-    test.command,
-    tune.command,
-    validate.command,
-):
-    verb.context_settings.setdefault("help_option_names", HELP)
-    cli.add_command(verb)
 
 
 def main() -> None:

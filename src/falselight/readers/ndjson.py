@@ -9,13 +9,17 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from falselight.batches import INPUT, numbered
 from falselight.documents import METADATA, Collector
 from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault
 from falselight.readers.ahead import ahead
@@ -28,6 +32,8 @@ MAX_LINE_BYTES = 256 << 20
 MAX_WHOLE_BYTES = 4 << 30
 _REPORTED_LINES = 20
 ARRAYS = frozenset({Kind.ECS_ARRAY, Kind.SOURCE_ARRAY, Kind.WINDOWS_ARRAY, Kind.ZEEK_ARRAY, Kind.EVE_ARRAY})
+# Small inputs that cannot be read together are read in so many shares.
+_SHARES = 8
 
 
 class Unparsable(ValueError):
@@ -122,6 +128,22 @@ def raw_lines(opened: Opened, kind: Kind, report: Report, skipped: Counter[str])
         yield from lines(opened.stream, path, label, report, skipped)
 
 
+@dataclass(frozen=True)
+class Small:
+    """A whole input of few lines, which is read together with others. ``skipped`` counts its records that are left out."""
+
+    number: int
+    path: str
+    label: str
+    data: bytes
+    skipped: Counter[str]
+
+    @property
+    def lines(self) -> bytes:
+        """Its lines, each with its end."""
+        return self.data if self.data.endswith(b"\n") or not self.data else self.data + b"\n"
+
+
 class Reader:
     """Reads inputs of one run; dynamic mappings last from input to input. ``skipped`` counts records left out."""
 
@@ -138,6 +160,39 @@ class Reader:
             yield from self._projected(self._projection, stream, path, label)
             return
         yield from self.batches(self._documents(stream, kind, path, label))
+
+    @property
+    def joins(self) -> bool:
+        """Whether small inputs of ECS lines can be read together."""
+        return self._projection is not None
+
+    def together(self, inputs: Sequence[Small]) -> Iterator[pa.Table]:
+        """Normalised batches of inputs in their order, each row with the number of its input (``batches.INPUT``): all of them
+        as one block where that may be, else by fewer and fewer."""
+        table = self._joined(inputs)
+        if table is not None:
+            yield table
+        elif len(inputs) == 1:
+            (only,) = inputs
+            for batch in self.read(io.BytesIO(only.data), Kind.ECS_LINES, only.path, only.label):
+                yield numbered(batch, only.number)
+            only.skipped.update(self.skipped)
+        else:
+            share = -(-len(inputs) // _SHARES)
+            for start in range(0, len(inputs), share):
+                yield from self.together(inputs[start : start + share])
+
+    def _joined(self, inputs: Sequence[Small]) -> pa.Table | None:
+        lines = [each.lines for each in inputs]
+        table = None if self._projection is None else self._projection.table(b"".join(lines), self._collector.schema)
+        if table is None:
+            return None
+        starts = np.cumsum([0, *(each.count(b"\n") for each in lines)])
+        rows = table.column("_record").to_numpy()
+        owner = np.searchsorted(starts, rows, side="right") - 1
+        numbers = np.array([each.number for each in inputs], np.int32)[owner]
+        records = pa.array(rows - starts[owner], pa.int64())
+        return table.drop_columns("_record").append_column("_record", records).append_column(INPUT, pa.array(numbers))
 
     def documents(self, stream: BinaryIO, kind: Kind, path: str, label: str) -> Iterator[tuple[int, dict[str, Any]]]:
         """The documents as they were written, with their numbers."""
@@ -158,17 +213,22 @@ class Reader:
         first = 0
         found = blocks(stream)
         start = next(found, b"")
-        parsed = ((block, projection.table(block, self._collector.schema)) for block in chain([start], found) if block)
+        parts = (
+            part for block in chain([start], found) if block for part in projection.parts(block, self._collector.schema)
+        )
         # A file of one block gives a thread nothing to do ahead.
-        for block, table in ahead(parsed) if len(start) >= BLOCK_BYTES else parsed:
+        for part in ahead(parts) if len(start) > BLOCK_BYTES // 2 else parts:
+            table = part.table
+            if table is None and part.schema is not self._collector.schema:
+                # Fields that are known by now may have been all that was wrong.
+                table = projection.table(part.lines, self._collector.schema)
             if table is not None:
-                records = pa.array(range(first, first + table.num_rows), pa.int64())
-                yield table.append_column("_record", records)
-                first += table.num_rows
-                continue
-            numbered = lines(io.BytesIO(block), path, label, self._report, self.skipped, first)
-            yield from self.batches(self._parsed(numbered, path, label))
-            first += block.count(b"\n")
+                records = pc.add(table.column("_record"), first)
+                yield table.drop_columns("_record").append_column("_record", records)
+            else:
+                numbered = lines(io.BytesIO(part.lines), path, label, self._report, self.skipped, first)
+                yield from self.batches(self._parsed(numbered, path, label))
+            first += part.count
 
     def batches(self, numbered: Iterable[tuple[int, dict[str, Any]]]) -> Iterator[pa.Table]:
         """Numbered documents as normalised batches."""

@@ -17,11 +17,6 @@ import pyarrow as pa
 
 from falselight.diagnostics import Diagnostic, Severity
 from falselight.readers import Report, fault
-from falselight.readers.pcap.applications import begin
-from falselight.readers.pcap.connections import Connections
-from falselight.readers.pcap.events import Events
-from falselight.readers.pcap.framing import Framing
-from falselight.readers.pcap.headers import decode
 from falselight.readers.settings import Settings
 
 MALFORMED, PASSED = "W0512", "N0520"
@@ -35,6 +30,13 @@ def read(
 ) -> Iterator[pa.RecordBatch]:  # fmt: skip
     """The events of a capture, each block's when their connections have told them. A record's number is that of the
     event."""
+    # Every hunt asks whether a file is a capture; what reads one takes its time to load.
+    from falselight.readers.pcap.applications import begin
+    from falselight.readers.pcap.connections import Connections
+    from falselight.readers.pcap.events import Events
+    from falselight.readers.pcap.framing import Framing
+    from falselight.readers.pcap.headers import decode
+
     events, passed = Events(wanted), Counter[str]()
     connections = Connections(events.add, begin, skipped)
     waited = 0
