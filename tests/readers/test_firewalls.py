@@ -115,6 +115,16 @@ def test_what_a_user_sends_does_not_replace_what_the_device_says() -> None:
     assert not [name for name in event if "evil" in name]
 
 
+def test_lines_of_both_cisco_devices_may_stand_in_one_log(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    ends = "outside:203.0.113.6/443 (203.0.113.6/443) to inside:10.7.0.4/50112 (198.51.100.2/40112)"
+    tail = f"-6-302013: Built outbound TCP connection 7 for {ends}"
+    path.write_text(f"Mar 02 2026 08:15:30 a : %ASA{tail}\nMar 02 2026 08:15:31 b : %FTD{tail}\n", encoding="utf-8")
+    table = ingest.read_events([path], release.schema(), report=pytest.fail)
+    found = table.connection.execute(f'SELECT "event.dataset" FROM {table.name} ORDER BY _time').fetchall()
+    assert found == [("cisco.asa",), ("cisco.ftd",)]
+
+
 def test_quotes_and_brackets_within_values_end_nothing() -> None:
     head = '<134>1 2026-03-02T08:15:30Z gw CheckPoint 1 - [loguid:"x"; src:"10.7.0.4"; dst:"203.0.113.80"; '
     event = checkpoint.parse(head + r'rule_name:"a \"b\"; src:\"192.0.2.1\"\]"; proto:"6"]', SETTINGS) or {}

@@ -43,6 +43,8 @@ _TEXT = STRING_TYPES | {"ip"}
 # Requests at one inner address and port for so many registered domains: it is a proxy.
 _PROXY_DOMAINS = 5
 _INNER = "^(10|127|192[.]168|172[.](1[6-9]|2[0-9]|3[01]))[.][0-9.]+$"
+# Devices whose records name the process that logs, which is none of the host's.
+_LOGGERS = ("cisco", "pfsense")
 # Start and end of one connection tell its start in whole seconds each, and so differ by so many nanoseconds at most.
 _TOGETHER = 2_000_000_000
 # What a reading must bring: all that ``build`` looks at.
@@ -200,7 +202,8 @@ def _records(read: _Columns, scope: Scope) -> str:
       nullif(lower(rtrim(regexp_replace(name, ':[0-9]{{1,5}}$', ''), '.')), '') AS domain
     FROM (SELECT coalesce({read.text("host.name")}, {end(opener, address)}) AS host, {end(opener, address)} AS source,
       {end(address, opener)} AS address, {raw} AS name,
-      coalesce({read.text("process.executable", "process.name")}) AS process,
+      CASE WHEN {read.text("event.module")} IN {_LOGGERS} THEN NULL
+        ELSE coalesce({read.text("process.executable", "process.name")}) END AS process,
       {end(right, left)} AS port, {end(left, right)} AS source_port, {read.text("network.transport")} AS transport,
       {read.text("network.protocol")} AS protocol, {end(sent, received)} AS sent, {end(received, sent)} AS received,
       CAST({read.number("event.duration")} AS BIGINT) AS duration, {read.start()} AS time,

@@ -19,6 +19,7 @@ _MESSAGE = re.compile(
     r"%ASA-(?:(?P<suffix>[^0-9-]{1,40})-)?(?P<severity>[0-7])-(?P<id>\d{6}):? *(?P<text>.*)$", re.DOTALL
 )
 _PRIORITY = re.compile(r"^<(\d{1,3})>")
+_PROCESS = re.compile(r"\s(?P<name>[^%\s:\[]{1,128})\[(?P<pid>\d{1,10})\]:? *$")
 _LONGEST = 8_192  # no device writes longer ones; such a message keeps its header's fields
 _LEVELS = ("unknown", "alert", "critical", "error", "warning", "notification", "informational", "debug")
 _NUMBERS = {
@@ -69,7 +70,7 @@ _register(
 )
 _register(
     "304001",
-    r"(?:(?P<plain_user>[^\s@]+)@)?(?P<source>[^\s()]+)(?:\([^()]*\))? \S+ URL "
+    r"(?:(?P<plain_user>[^\s@]+)@)?(?P<source>[^\s()]+)(?:\([^()]*\))? \S+(?: \S+)? URL "
     r"(?:[^\s@]+@)?(?P<destination>[0-9a-fA-F.]+|[^\s:]+):(?P<url>.*)$",
 )
 _register(
@@ -101,6 +102,7 @@ _WHOLE = (
     "cisco.asa.icmp_code", "cisco.asa.mapped_source_port", "cisco.asa.mapped_destination_port", "network.iana_number",
 )  # fmt: skip
 _ACCOUNT = re.compile(r"^(?:LOCAL\\)?(?:(?P<domain>[\w.-]+)\\)?(?P<name>[\w.' -]+)(?:@(?P<host>[\w.-]+))?")
+_TAGGED = re.compile(r"(?P<name>.*), *(?P<tag>\d{1,9})")
 _NAMED_DOMAIN = frozenset("338001 338002 338005 338006 338101 338102 338201 338202 338203 338204".split())  # noqa: SIM905
 
 
@@ -172,6 +174,9 @@ def header(event: Document, head: str, settings: Settings) -> datetime | None:
     event["@timestamp"] = iso(time)
     if found is None or (found["zone"] is None and found["offset"] is None):
         event["event.timezone"] = zone_name(settings, time)
+    process = _PROCESS.search(head[-200:])
+    if process is not None:
+        event["process.name"], event["process.pid"] = process["name"], int(process["pid"])
     words = head[found.end() if found is not None else 0 :].replace(":", " : ").split()
     words = [word for word in words if word not in (":", "-")]
     if words and words[0].startswith("<"):
@@ -274,7 +279,13 @@ def _transport(event: Document) -> None:
 
 
 def _users(event: Document) -> None:
+    records = event.get("cisco.asa.dap_records")
+    event["cisco.asa.dap_records"] = re.split(r", +", records) if records else None
     for side in ("source", "destination"):
+        tagged = _TAGGED.fullmatch(event.get(f"cisco.asa.{side}_username") or "")
+        if tagged is not None:
+            event[f"cisco.asa.{side}_username"] = tagged["name"]
+            event[f"cisco.asa.{side}_user_security_group_tag"] = int(tagged["tag"])
         text = event.get(f"{side}.user.name") or event.get(f"cisco.asa.{side}_username")
         found = _ACCOUNT.match(text) if text else None
         if found is not None:

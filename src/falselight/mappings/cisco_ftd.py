@@ -17,7 +17,6 @@ _MESSAGE = re.compile(
     r"%(?:FTD|ASA|NGIPS)-(?:(?P<suffix>[^0-9\s-]{1,40})-)?(?P<severity>[0-7])-(?P<id>\d{6})?:? *(?P<text>.*)$",
     re.DOTALL,
 )
-_PROCESS = re.compile(r"\s(?P<name>[^%\s:\[]{1,128})\[(?P<pid>\d{1,10})\]:? *$")
 _KEY = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z1-9_ ]{0,60}):")
 _LONGEST = 65_536
 _WHOLE = (
@@ -57,11 +56,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     event: Document = {
         "event.original": line, "event.dataset": "cisco.ftd", "observer.product": "ftd", "observer.type": "idps",
     }  # fmt: skip
-    head = line[: found.start()]
-    time = cisco_asa.header(event, head, settings)
-    process = _PROCESS.search(head[-200:])
-    if process is not None:
-        event["process.name"], event["process.pid"] = process["name"], int(process["pid"])
+    time = cisco_asa.header(event, line[: found.start()], settings)
     code, text = found["id"], found["text"]
     raw: dict[str, str] = {}
     if code is None or code.startswith("43000"):

@@ -1,4 +1,5 @@
-"""Cisco ASA logs as normalised batches; ``mappings.cisco_asa`` says what its fields become."""
+"""Cisco ASA logs as normalised batches; ``mappings.cisco_asa`` says what its fields become. Lines of FTD among them are read as
+that device's."""
 
 from __future__ import annotations
 
@@ -8,9 +9,10 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from falselight.mappings.cisco_asa import parse
+from falselight.mappings import cisco_asa, cisco_ftd
 from falselight.readers import Report, syslog
 from falselight.readers.settings import Settings
+from falselight.readers.syslog import Document
 
 
 def read(
@@ -18,4 +20,8 @@ def read(
     settings: Settings,
 ) -> Iterator[pa.Table]:  # fmt: skip
     """The events of a log, one a line."""
-    return syslog.read(parse, stream, path, label, report, skipped, wanted, settings)
+    return syslog.read(_parse, stream, path, label, report, skipped, wanted, settings)
+
+
+def _parse(line: str, settings: Settings) -> Document | None:
+    return cisco_ftd.parse(line, settings) if "%FTD-" in line else cisco_asa.parse(line, settings)
