@@ -115,11 +115,6 @@ def microseconds(value: Any) -> str | None:
     return since_epoch(value, 1_000_000)
 
 
-def nanoseconds(value: Any) -> str | None:
-    """Epoch nanoseconds as a date, to the microsecond."""
-    return since_epoch(value, 1_000_000_000)
-
-
 def since_epoch(value: Any, unit: int) -> str | None:
     """So many parts of a second since 1970 as a date; None for what is no number, or no date that a calendar has."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -209,8 +204,6 @@ CONVERSIONS: dict[str, Convert] = {
     for made in (
         seconds,
         milliseconds,
-        microseconds,
-        nanoseconds,
         whole,
         transport,
         protocol,
