@@ -37,6 +37,10 @@ TIMES = [
     ["Windows event logs", "the first of the time that the event itself tells (Sysmon's `UtcTime`) and `TimeCreated`"],
     ["Zeek", "`ts`, in milliseconds as Elastic's pipelines keep it; analytics have all digits"],
     ["Suricata", "the record's `timestamp`, never its flow's start"],
+    [
+        "firewalls and proxies",
+        "the record's own, else its syslog header's; of a closed connection that is its end, and `event.start` its start",
+    ],
     ["packet captures", "the time of the packet that begins the event"],
     ["Azure flow logs", "the flow tuple's own, never the record's"],
     ["Google Cloud VPC flows", "the record's `timestamp`; the flow's own are `event.start` and `event.end`"],

@@ -1,21 +1,8 @@
 """Azure's flow logs as JSON as normalised batches; ``mappings.azure_flow_logs`` says what their fields become."""
 
-from __future__ import annotations
-
-from collections import Counter
-from collections.abc import Iterator
-from typing import BinaryIO
-
-import pyarrow as pa
+from functools import partial
 
 from falselight.mappings.azure_flow_logs import make
-from falselight.readers import Report, json_logs
-from falselight.readers.settings import Settings
+from falselight.readers import json_logs
 
-
-def read(
-    stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str], wanted: frozenset[str] | None,
-    settings: Settings,
-) -> Iterator[pa.Table]:  # fmt: skip
-    """The events of a log, one a flow tuple."""
-    return json_logs.read(make, stream, path, label, report, skipped, wanted, settings)
+read = partial(json_logs.read, make)

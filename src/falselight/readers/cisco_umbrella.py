@@ -1,21 +1,8 @@
 """Cisco Umbrella's DNS logs as normalised batches; ``mappings.cisco_umbrella`` says what its fields become."""
 
-from __future__ import annotations
-
-from collections import Counter
-from collections.abc import Iterator
-from typing import BinaryIO
-
-import pyarrow as pa
+from functools import partial
 
 from falselight.mappings.cisco_umbrella import parse
-from falselight.readers import Report, syslog
-from falselight.readers.settings import Settings
+from falselight.readers import syslog
 
-
-def read(
-    stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str], wanted: frozenset[str] | None,
-    settings: Settings,
-) -> Iterator[pa.Table]:  # fmt: skip
-    """The events of a log, one a line."""
-    return syslog.read(parse, stream, path, label, report, skipped, wanted, settings)
+read = partial(syslog.read, parse)
