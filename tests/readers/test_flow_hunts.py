@@ -15,6 +15,7 @@ import pytest
 
 from falselight import ingest
 from falselight.analytics import connections
+from falselight.cli.details import originals
 from falselight.ecs import release
 from falselight.hunting import hunt
 from falselight.rules.loading import bundled
@@ -152,3 +153,12 @@ def test_the_portable_rule_fires_and_connections_are_counted_once(name: str, tmp
     connections.build(table)
     found = connections.rows(table, ["time", "address", "port", "outward"])
     assert found == [(time * 10**9, SERVER, PORT, True) for time in times]
+
+
+def test_a_record_of_many_flows_is_shown_once(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    path.write_text(azure_nsg([BEGIN + 60 * number for number in range(12)]))
+    rule = next(each for each in bundled(pytest.fail) if each.id == RULE)
+    result = hunt([path], [rule], report=pytest.fail)
+    (shown,) = originals(result, result.findings, pytest.fail)
+    assert shown["record"] == 0 and "flowTuples" in shown["original"]

@@ -27,12 +27,13 @@ def windows(result: HuntResult, found: Iterable[Finding]) -> Iterator[Document]:
 
 
 def originals(result: HuntResult, found: Iterable[Finding], report: Report) -> Iterator[Document]:
-    """Every original record of the findings: ``rule.id``, ``keys``, ``input``, ``member``, ``sha256``, ``record`` and
+    """Every original record of the findings, once: ``rule.id``, ``keys``, ``input``, ``member``, ``sha256``, ``record`` and
     ``original``. An input that is not what it was when it was read goes to ``report``, and its records are left out."""
     for finding in found:
         for number in dict.fromkeys(reference.input for reference in finding.evidence):
             source = result.table.inputs[number]
-            records = [reference.record for reference in finding.evidence if reference.input == number]
+            # One record may hold several events.
+            records = list(dict.fromkeys(each.record for each in finding.evidence if each.input == number))
             try:
                 lines = original(source, records)
             except FalselightError as fault:
