@@ -13,12 +13,14 @@ from falselight.cli.main import cli
 from falselight.ecs import release
 
 
-@pytest.mark.parametrize("kind", ["frameworks", "page"])
+@pytest.mark.parametrize("kind", ["frameworks", "page", "staging"])
 def test_a_lab_is_written_and_read(tmp_path: Path, kind: str) -> None:
     given = ["lab", "-o", str(tmp_path / "lab"), "--hosts", "16", "--days", "1", "--implants", kind]
     assert CliRunner().invoke(cli, given, standalone_mode=False).return_value == 0
     labels = json.loads((tmp_path / "lab" / "labels.json").read_text())
-    assert labels and all(label["sleep_s"] > 0 for label in labels)
+    assert labels and all(
+        label["kind"] in ("staging", "upload") if kind == "staging" else label["sleep_s"] > 0 for label in labels
+    )
     paths = [path for path in (tmp_path / "lab").iterdir() if path.name != "labels.json"]
     wanted = frozenset({"destination.domain", "tls.client.server_name", "destination.ip"})
     told: list[object] = []

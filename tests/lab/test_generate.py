@@ -12,6 +12,7 @@ from falselight.analytics import connections
 from falselight.ecs.release import schema
 from falselight.ingest import read_events
 from falselight.lab import Implant, generate, timing, writing
+from falselight.lab.generate import host_name
 
 IMPLANTS = [Implant("test", 60, 0.2), Implant("test", 300, 0.5, "symmetric", "work", drop=0.2)]
 
@@ -73,3 +74,25 @@ def test_zeek_and_sysmon_hold_every_connection(tmp_path: Path) -> None:
     (sysmon,) = writing.write_sysmon(lab, tmp_path)
     events = read_events([sysmon], schema(), report=lambda found: pytest.fail(found.message))
     assert connections.build(events) == lab.events.num_rows
+
+
+def test_staging_servers_and_uploads_are_placed_and_without_them_nothing_changes(tmp_path: Path) -> None:
+    plain, scenes = (
+        generate(6, 12, 4, IMPLANTS, scored_days=3, pages=5, staging=count, uploads=count) for count in (0, 3)
+    )
+    again = generate(6, 12, 4, IMPLANTS, scored_days=3, pages=5, staging=3, uploads=3)
+    assert not plain.placed and not len(plain.starts) and plain.events.column("path").null_count == len(plain.events)
+    assert scenes.events.equals(again.events) and scenes.placed == again.placed and scenes.starts.equals(again.starts)
+    assert [one.kind for one in scenes.placed] == ["staging"] * 3 + ["upload"] * 3
+    events = scenes.events.to_pylist()
+    for one in scenes.placed:
+        own = [row for row in events if row["address"] == one.address and row["host"] == host_name(one.host)]
+        assert own and sum(row["received" if one.kind == "staging" else "sent"] for row in own) >= 20_000
+    names = [path.name for path in (*writing.write_zeek(scenes, tmp_path), *writing.write_sysmon(scenes, tmp_path))]
+    assert names == ["conn.log", "ssl.log", "http.log", "sysmon.json", "sysmon_starts.json"]
+    read = read_events(
+        [tmp_path / "http.log", tmp_path / "sysmon_starts.json"],
+        schema(),
+        report=lambda told: pytest.fail(told.message),
+    )
+    assert read.rows == sum(row["path"] is not None for row in events) + len(scenes.starts)

@@ -174,7 +174,7 @@ def _rank(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
     store.load(result.table.connection, asked.ranked.indicators, talk.report)
     allowed = asked.ranked.allow.read_text("utf-8", "replace").splitlines() if asked.ranked.allow is not None else []
     every = [finding for run in result.rules for finding in run.findings]
-    rows = ranking.rank(result.table, result.settings, findings=every, indicators=True, allowed=allowed)
+    rows = ranking.rank(result.table, result.settings, findings=every, indicators=True, allowed=allowed, once=True)
     shown = [row for row in rows if row.risk >= asked.ranked.min_risk or asked.ranked.min_risk == 0]
     if asked.format == "table":
         servers.show(shown, {})

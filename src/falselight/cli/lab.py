@@ -9,10 +9,11 @@ import click
 
 from falselight.cli import errors
 from falselight.lab import false_positives, generate, profiles, writing
+from falselight.lab.generate import host_name, moment
 from falselight.plan.dates import iso
 from falselight.report import words
 
-PAGE, GRID, FRAMEWORKS = "page", "grid", "frameworks"
+PAGE, GRID, FRAMEWORKS, SCENES = "page", "grid", "frameworks", "staging"
 
 
 @click.command("lab")
@@ -29,8 +30,9 @@ PAGE, GRID, FRAMEWORKS = "page", "grid", "frameworks"
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same lab.")
 @click.option(
-    "--implants", type=click.Choice([FRAMEWORKS, GRID, PAGE]), default=FRAMEWORKS, show_default=True,
-    help="Frameworks' defaults, the grid of sleep, jitter and duty, or the page's three classes of false positive.",
+    "--implants", type=click.Choice([FRAMEWORKS, GRID, PAGE, SCENES]), default=FRAMEWORKS, show_default=True,
+    help="Frameworks' defaults, the grid of sleep, jitter and duty, the page's three classes of false positive, or staging "
+    "and upload servers among what is benign and looks alike.",
 )  # fmt: skip
 @click.option(
     "--kind", type=click.Choice(["zeek", "sysmon", "both"]), default="both", show_default=True, help="Whose records."
@@ -46,7 +48,9 @@ def command(output: Path, hosts: int, days: int, seed: int, implants: str, kind:
                    "jitter": program.jitter} for host, program in placed]  # fmt: skip
         files = [output / "sysmon.json"]
     else:
-        drawn = generate(seed, hosts, days, profiles.grid() if implants == GRID else list(profiles.FRAMEWORKS))
+        chosen = {GRID: profiles.grid(), FRAMEWORKS: list(profiles.FRAMEWORKS), SCENES: []}[implants]
+        each = max(hosts // 5, 1) if implants == SCENES else 0
+        drawn = generate(seed, hosts, days, chosen, staging=each, uploads=each)
         files = writing.write_zeek(drawn, output / "zeek") if kind != "sysmon" else []
         files += writing.write_sysmon(drawn, output / "sysmon") if kind != "zeek" else []
         labels = [
@@ -54,6 +58,11 @@ def command(output: Path, hosts: int, days: int, seed: int, implants: str, kind:
              "connections": label.events, "framework": label.profile.framework, "sleep_s": label.profile.sleep,
              "jitter": label.profile.jitter, "law": label.profile.law, "duty": label.profile.duty}
             for label in drawn.labels
+        ]  # fmt: skip
+        labels += [
+            {"host": host_name(one.host), "server": one.server, "address": one.address, "first": iso(moment(one.first)),
+             "kind": one.kind, "process": one.process, "known": one.known}
+            for one in drawn.placed
         ]  # fmt: skip
     (output / "labels.json").write_text(json.dumps(labels, indent=2) + "\n", encoding="utf-8")
     click.echo(

@@ -12,7 +12,8 @@ from rich.text import Text
 from falselight.analytics.wording import duration
 from falselight.cli import errors
 from falselight.drawing import visible
-from falselight.fusion.ranking import ServerRisk, totals
+from falselight.fusion.ranking import totals
+from falselight.fusion.rows import ServerRisk
 from falselight.plan.dates import iso
 
 MOST_REASONS, MOST_HOSTS = 4, 3

@@ -9,81 +9,27 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from falselight.analytics import beacons, connections, networks
-from falselight.analytics.beacons import Beacon
 from falselight.dns import lookups
 from falselight.dns import scoring as scoring_of_lookups
 from falselight.dns.scoring import Score
 from falselight.findings import Finding
+from falselight.fusion import kinds
+from falselight.fusion.rows import Pairs, ServerRisk, earliest, same
+from falselight.infrastructure import signs
 from falselight.intel import matching, observed, scoring
 from falselight.mappings.network import domain_parts
 from falselight.readers.settings import Settings
-from falselight.risks import Reason, destination, head, moments, rated
+from falselight.risks import Reason
 from falselight.store import EventTable
 
 # The server of a row about what a host does as a whole, as its lookups of generated names.
 HOST = "(lookups of a host)"
-KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused"
-
-
-@dataclass(frozen=True)
-class ServerRisk:
-    """One host and one server. ``risk`` is 0 to 100, ``odds`` the log-odds without indicators, ``known_bad`` the probability
-    that indicators give. Times are epoch nanoseconds. ``lever`` says in words what would raise or lower the risk."""
-
-    host: str
-    server: str
-    address: str | None
-    names: tuple[str, ...]
-    ports: tuple[int, ...]
-    process: str | None
-    odds: float
-    known_bad: float
-    false_alarm: float | None
-    first_seen: int | None
-    last_seen: int | None
-    detected_at: int | None
-    beacon: Beacon | None
-    reasons: tuple[Reason, ...]
-    rules: tuple[str, ...] = ()
-    allowed: bool = False
-    looked_up: bool = False
-    lever: tuple[str, ...] = field(default=())
-
-    @property
-    def risk(self) -> float:
-        return round(100 * (1 - (1 - sigmoid(self.odds)) * (1 - self.known_bad)), 1)
-
-    @property
-    def kind(self) -> str:
-        kinds = {KIND_BEACON: self.beacon is not None, KIND_INTEL: self.known_bad > 0, KIND_DNS: self.looked_up}
-        found = [kind for kind, present in kinds.items() if present]
-        return found[0] if len(found) == 1 and not self.rules else KIND_FUSED
-
-    def to_document(self) -> dict[str, Any]:
-        """The finding document (specs/findings.md)."""
-        own = rated(self.kind, self.risk, self.reasons)
-        if self.false_alarm is not None:
-            own["false_alarm"] = self.false_alarm
-        own |= moments(self.first_seen, self.last_seen, self.detected_at)
-        if self.beacon is not None:
-            own["beacon"] = {name: value for name, value in vars(self.beacon).items() if value == value}
-        if self.lever:
-            own["lever"] = list(self.lever)
-        document = head("falselight-ranking", "Ranked server", self.last_seen)
-        document["host"] = {"name": self.host}
-        document["destination"] = destination(self.address, self.names, self.ports)
-        if self.process:
-            document["process"] = {
-                "name": [self.process.rsplit("\\", 1)[-1].rsplit("/", 1)[-1]],
-                "executable": self.process,
-            }
-        return {**document, "falselight": own}
 
 
 @dataclass(frozen=True)
@@ -94,10 +40,6 @@ class ServerTotal:
     hosts: int
     risk: float
     worst: ServerRisk
-
-
-def sigmoid(odds: float) -> float:
-    return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
 
 
 def scope(settings: Settings) -> connections.Scope:
@@ -113,10 +55,14 @@ def rank(
     findings: Sequence[Finding] = (),
     indicators: bool = False,
     allowed: Iterable[str] = (),
+    once: bool = False,
 ) -> list[ServerRisk]:
     """All scored pairs, highest risk first; ties in the order of host and server. ``indicators``: the relation of
-    ``intel.store.load`` is in the table's database. ``allowed``: names (with all below them) and addresses."""
+    ``intel.store.load`` is in the table's database. ``allowed``: names (with all below them) and addresses. ``once``: staging
+    servers and uploads as well, which are met without rhythm."""
     found = _beacons(table, settings)
+    if once:
+        kinds.add(found, table)
     if indicators:
         _add_indicators(found, table)
     _add_lookups(found, table, settings)
@@ -136,10 +82,10 @@ def totals(rows: Sequence[ServerRisk]) -> list[ServerTotal]:
     return sorted(made, key=lambda total: (-total.risk, total.server, total.worst.host))
 
 
-def _beacons(table: EventTable, settings: Settings) -> dict[tuple[str, str], ServerRisk]:
+def _beacons(table: EventTable, settings: Settings) -> Pairs:
     connections.build(table, scope(settings))
     scores = beacons.score(table.connection)
-    found: dict[tuple[str, str], ServerRisk] = {}
+    found: Pairs = {}
     for number in scores.ranking() if scores is not None else ():
         assert scores is not None
         row = scores.row(number)
@@ -163,7 +109,7 @@ def _beacons(table: EventTable, settings: Settings) -> dict[tuple[str, str], Ser
     return found
 
 
-def _add_indicators(found: dict[tuple[str, str], ServerRisk], table: EventTable) -> None:
+def _add_indicators(found: Pairs, table: EventTable) -> None:
     observed.build(table)
     matching.build(table.connection)
     for server in scoring.servers(table):
@@ -173,7 +119,7 @@ def _add_indicators(found: dict[tuple[str, str], ServerRisk], table: EventTable)
         firsts = [hit.first for hit in server.hits if hit.first is not None]
         lasts = [hit.last for hit in server.hits if hit.last is not None]
         first = min(firsts) if firsts else None
-        keys = _same(found, server.host, server.address, server.names)
+        keys = same(found, server.host, server.address, server.names)
         if not keys:
             name = server.address or (server.names[0] if server.names else "?")
             found[server.host, name] = ServerRisk(
@@ -201,11 +147,11 @@ def _add_indicators(found: dict[tuple[str, str], ServerRisk], table: EventTable)
                 known_bad=known,
                 names=names,
                 reasons=(*reasons, *row.reasons),
-                detected_at=_earliest(row.detected_at, first),
+                detected_at=earliest(row.detected_at, first),
             )
 
 
-def _add_lookups(found: dict[tuple[str, str], ServerRisk], table: EventTable, settings: Settings) -> None:
+def _add_lookups(found: Pairs, table: EventTable, settings: Settings) -> None:
     """What lookups say of a registered domain adds to each host's servers below it, within bounds, and is the least of their
     odds; a domain of a host that never connected to it stands by itself if its lookups alone are suspicious, and so does what
     a host does."""
@@ -224,7 +170,7 @@ def _add_lookups(found: dict[tuple[str, str], ServerRisk], table: EventTable, se
                     row,
                     odds=max(row.odds + weight, score.odds),
                     reasons=(*_of_lookups(told, bounds["share"]), *row.reasons),
-                    detected_at=_earliest(row.detected_at, score.detected),
+                    detected_at=earliest(row.detected_at, score.detected),
                     looked_up=True,
                 )
             if not keys and score.risk >= bounds["alone"]:
@@ -244,11 +190,7 @@ def _looked_up(host: str, score: Score) -> ServerRisk:
     )  # fmt: skip
 
 
-def _earliest(*times: int | None) -> int | None:
-    return min((time for time in times if time is not None), default=None)
-
-
-def _add_finding(found: dict[tuple[str, str], ServerRisk], finding: Finding) -> None:
+def _add_finding(found: Pairs, finding: Finding) -> None:
     """A rule's finding adds to the odds of each host and server that it names, once for each rule."""
     weight = float(_parameters()["rules"][finding.severity])
     if finding.rule.is_building_block:
@@ -259,7 +201,7 @@ def _add_finding(found: dict[tuple[str, str], ServerRisk], finding: Finding) -> 
     for host in hosts:
         for address in finding.details.get("destination.ip", []) or [None]:
             names = tuple(finding.domains)
-            keys = _same(found, host, address, names)
+            keys = same(found, host, address, names)
             if not keys and (address or names):
                 server = address or names[0]
                 keys = [(host, server)]
@@ -285,20 +227,6 @@ def _add_finding(found: dict[tuple[str, str], ServerRisk], finding: Finding) -> 
                     found[key] = replace(
                         row, odds=row.odds + weight, reasons=(reason, *row.reasons), rules=(*row.rules, finding.rule.id)
                     )
-
-
-def _same(
-    found: dict[tuple[str, str], ServerRisk], host: str, address: str | None, names: Iterable[str]
-) -> list[tuple[str, str]]:
-    """The pairs of the host that are this server, by one of its names or else by its address."""
-    by_name = [(host, name) for name in names if (host, name) in found]
-    if by_name:
-        return by_name
-    if address is None:
-        return []
-    if (host, address) in found:
-        return [(host, address)]
-    return [key for key, row in found.items() if key[0] == host and row.address == address]
 
 
 def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
@@ -327,7 +255,7 @@ def _levered(row: ServerRisk) -> ServerRisk:
             levers.append(f"eight times as many hosts that contact it would lower it to {lowered.risk:.0f}")
     if row.known_bad >= 0.5:
         levers.append("only the expiry or withdrawal of its indicators would lower it")
-    reasons = sorted(row.reasons, key=lambda reason: -abs(reason.weight))
+    reasons = sorted(row.reasons, key=lambda reason: (reason.factor == "start", -abs(reason.weight)))
     return replace(row, lever=tuple(levers), reasons=tuple(reasons))
 
 
@@ -342,4 +270,4 @@ def _parameters() -> dict[str, Any]:
 
 
 # What a reading must bring for the ranking: the fields of connections and of indicators.
-WANTED = observed.WANTED | lookups.WANTED | connections.WANTED
+WANTED = observed.WANTED | lookups.WANTED | connections.WANTED | signs.WANTED

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
+
+from falselight.risks import Reason
 
 UNKNOWN, CONTENT_NETWORK = "unknown", "content network"
 
@@ -66,6 +68,13 @@ def hosting(names: Iterable[str] = (), system: int | None = None, organisation: 
         if word.search(organisation or ""):
             return Hosting(kind, f"“{written}” in {organisation}", system, organisation)
     return Hosting(UNKNOWN, "", system, organisation)
+
+
+def by_name(kind: str, server: str) -> Iterator[Reason]:
+    """What a server's name tells of its hosting, as a reason of a score of this kind."""
+    found = hosting((server,))
+    if found.weight:
+        yield Reason(f"{kind}: hosting", found.weight, f"hosting: {found.kind}, by {found.because}")
 
 
 def systems(path: Path, addresses: Iterable[str]) -> dict[str, tuple[int | None, str | None]]:

@@ -27,6 +27,9 @@ class Drawn:
         self.servers: dict[str, tuple[str, str, int, str]] = {}
         self.numbers: dict[str, int] = {}
         self.processes: list[str] = []
+        # Path and MIME type of what a part fetches over plain HTTP, by the part's number; starts of programs.
+        self.details: dict[int, tuple[str, str]] = {}
+        self.starts: list[tuple[int, float, str, str]] = []
 
     def server(self, key: str, domain: str, address: str, port: int, transport: str) -> int:
         self.servers.setdefault(key, (domain, address, port, transport))

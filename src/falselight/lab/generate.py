@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from falselight.lab import background, timing
+from falselight.lab import background, scenes, timing
 from falselight.lab.drawn import WORDS, Drawn, poll
 from falselight.lab.profiles import POLLERS, Implant
 
@@ -36,8 +36,9 @@ class Label:
 
 @dataclass(frozen=True)
 class Lab:
-    """``events``: host, source, address, domain, port, transport, process, sent, received, duration, time (ns), in
-    order of time. ``rare`` holds the servers of rare benign pollers."""
+    """``events``: host, source, address, domain, port, transport, process, sent, received, time (ns), and path and mime of what
+    is fetched over plain HTTP, in order of time. ``starts`` of programs: host, time, process, parent. ``rare`` holds the
+    servers of rare benign pollers, ``placed`` the staging and upload servers."""
 
     events: pa.Table
     labels: list[Label]
@@ -45,6 +46,8 @@ class Lab:
     hosts: int
     days: int
     seed: int
+    starts: pa.Table
+    placed: tuple[scenes.Placed, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -57,11 +60,13 @@ class Lab:
 def generate(
     seed: int, hosts: int = 200, days: int = 21, implants: list[Implant] | None = None, *, scored_days: int = 7,
     rare_share: float = 0.15, pages: float = 60.0, together: bool = False,
+    staging: int = 0, uploads: int = 0,
 ) -> Lab:  # fmt: skip
     """A lab: background for ``days``, each implant on as many hosts as its profile says (hosts are used again when there
     are more implants) from the first two days of the last ``scored_days``. ``rare_share`` times hosts rare pollers are
     benign, half of them new in the scored days; ``pages`` are read on a working day. ``together``: all implants
-    begin on the first of these days, within a quarter of an hour from 10:00."""
+    begin on the first of these days, within a quarter of an hour from 10:00. ``staging`` and ``uploads`` servers are an implant's
+    among benign ones that look alike (``scenes``); without any there is neither."""
     lab = Drawn(seed, hosts, days)
     background.browse(lab, pages)
     for poller in POLLERS:
@@ -75,7 +80,9 @@ def generate(
     for number, profile in enumerate(implants or []):
         own = [int(order[(number + turn * 7) % hosts]) for turn in range(min(profile.hosts, hosts))]
         labels += _implant(lab, profile, list(dict.fromkeys(own)), max(days - scored_days, 0), number, together)
-    return Lab(_table(lab), [label for label in labels if label.events], rare, hosts, days, seed)
+    placed = scenes.place(lab, staging, uploads, scored_days) if staging or uploads else []
+    kept = [label for label in labels if label.events]
+    return Lab(_table(lab), kept, rare, hosts, days, seed, _starts(lab), tuple(placed))
 
 
 def host_name(host: int) -> str:
@@ -113,6 +120,21 @@ def _awake(lab: Drawn, profile: Implant, host: int) -> NDArray[np.float64]:
     return lab.on[host] if profile.duty == "laptop" else np.array([[0.0, lab.days * timing.DAY]])
 
 
+def moment(seconds: float) -> int:
+    """Epoch nanoseconds of a moment of the lab."""
+    return EPOCH * 10**9 + int(seconds * 1e9)
+
+
+def _starts(lab: Drawn) -> pa.Table:
+    rows = sorted(lab.starts, key=lambda row: (row[1], row[0], row[2]))
+    return pa.table({
+        "host": pa.array([host_name(host) for host, *_ in rows], pa.string()),
+        "time": pa.array([moment(time) for _, time, *_ in rows], pa.int64()),
+        "process": pa.array([image for *_, image, _ in rows], pa.string()),
+        "parent": pa.array([parent for *_, parent in rows], pa.string()),
+    })  # fmt: skip
+
+
 def _table(lab: Drawn) -> pa.Table:
     times = np.concatenate([part[0] for part in lab.parts])
     lengths = [len(part[0]) for part in lab.parts]
@@ -138,5 +160,17 @@ def _table(lab: Drawn) -> pa.Table:
         "process": picked(list(lab.processes), process_of),
         "sent": pa.array(np.concatenate([part[2] for part in lab.parts])[order]),
         "received": pa.array(np.concatenate([part[3] for part in lab.parts])[order]),
+        "path": _details(lab, 0, process_of),
+        "mime": _details(lab, 1, process_of),
         "time": pa.array(EPOCH * 10**9 + (times[order] * 1e9).astype(np.int64)),
     })  # fmt: skip
+
+
+def _details(lab: Drawn, which: int, part_of: NDArray[np.int64]) -> pa.Array:
+    """Path (0) or MIME type (1) of each row, where its part has one."""
+    values = sorted({detail[which] for detail in lab.details.values()})
+    by_part = np.full(len(lab.parts), -1, dtype=np.int32)
+    for part, detail in lab.details.items():
+        by_part[part] = values.index(detail[which])
+    numbers = by_part[part_of]
+    return pa.DictionaryArray.from_arrays(pa.array(numbers, mask=numbers < 0), pa.array(values, pa.string()))

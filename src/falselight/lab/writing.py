@@ -15,7 +15,7 @@ from falselight.store import connect
 _ZEEK = """
   SELECT time / 1e9 AS ts, 'C' || substr(md5(row || ':' || time), 1, 17) AS uid, source AS "id.orig_h",
     (49152 + row % 16384)::INTEGER AS "id.orig_p", address AS "id.resp_h", port AS "id.resp_p", domain, transport, sent,
-    received FROM lab"""
+    received, path, mime FROM lab"""
 _CONN = f"""SELECT ts, uid, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", transport AS proto,
     CASE WHEN port_tls THEN 'ssl' END AS service, 0.2 AS duration, sent AS orig_bytes, received AS resp_bytes,
     'SF' AS conn_state, TRUE AS local_orig, FALSE AS local_resp, 6 AS orig_pkts, sent + 240 AS orig_ip_bytes,
@@ -33,20 +33,36 @@ _SYSMON = """SELECT '3' AS EventID, 'Microsoft-Windows-Sysmon/Operational' AS Ch
   FROM lab ORDER BY row"""
 
 
+_HTTP = f"""SELECT ts + 0.02 AS ts, uid, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", 1 AS trans_depth, 'GET' AS method,
+    coalesce(domain, "id.resp_h") AS host, path AS uri, 0 AS request_body_len, received AS response_body_len,
+    200 AS status_code, 'OK' AS status_msg, ['F' || substr(uid, 2)] AS resp_fuids, [mime] AS resp_mime_types
+  FROM ({_ZEEK}) WHERE path IS NOT NULL ORDER BY ts, uid"""
+_STARTS = """SELECT '1' AS EventID, 'Microsoft-Windows-Sysmon/Operational' AS Channel,
+    'Microsoft-Windows-Sysmon' AS SourceName, host AS Hostname,
+    strftime(make_timestamp(time // 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS "@timestamp",
+    strftime(make_timestamp(time // 1000), '%Y-%m-%d %H:%M:%S.%g') AS UtcTime, 1000000000 + row AS RecordNumber,
+    process AS Image, parent AS ParentImage, '"' || process || '"' AS CommandLine
+  FROM started ORDER BY row"""
+
+
 def write_zeek(lab: Lab, folder: Path) -> list[Path]:
-    """conn.log and ssl.log as JSON lines in the folder, which is made. Ports other than 443 have no name on the wire."""
-    return _write(lab, folder, {"conn.log": _CONN, "ssl.log": _SSL})
+    """conn.log and ssl.log as JSON lines in the folder, which is made, and http.log where something is fetched over plain HTTP.
+    Other ports than 443 have no name on the wire."""
+    plain = {"http.log": _HTTP} if lab.events.column("path").null_count < len(lab.events) else {}
+    return _write(lab, folder, {"conn.log": _CONN, "ssl.log": _SSL, **plain})
 
 
 def write_sysmon(lab: Lab, folder: Path) -> list[Path]:
-    """sysmon.json, one event 3 a line."""
-    return _write(lab, folder, {"sysmon.json": _SYSMON})
+    """sysmon.json, one event 3 a line; sysmon_starts.json, one event 1 a line, where programs start."""
+    return _write(lab, folder, {"sysmon.json": _SYSMON, **({"sysmon_starts.json": _STARTS} if len(lab.starts) else {})})
 
 
 def _write(lab: Lab, folder: Path, queries: dict[str, str]) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     connection: duckdb.DuckDBPyConnection = connect()
     connection.register("drawn", lab.events)
+    connection.register("begun", lab.starts)
+    connection.execute("CREATE TEMP VIEW started AS SELECT *, row_number() OVER () - 1 AS row FROM begun")
     connection.execute("CREATE TEMP VIEW lab AS SELECT *, row_number() OVER () - 1 AS row FROM drawn")
     found = []
     for name, query in queries.items():

@@ -1,0 +1,94 @@
+"""One row of the ranked list: a host and a server, with all that is known of them together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from falselight.analytics.beacons import Beacon
+from falselight.risks import Reason, destination, head, moments, rated
+
+KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused"
+
+
+@dataclass(frozen=True)
+class ServerRisk:
+    """One host and one server. ``risk`` is 0 to 100, ``odds`` the log-odds without indicators, ``known_bad`` the probability
+    that indicators give. Times are epoch nanoseconds. ``lever`` says in words what would raise or lower the risk; ``found_by``
+    are kinds beside rhythm, indicators, lookups and rules."""
+
+    host: str
+    server: str
+    address: str | None
+    names: tuple[str, ...]
+    ports: tuple[int, ...]
+    process: str | None
+    odds: float
+    known_bad: float
+    false_alarm: float | None
+    first_seen: int | None
+    last_seen: int | None
+    detected_at: int | None
+    beacon: Beacon | None
+    reasons: tuple[Reason, ...]
+    rules: tuple[str, ...] = ()
+    allowed: bool = False
+    looked_up: bool = False
+    lever: tuple[str, ...] = field(default=())
+    found_by: tuple[str, ...] = ()
+
+    @property
+    def risk(self) -> float:
+        return round(100 * (1 - (1 - sigmoid(self.odds)) * (1 - self.known_bad)), 1)
+
+    @property
+    def kind(self) -> str:
+        kinds = {KIND_BEACON: self.beacon is not None, KIND_INTEL: self.known_bad > 0, KIND_DNS: self.looked_up}
+        found = [*(kind for kind, present in kinds.items() if present), *dict.fromkeys(self.found_by)]
+        return found[0] if len(found) == 1 and not self.rules else KIND_FUSED
+
+    def to_document(self) -> dict[str, Any]:
+        """The finding document (specs/findings.md)."""
+        own = rated(self.kind, self.risk, self.reasons)
+        if self.false_alarm is not None:
+            own["false_alarm"] = self.false_alarm
+        own |= moments(self.first_seen, self.last_seen, self.detected_at)
+        if self.beacon is not None:
+            own["beacon"] = {name: value for name, value in vars(self.beacon).items() if value == value}
+        if self.lever:
+            own["lever"] = list(self.lever)
+        document = head("falselight-ranking", "Ranked server", self.last_seen)
+        document["host"] = {"name": self.host}
+        document["destination"] = destination(self.address, self.names, self.ports)
+        if self.process:
+            document["process"] = {
+                "name": [self.process.rsplit("\\", 1)[-1].rsplit("/", 1)[-1]],
+                "executable": self.process,
+            }
+        return {**document, "falselight": own}
+
+
+# By host and server.
+Pairs = dict[tuple[str, str], ServerRisk]
+
+
+def sigmoid(odds: float) -> float:
+    return 1 / (1 + math.exp(-odds)) if odds > -700 else 0.0
+
+
+def earliest(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def same(found: Pairs, host: str, address: str | None, names: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs of the host that are this server, by one of its names or else by its address."""
+    by_name = [(host, name) for name in names if (host, name) in found]
+    if by_name:
+        return by_name
+    if address is None:
+        return []
+    if (host, address) in found:
+        return [(host, address)]
+    return [key for key, row in found.items() if key[0] == host and row.address == address]
