@@ -15,6 +15,7 @@ from falselight.ecs import release
 from falselight.hunting import hunt
 from falselight.mappings import checkpoint, cisco_ftd, pfsense, proxysg, sophos_xg, zscaler_zia
 from falselight.readers.settings import Settings
+from falselight.readers.syslog import header
 from falselight.rules import loading
 
 INNER, SERVER, CALLS = "10.7.0.4", "203.0.113.80", 12
@@ -79,6 +80,27 @@ def proxy(port: int, start: datetime, end: datetime) -> list[str]:
     )
     called = f"{start:%Y-%m-%d %H:%M:%S} 48 {INNER} 200 TCP_TUNNELED 60 70 CONNECT tcp cc.example.net 443"
     return [f"#Fields: {fields}", called]
+
+
+@pytest.mark.parametrize(
+    ("line", "host", "process", "pid", "message"),
+    [
+        ("<134>1 2026-03-02T08:15:30Z gw CheckPoint 1930 - [a]", "gw", "CheckPoint", 1930, "[a]"),
+        ("<14>1 - h RT_FLOW - ID [a]", "h", "RT_FLOW", None, "[a]"),
+        ("<134>Mar  2 08:15:30 filterlog[7]: 1,2", None, "filterlog", 7, "1,2"),
+        ("Mar 02 2026 08:15:30 fe80::1 filterlog: 1,2", "fe80::1", "filterlog", None, "1,2"),
+        ("Mar 02 2026 08:15:30 10.0.0.1 <x>", "10.0.0.1", None, None, "<x>"),
+        ('<30>device="SFW" date=2026-03-02', None, None, None, 'device="SFW" date=2026-03-02'),
+        ("<9999>x", None, None, None, "<9999>x"),
+        ("", None, None, None, ""),
+    ],
+)
+def test_any_part_of_a_header_may_be_missing(
+    line: str, host: str | None, process: str | None, pid: int | None, message: str
+) -> None:
+    found = header(line, SETTINGS)
+    assert (found.host, found.process, found.pid, line[found.end :]) == (host, process, pid, message)
+    assert ("@timestamp" in found.fields) == ("08:15:30" in line)
 
 
 def write(folder: Path, lines: Lines) -> Path:
