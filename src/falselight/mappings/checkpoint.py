@@ -9,7 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.firewalls import first, mac, place, relate, settle, whole
+from falselight.mappings.firewalls import first, place, relate, settle, whole
+from falselight.mappings.tables import mac
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment
 
@@ -122,7 +123,7 @@ def _fill(event: Document, raw: Document, settings: Settings) -> None:
         event[f"observer.{side}.interface.name"] = raw.get("ifname")
     for name in ("event.start", "event.end"):
         event[name] = iso(_time(event.get(name), settings))
-    event["observer.mac"] = mac(event.get("observer.mac"))
+    event["observer.mac"] = mac(first(event.get("observer.mac")))
     event["event.code"] = raw.get("operation_number")
     for part in ("name", "id", "email", "group.name"):
         value = first(event.get(f"source.user.{part}"))

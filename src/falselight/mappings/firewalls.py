@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from falselight.mappings.network import address, community
+from falselight.mappings.tables import TRANSPORTS
 from falselight.readers.syslog import Document, append, iso
 
 SIDES = ("source", "destination")
@@ -17,11 +17,7 @@ _WHOLE = (
     "network.bytes", "network.packets", "event.sequence", "event.severity", "file.size", "http.response.status_code",
     "http.request.bytes", "http.response.bytes", "url.port",
 )  # fmt: skip
-_TRANSPORTS = {
-    "0": "hopopt", "1": "icmp", "2": "igmp", "6": "tcp", "8": "egp", "17": "udp", "47": "gre", "50": "esp",
-    "58": "ipv6-icmp", "112": "vrrp", "132": "sctp",
-}  # fmt: skip
-_NUMBERS = {name: number for number, name in _TRANSPORTS.items()}
+_NUMBERS = {name: number for number, name in TRANSPORTS.items()}
 _RELATED = {
     "related.ip": _IP,
     "related.user": ("user.name", "source.user.name", "destination.user.name"),
@@ -33,15 +29,6 @@ _RELATED = {
 def first(value: Any) -> Any:
     """The value, or the first of several."""
     return value[0] if isinstance(value, list) and value else value
-
-
-def mac(text: Any) -> str | None:
-    """An address of a card as ECS writes it: ``AA-BB-CC-DD-EE-FF``; other text as it is, None for none."""
-    written = str(first(text) or "")
-    digits = re.sub(r"[-:. ]", "", written).upper()
-    if re.fullmatch(r"[0-9A-F]{12}", digits) is None:
-        return written or None
-    return "-".join(digits[place : place + 2] for place in range(0, 12, 2))
 
 
 def span(event: Document, seconds: int | None) -> None:
@@ -82,7 +69,7 @@ def settle(event: Document) -> None:
         if event.get(f"network.{unit}") is None and None not in sent:
             event[f"network.{unit}"] = sum(count for count in sent if count is not None)
     number, transport = first(event.get("network.iana_number")), first(event.get("network.transport"))
-    transport = transport.lower() if transport else _TRANSPORTS.get(number)
+    transport = transport.lower() if transport else TRANSPORTS.get(number)
     event["network.transport"] = {"icmpv6": "ipv6-icmp"}.get(transport or "", transport)
     event["network.iana_number"] = number or _NUMBERS.get(event["network.transport"] or "")
     left, right = (None if event.get(f"{side}.port") is None else str(event[f"{side}.port"]) for side in SIDES)

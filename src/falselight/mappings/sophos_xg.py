@@ -8,8 +8,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.firewalls import mac, place, relate, settle, span, whole
+from falselight.mappings.firewalls import place, relate, settle, span, whole
 from falselight.mappings.network import address, url_parts
+from falselight.mappings.tables import mac
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment, offset_of, pairs
 
