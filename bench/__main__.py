@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench import case as case_folder
 from bench import compile as compile_times
-from bench import memory, ndjson, page_rule, peer_eql, rules, scale, windows
+from bench import memory, ndjson, page_rule, peer_eql, rules, scale, value_lists, windows
 from bench.harness import CaseFailed, Ratio, Timing, render, save
 
-NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows", "rules", "memory")
+NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows", "rules", "memory", "value_lists")
 
 
 def main() -> int:
@@ -60,6 +60,8 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Timing], 
             return rules.run(*common, options.rules)
         case "memory":
             return memory.run(*common)
+        case "value_lists":
+            return value_lists.run(*common)
         case "windows":
             return windows.run(*common)
         case _:

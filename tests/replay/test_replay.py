@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from falselight import ingest
+from falselight import values as conversions
 from falselight.diagnostics import Diagnostic
 from falselight.ecs import release
 from falselight.hunting import HuntResult, RuleRun, hunt, options
+from falselight.replay import lists
 from falselight.replay.effects import explain_rule
 from falselight.rules import Pack, Rule, load
 from falselight.rules.exceptions import Item
@@ -192,22 +198,88 @@ def test_value_lists_are_joined(
     replay: Callable[..., RuleRun], tmp_path: Path, kind: str, text: str, left: list[int]
 ) -> None:
     (tmp_path / "list.txt").write_text(text)
-    made = item({"type": "list", "field": "destination.ip", "list": {"id": "list.txt", "type": kind}})
-    rule = Rule.model_validate({**single().model_dump(), "exceptions_list": [{"list_id": "mine"}]})
+    rule, made = listed("destination.ip", kind)
     result = replay(rule, EVENTS, [made], {"list.txt": ValueList("list.txt", tmp_path / "list.txt")}).replay
     assert result is not None
     assert [int(kept.alert["kibana.alert.ancestors"][0]["id"]) for kept in result.kept] == left
 
 
+def listed(field: str, kind: str) -> tuple[Rule, Item]:
+    made = item({"type": "list", "field": field, "list": {"id": "list.txt", "type": kind}})
+    return Rule.model_validate({**single().model_dump(), "exceptions_list": [{"list_id": "mine"}]}), made
+
+
+MILLION = {
+    "keyword": ("process.name", (f"p{n}.exe" for n in range(1_000_000)), "updater.exe", [1, 2, 3, 4]),
+    "text": ("process.name", (f"program {n}" for n in range(1_000_000)), "helper.exe", [0, 1, 3, 4]),
+    "ip": (
+        "destination.ip",
+        (f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(1_000_000)),
+        "198.51.100.9",
+        [0, 1, 2, 3],
+    ),
+    "ip_range": (
+        "destination.ip",
+        (f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}-10.{n >> 16}.255.255" for n in range(1_000_000)),
+        "198.51.100.0/24",
+        [0, 1, 2, 3],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", MILLION)
 def test_a_list_of_a_million_values_is_no_obstacle_and_kibanas_limit_is_told(
-    replay: Callable[..., RuleRun], tmp_path: Path
+    replay: Callable[..., RuleRun], tmp_path: Path, kind: str
 ) -> None:
-    (tmp_path / "names.txt").write_text("".join(f"p{n}.exe\n" for n in range(1_000_000)) + "updater.exe\n")
-    made = item({"type": "list", "field": "process.name", "list": {"id": "names.txt", "type": "keyword"}})
-    rule = Rule.model_validate({**single().model_dump(), "exceptions_list": [{"list_id": "mine"}]})
-    result = replay(rule, EVENTS, [made], {"names.txt": ValueList("names.txt", tmp_path / "names.txt")})
+    field, values, last, left = MILLION[kind]
+    (tmp_path / "list.txt").write_text("".join(f"{value}\n" for value in values) + last)
+    rule, made = listed(field, kind)
+    result = replay(rule, EVENTS, [made], {"list.txt": ValueList("list.txt", tmp_path / "list.txt")})
+    assert result.replay is not None
+    assert [int(kept.alert["kibana.alert.ancestors"][0]["id"]) for kept in result.replay.kept] == left
+    assert [diagnostic.code for diagnostic in result.diagnostics] == ["N0615"]
+
+
+def test_values_that_the_field_cannot_have_are_told(replay: Callable[..., RuleRun], tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("198.51.100.9\nnonsense\n10.0.0.0/33\n10.0.0.9-10.0.0.1\n1.2.3.4-x\n")
+    rule, made = listed("destination.ip", "ip_range")
+    result = replay(rule, EVENTS, [made], {"list.txt": ValueList("list.txt", tmp_path / "list.txt")})
     assert result.replay is not None and len(result.replay.kept) == 4
-    assert "N0615" in [diagnostic.code for diagnostic in result.diagnostics]
+    (told,) = result.diagnostics
+    assert told.code == "W0620" and "4 of 5 values" in told.message and "[nonsense]" in told.message
+
+
+def test_a_list_whose_file_has_gone_is_told(replay: Callable[..., RuleRun], tmp_path: Path) -> None:
+    rule, made = listed("destination.ip", "ip")
+    result = replay(rule, EVENTS, [made], {"list.txt": ValueList("list.txt", tmp_path / "gone.txt")})
+    assert result.replay is None and "E0608" in [diagnostic.code for diagnostic in result.diagnostics]
+
+
+addresses = st.integers(0, 40).map(
+    lambda n: str(ipaddress.ip_address(n % 20 + (0x0A000000 if n < 30 else 0x20010DB8 << 96)))
+)
+networks = st.builds(lambda text, less: f"{text}/{(128 if ':' in text else 32) - less}", addresses, st.integers(0, 5))
+spans = st.builds(lambda one, two: "-".join(sorted((one, two), key=ipaddress.ip_address)), *2 * [
+    st.integers(0, 19).map(lambda n: str(ipaddress.ip_address(0x0A000000 + n)))])  # fmt: skip
+
+
+@given(st.lists(st.one_of(addresses, networks, spans), max_size=8), addresses)
+def test_ranges_cover_what_each_of_them_does(texts: list[str], address: str) -> None:
+    def covers(text: str) -> bool:
+        one = ipaddress.ip_address(address)
+        if "-" in text:
+            low, high = map(ipaddress.ip_address, text.split("-"))
+            return low.version == one.version and int(low) <= int(one) <= int(high)
+        return one in ipaddress.ip_network(text, strict=False)
+
+    listed_ranges, bad = lists._ranges(texts)
+    packed = conversions.ip(address)[1]
+    low, high = listed_ranges.column("low").to_pylist(), listed_ranges.column("high").to_pylist()
+    assert bad == [] and all(
+        before < after
+        for before, after in pairwise([each for pair in zip(low, high, strict=True) for each in dict.fromkeys(pair)])
+    )
+    assert any(first <= packed <= last for first, last in zip(low, high, strict=True)) == any(map(covers, texts))
 
 
 def test_kibanas_filters_hold(replay: Callable[..., RuleRun]) -> None:

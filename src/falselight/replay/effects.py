@@ -61,6 +61,7 @@ def explain_rule(rule: Rule, options: Options, pack: Pack, table: EventTable, re
     query = explain(source, table, options)
     whole = plan(source, table.schema, options)
     at = last_time(table)
+    restricted = restricting.restricted(rule, whole, pack, table, at, report)
     effects = [
         _effect(
             "filter", str((each.get("meta") or {}).get("alias") or f"filter {number}"), nodes.Not(made), whole, table
@@ -77,7 +78,6 @@ def explain_rule(rule: Rule, options: Options, pack: Pack, table: EventTable, re
         effects.append(
             Effect("exception", name, "not applied") if made is None else _effect("exception", name, made, whole, table)
         )
-    restricted = restricting.restricted(rule, whole, pack, table, at, report)
     return RuleExplanation(rule, query, tuple(effects), replay(rule, restricted, table))
 
 
@@ -88,7 +88,7 @@ def last_time(table: EventTable) -> datetime:
 
 
 def _silent(_: object) -> None:
-    """What an exception cannot do is told once, when the whole rule is restricted."""
+    """What an exception cannot do was told when the whole rule was restricted."""
 
 
 def _effect(kind: str, name: str, left_out: nodes.Predicate, whole: nodes.Plan, table: EventTable) -> Effect:

@@ -1,28 +1,20 @@
-"""A rule's own filters and exceptions as a predicate beside its query: what they exclude is absent for every stage.
-
-Value lists are joined, never inlined: each becomes a relation of the events that it holds for."""
+"""A rule's own filters and exceptions as a predicate beside its query: what they exclude is absent for every stage."""
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-import pyarrow as pa
-
-from falselight.columns import physical
 from falselight.diagnostics import Diagnostic, EqlError, Severity
-from falselight.ecs.schema import EXACT_STRING_TYPES, Field, column, ip_column
 from falselight.plan import filters, nodes
+from falselight.replay import lists
 from falselight.rules.exceptions import Entry, Item
 from falselight.rules.model import Rule
-from falselight.rules.pack import Pack, Report, ValueList
-from falselight.store import EventTable, quoted
+from falselight.rules.pack import Pack, Report
+from falselight.store import EventTable
 
-NOT_APPLIED, KIBANA_DIFFERS, EXPIRED = "W0614", "N0615", "N0616"
-# Beyond these Kibana does not apply a list to an EQL rule (facts: lists of 65,536 items, 200 ranges, no text lists).
-_KIBANA_ITEMS, _KIBANA_RANGES = 65_536, 200
+NOT_APPLIED, EXPIRED = "W0614", "N0616"
 _OS_NAMES = {"linux": "linux", "macos": "macos", "windows": "windows"}
 
 
@@ -101,7 +93,7 @@ def _entry(entry: Entry, above: str, pack: Pack, table: EventTable, report: Repo
         inner = [_entry(each, f"{name}.", pack, table, report) for each in entry.entries]
         made = nodes.And(tuple(each for each in inner if each is not None))
     elif entry.value_list is not None:
-        made = _listed(name, entry.value_list.id, entry.value_list.type, pack, table, report)
+        made = lists.holds(name, entry.value_list.id, entry.value_list.type, pack, table, report)
     else:
         made = filters.parse(_query(entry, name), table.schema)
     return nodes.Not(made) if made is not None and entry.operator == "excluded" else made
@@ -117,87 +109,6 @@ def _query(entry: Entry, name: str) -> dict[str, Any]:
             return {"bool": {"should": [{"match_phrase": {name: value}} for value in entry.value or ()]}}
         case _:
             return {"match_phrase": {name: entry.value}}
-
-
-def _listed(
-    name: str, list_id: str, kind: str, pack: Pack, table: EventTable, report: Report
-) -> nodes.Predicate | None:
-    """The events of which some value of the field is in the list."""
-    values = pack.values.get(list_id)
-    entry = table.schema.find(name)
-    if values is None:
-        return None
-    if entry is not None and entry.type not in EXACT_STRING_TYPES and entry.exact:
-        entry = table.schema.find(entry.exact)
-    if entry is None or not entry.filled:
-        return nodes.NEVER
-    relation = f"list {list_id} of {name}"
-    (count,) = table.connection.execute(
-        "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [relation]
-    ).fetchall()
-    if not count[0]:
-        size = _join(relation, entry, kind, values, table)
-        _compare_with_kibana(values, kind, size, report)
-    return nodes.Rows(relation)
-
-
-def _join(relation: str, entry: Field, kind: str, values: ValueList, table: EventTable) -> int:
-    """Make the relation; gives the number of values in the list."""
-    texts = list(dict.fromkeys(values.values()))
-    own = quoted(column(entry.name))
-    if entry.type == "ip":
-        low, high = _bounds(texts)
-        listed = pa.table({"low": pa.array(low, pa.binary()), "high": pa.array(high, pa.binary())})
-        own = quoted(ip_column(entry.name))
-        condition = "e.value BETWEEN l.low AND l.high" if kind == "ip_range" or low != high else "e.value = l.low"
-    else:
-        column_values = physical(pa.array(texts, pa.string()), entry, table.malformed)
-        listed = (
-            pa.table({"value": next(iter(column_values.values()))})
-            if column_values
-            else pa.table({"value": pa.array([], pa.string())})
-        )
-        condition = "e.value = l.value"
-    each = f"unnest({own})" if entry.many else own
-    table.connection.register("listed values", listed)
-    table.connection.execute(
-        f"CREATE TEMP TABLE {quoted(relation)} AS SELECT DISTINCT e._seq FROM "
-        f"(SELECT _seq, {each} AS value FROM {quoted(table.name)} "
-        f'WHERE {own} IS NOT NULL) e JOIN "listed values" l ON {condition}'
-    )
-    table.connection.unregister("listed values")
-    return len(texts)
-
-
-def _bounds(texts: Iterable[str]) -> tuple[list[bytes], list[bytes]]:
-    """First and last address of each address, network (CIDR) or range (``a-b``), 16 bytes each; what is none is left out."""
-    low, high = [], []
-    for text in texts:
-        try:
-            if "-" in text:
-                first, last = (ipaddress.ip_address(part.strip()) for part in text.split("-", 1))
-            else:
-                network = ipaddress.ip_network(text, strict=False)
-                first, last = network.network_address, network.broadcast_address
-        except ValueError:
-            continue
-        low.append(_packed(first))
-        high.append(_packed(last))
-    return low, high
-
-
-def _packed(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bytes:
-    return (b"\0" * 10 + b"\xff\xff" if address.version == 4 else b"") + address.packed
-
-
-def _compare_with_kibana(values: ValueList, kind: str, size: int, report: Report) -> None:
-    most = _KIBANA_RANGES if kind == "ip_range" else _KIBANA_ITEMS
-    if kind == "text" or size >= most:
-        why = "of type text" if kind == "text" else f"of {size:,} values"
-        message = (
-            f"Value list [{values.id}] is {why}: it is applied here, Kibana does not apply such a list to EQL rules"
-        )
-        report(Diagnostic(KIBANA_DIFFERS, Severity.NOTE, message, path=str(values.path)))
 
 
 def _names(entries: Sequence[Entry], above: str) -> Iterable[str]:
