@@ -60,7 +60,7 @@ def compare(old: HuntResult, new: HuntResult) -> list[RuleChange]:
         faults = [
             f"{where}: {each.message}"
             for where, run_ in (("old", mine), ("new", theirs))
-            if run_
+            if run_ and run_.rule.is_eql
             for each in run_.diagnostics
         ]
         changes.append(

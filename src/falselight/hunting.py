@@ -215,7 +215,8 @@ def _named_fields(rule: Rule) -> list[str]:
 
 def _parsed(rule: Rule) -> tuple[RuleRun, syntax.Query | None]:
     if not rule.is_eql:
-        message = f"Rule [{rule.name}] is of type [{rule.type}], language [{rule.language}]; only EQL rules are run"
+        language = f", language [{rule.raw['language']}]" if "language" in rule.raw else ""
+        message = f"Rule [{rule.name}] is of type [{rule.type}]{language}; only EQL rules are run"
         return RuleRun(rule, diagnostics=(Diagnostic("W0605", Severity.WARNING, message, path=rule.path),)), None
     try:
         return RuleRun(rule), parse(Source(rule.query, rule.name))

@@ -39,7 +39,8 @@ LIST = {
     "_version": "a",
 }
 ITEM: dict[str, Any] = {
-    "item_id": "one", "list_id": "mine", "name": "Updater", "type": "simple", "namespace_type": "single", "os_types": ["windows"],
+    "item_id": "one", "list_id": "mine", "name": "Updater", "description": "", "type": "simple", "namespace_type": "single",
+    "os_types": ["windows"],
     "entries": [{"field": "process.name", "operator": "included", "type": "match", "value": "updater.exe"},
                 {"field": "destination.ip", "operator": "excluded", "type": "list", "list": {"id": "bad.txt", "type": "ip"}}],
     "expire_time": "2027-01-01T00:00:00.000Z",
@@ -66,7 +67,7 @@ def test_an_export_loads_whole(tmp_path: Path) -> None:
     assert told == [] and rule.id == "beacon" and rule.version == 3 and rule.max_signals == 50
     assert rule.alert_suppression is not None and rule.alert_suppression.duration is not None
     assert rule.alert_suppression.duration.nanoseconds == 5 * 3600 * 10**9
-    assert [item.item_id for item in pack.items_of(rule)] == ["one"] and list(pack.lists) == ["mine"]
+    assert [item.item_id for item in pack.items_of(rule)] == ["one"] and list(pack.lists) == [("single", "mine")]
     assert list(pack.values["bad.txt"].values()) == ["203.0.113.7", "203.0.113.8"]
 
 
@@ -188,8 +189,17 @@ def test_one_exception_twice_is_one_and_two_of_one_id_are_told(tmp_path: Path) -
 
 def test_a_list_of_every_space_is_not_the_one_of_this_space(tmp_path: Path) -> None:
     item = {**ITEM, "entries": ITEM["entries"][:1], "namespace_type": "agnostic"}
-    pack, _ = loaded(export(tmp_path, RULE, item))
+    pack, told = loaded(export(tmp_path, RULE, item))
     assert pack.items_of(pack.rules[0]) == []
+    assert [each.code for each in told] == ["E0607"] and "with namespace_type single" in told[0].message
+
+
+def test_lists_of_one_id_in_two_namespaces_are_two(tmp_path: Path) -> None:
+    (tmp_path / "bad.txt").write_text("203.0.113.7\n")
+    lines = [RULE, LIST, {**LIST, "namespace_type": "agnostic", "name": "Of all spaces"}, ITEM]
+    pack, told = loaded(export(tmp_path, *lines))
+    rules, _ = exporting.to_kibana(pack, pytest.fail)
+    assert told == [] and [json.loads(line) for line in rules.text.splitlines()[:-1]] == lines
 
 
 @pytest.mark.parametrize("own", ["x", {"rule": [1]}, {"beside": 3}, None])

@@ -53,10 +53,12 @@ class Remark:
     span: Span | None = None
 
     def diagnostic(self) -> Diagnostic:
-        """As every message is drawn."""
-        labels = (Label(self.span),) if self.span is not None else ()
-        source = Source(self.rule.query, self.rule.name) if self.span is not None else None
-        return Diagnostic(self.code, self.severity, self.reason, labels, self.fix, source, self.rule.path)
+        """As every message is drawn. Without a place in a query it names the rule, since a file can hold many."""
+        if self.span is None:
+            message = f"Rule [{self.rule.name}]: {self.reason}"
+            return Diagnostic(self.code, self.severity, message, help=self.fix, path=self.rule.path)
+        source = Source(self.rule.query, self.rule.name)
+        return Diagnostic(self.code, self.severity, self.reason, (Label(self.span),), self.fix, source, self.rule.path)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON: the diagnostic, and which rule it is of."""

@@ -11,7 +11,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from falselight.diagnostics import Diagnostic, Severity
-from falselight.rules import own
+from falselight.rules import completing, own
 from falselight.rules.exceptions import ExceptionList, Item
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report, ValueList
@@ -105,8 +105,8 @@ def _find_values(folder: Path, pack: Pack) -> None:
 
 def after_rules(pack: Pack, rules: int) -> Iterator[dict[str, Any]]:
     """The lines of an export that follow its so many rules: lists, exceptions, connectors, and the summary."""
-    yield from (each.raw or _plain(each) for each in pack.lists.values())
-    yield from (item.raw or _plain(item) for item in pack.items)
+    yield from (completing.exception_list(each.raw or _plain(each)) for each in pack.lists.values())
+    yield from (completing.exception(item.raw or _plain(item)) for item in pack.items)
     yield from pack.others
     yield summary(pack, rules)
 

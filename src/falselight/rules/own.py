@@ -1,11 +1,13 @@
 """What other systems have no place for, carried along in ``meta.falselight``, which Kibana and detection-rules keep without
-reading it: keys of Falselight's own (``rule``), tables beside the rule (``beside``), and which keys an export had to add."""
+reading it: keys of Falselight's own and those that had to be completed (``rule``), tables beside the rule (``beside``), and
+which keys an export had to add."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from falselight.rules import completing
 from falselight.rules.model import Rule
 
 META, OWN = "meta", "falselight"
@@ -16,12 +18,13 @@ KEYS = ("purpose", "severity_reason", "blind_spots", "data_needed")
 def document(rule: Rule, *, carried: Iterable[str] = (), defaults: Mapping[str, Any] = {}) -> dict[str, Any]:
     """The rule's table as Kibana names its keys. ``carried`` are further keys that go along in meta, ``defaults`` what must
     be there."""
-    away = {*KEYS, *carried} | ({"id"} if "rule_id" not in rule.raw else set())
+    lacking = completing.completed(rule.raw)
+    away = {*KEYS, *carried, *lacking} | ({"id"} if "rule_id" not in rule.raw else set())
     written = {key: value for key, value in rule.raw.items() if key not in away}
     own: dict[str, Any] = {}
     moved = {key: value for key, value in rule.raw.items() if key in away}
     added = {"rule_id": rule.id, "description": rule.name, "risk_score": rule.risk_score, "severity": rule.severity}
-    added |= {"type": rule.type, **({"language": "eql"} if rule.is_eql else {}), **defaults}
+    added |= {"type": rule.type, **({"language": "eql"} if rule.is_eql else {}), **defaults, **lacking}
     added = {key: value for key, value in added.items() if key not in written}
     if moved:
         own["rule"] = moved

@@ -33,10 +33,11 @@ class ValueList:
 
 @dataclass
 class Pack:
-    """What was loaded. ``others`` are objects of an export that are neither rules nor lists (connectors), kept as they are."""
+    """What was loaded. ``lists`` are known by namespace and ``list_id``; ``others`` are objects of an export that are neither
+    rules nor lists (connectors), kept as they are."""
 
     rules: list[Rule] = field(default_factory=list)
-    lists: dict[str, ExceptionList] = field(default_factory=dict)
+    lists: dict[tuple[str, str], ExceptionList] = field(default_factory=dict)
     items: list[Item] = field(default_factory=list)
     values: dict[str, ValueList] = field(default_factory=dict)
     others: list[dict[str, Any]] = field(default_factory=list)
@@ -49,7 +50,7 @@ class Pack:
 
     def add_list(self, made: ExceptionList, path: str, report: Report) -> None:
         """Add a list; another one of its id is told, and the first is kept."""
-        known = self.lists.setdefault(made.list_id, made)
+        known = self.lists.setdefault((made.namespace_type, made.list_id), made)
         if known.raw != made.raw:
             message = (
                 f"Exception list [{made.list_id}] of {path} differs from the one that is loaded; the first is used"
@@ -68,14 +69,18 @@ class Pack:
 
     def check(self, report: Report) -> None:
         """Tell references that lead nowhere, a rule's to a list or an item's to values, and lists that lead to each other."""
-        known = self.lists.keys() | {item.list_id for item in self.items}
-        told: set[str] = set()
+        here = self.lists.keys() | {(item.namespace_type, item.list_id) for item in self.items}
+        known = {list_id for _, list_id in here}
+        told: set[tuple[str, str]] = set()
         for rule in self.rules:
             for reference in rule.exceptions_list:
-                name = reference.list_id
-                if name not in known and name not in told:
-                    told.add(name)
-                    message = f"Rule [{rule.name}] uses exception list [{name}], which is not here: it runs without"
+                key = (reference.namespace_type, reference.list_id)
+                if key not in here and key not in told:
+                    told.add(key)
+                    other = f" with namespace_type {key[0]}" if key[1] in known else ""
+                    message = (
+                        f"Rule [{rule.name}] uses exception list [{key[1]}], which is not here{other}: it runs without"
+                    )
                     report(Diagnostic(ABSENT_LIST, Severity.WARNING, message, path=rule.path))
         leads: dict[str, set[str]] = {}
         absent: set[str] = set()

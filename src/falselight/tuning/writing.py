@@ -17,7 +17,7 @@ EXCEPTIONS, RULES = "exceptions.ndjson", "rules.ndjson"
 
 def pack_of(accepted: Sequence[Proposal], rules: Sequence[Rule]) -> Pack:
     """The rules with their new lists beside the ones they had."""
-    lists: dict[str, ExceptionList] = {}
+    lists: dict[tuple[str, str], ExceptionList] = {}
     made: list[Rule] = []
     named = {proposal.cause.rule.id for proposal in accepted}
     for rule in rules:
@@ -33,7 +33,7 @@ def pack_of(accepted: Sequence[Proposal], rules: Sequence[Rule]) -> Pack:
             "tags": ["falselight"],
             "os_types": [],
         }
-        lists[list_id] = ExceptionList.model_validate({**raw, "raw": raw})
+        lists[("single", list_id)] = ExceptionList.model_validate({**raw, "raw": raw})
         reference = {"id": list_id, "list_id": list_id, "type": "detection", "namespace_type": "single"}
         references = [*rule.raw.get("exceptions_list", []), reference]
         made.append(
@@ -67,7 +67,9 @@ def apply(pack: Pack, exceptions: Pack) -> Pack:
     rules = []
     for rule in pack.rules:
         own = f"{LIST_ID}-{rule.id}"
-        if own in exceptions.lists or any(item.list_id == own for item in exceptions.items):
+        if any(list_id == own for _, list_id in exceptions.lists) or any(
+            item.list_id == own for item in exceptions.items
+        ):
             known = [reference.list_id for reference in rule.exceptions_list]
             if own not in known:
                 references = [*rule.exceptions_list, Reference(list_id=own, id=own)]
