@@ -190,3 +190,34 @@ def test_a_host_that_asks_for_generated_names_is_a_row_of_its_own(tmp_path: Path
     totals = [total for total in ranking.totals(rows) if total.server == ranking.HOST]
     assert [total.hosts for total in totals] == [1, 1]
     assert "destination" not in whole[0].to_document() or whole[0].to_document()["destination"] == {}
+
+
+def handshake(minute: float, host: str, server: str, ja3: str, **certificate: str) -> dict[str, Any]:
+    tls = {"client": {"ja3": ja3}, "server": {"issuer": "CN=Known Authority", **certificate}}
+    return {**event(minute, host, server), "tls": tls}
+
+
+def test_handshakes_tell_of_certificates_and_clients(tmp_path: Path) -> None:
+    own, browser = "0" * 31 + "a", "0" * 31 + "b"
+    common = [
+        handshake(
+            minute, host, f"198.51.100.{number}", browser, subject=f"CN=site{number}", not_before="2026-01-01T00:00:00Z"
+        )
+        for host in ("ws1", "ws2")
+        for number in range(1, 13)
+        for minute in (number, number + 20, number + 45)
+    ]
+    odd = {"subject": "CN=gateway", "issuer": "CN=gateway", "not_before": "2026-03-08T00:00:00Z"}
+    path, few = tmp_path / "events.ndjson", tmp_path / "few.ndjson"
+    called = [handshake(minute * 5, "ws1", BEACON, own, **odd) for minute in range(12)]
+    path.write_text("".join(json.dumps(each) + "\n" for each in (*common, *called)))
+    few.write_text("".join(json.dumps(each) + "\n" for each in called))
+    told = {
+        reason.factor: reason.text for reason in of(ranked(path), BEACON).reasons if reason.factor.startswith("tls")
+    }
+    assert set(told) == {"tls: certificate", "tls: age", "tls: client"}
+    assert "CN=gateway" in told["tls: certificate"] and "3 days old" in told["tls: age"] and own in told["tls: client"]
+    others = [reason.factor for row in ranked(path) if row.server != BEACON for reason in row.reasons]
+    assert not any(factor.startswith("tls") for factor in others)
+    alone = [reason.factor for reason in of(ranked(few), BEACON).reasons]
+    assert "tls: certificate" in alone and "tls: client" not in alone, "nothing to compare the client with"

@@ -19,7 +19,7 @@ from falselight.dns import lookups
 from falselight.dns import scoring as scoring_of_lookups
 from falselight.dns.scoring import Score
 from falselight.findings import Finding
-from falselight.fusion import kinds
+from falselight.fusion import kinds, traits
 from falselight.fusion.rows import Pairs, ServerRisk, earliest, same
 from falselight.infrastructure import signs
 from falselight.intel import matching, observed, scoring
@@ -66,6 +66,7 @@ def rank(
     if indicators:
         _add_indicators(found, table)
     _add_lookups(found, table, settings)
+    _add_traits(found, table)
     for finding in findings:
         _add_finding(found, finding)
     permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
@@ -190,6 +191,15 @@ def _looked_up(host: str, score: Score) -> ServerRisk:
     )  # fmt: skip
 
 
+def _add_traits(found: Pairs, table: EventTable) -> None:
+    """What handshakes say adds to the pairs that have a rank."""
+    for trait in traits.traits(table, _parameters()["tls"]):
+        for key in same(found, trait.host, trait.address, trait.names):
+            row = found[key]
+            odds = row.odds + math.fsum(reason.weight for reason in trait.reasons)
+            found[key] = replace(row, odds=odds, reasons=(*trait.reasons, *row.reasons))
+
+
 def _add_finding(found: Pairs, finding: Finding) -> None:
     """A rule's finding adds to the odds of each host and server that it names, once for each rule."""
     weight = float(_parameters()["rules"][finding.severity])
@@ -270,4 +280,4 @@ def _parameters() -> dict[str, Any]:
 
 
 # What a reading must bring for the ranking: the fields of connections and of indicators.
-WANTED = observed.WANTED | lookups.WANTED | connections.WANTED | signs.WANTED
+WANTED = observed.WANTED | lookups.WANTED | connections.WANTED | signs.WANTED | traits.WANTED
