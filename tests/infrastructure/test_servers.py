@@ -112,6 +112,14 @@ def test_a_link_to_what_indicators_name_raises_the_risk(tmp_path: Path) -> None:
     assert linked.risk == pytest.approx(60, abs=3) and linked.reasons[0].factor == "infrastructure: link"
 
 
+def test_more_links_than_are_told_are_counted_and_a_bad_one_among_them_is_not_lost(tmp_path: Path) -> None:
+    others = [banner(f"192.0.2.{k}", **certificate("a")) for k in range(10, 29)]
+    others[-1] |= {"product": "Cobalt Strike Beacon"}
+    found = known(scans(tmp_path, banner("203.0.113.10", **certificate("a")), *others))["203.0.113.10"]
+    assert len(found.links) == 12 and found.omitted == 7 and "192.0.2.28" not in {link.other for link in found.links}
+    assert found.reasons[0].factor == "infrastructure: link" and found.reasons[0].text.startswith("192.0.2.28 has")
+
+
 def test_a_default_certificate_that_only_the_scan_saw(tmp_path: Path) -> None:
     """The built-in traits are judged on the scans' certificates as on the telemetry's."""
     held = {"ssl": {"cert": {"fingerprint": {"sha256": "a" * 64}, "subject": {"CN": "Major Cobalt Strike"}, "serial": 146473198,

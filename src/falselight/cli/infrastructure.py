@@ -101,7 +101,7 @@ def command(
     found = [server for server in every if server.risk >= min_risk]
     _deliver(found, options.chosen(format), output)
     read = ", ".join(f"{words.number(count)} of {source}" for source, count in sorted(loaded.records.items())) or "none"
-    both = sum(any(link.hosts and link.strength != WEAK for link in server.shown) for server in found)
+    both = sum(any(link.hosts and link.strength != WEAK for link in server.links) for server in found)
     hint = f"; {words.number(len(every) - len(found))} below risk {min_risk:g}" if len(every) > len(found) else ""
     console.print(
         Text(
@@ -151,10 +151,10 @@ def _show(found: list[Server]) -> None:
         for reason in server.reasons[:MOST_REASONS]:
             if reason.factor != "start":
                 console.print(Text(f"       {reason.weight:+.2f}  {visible(reason.text)}", style="dim"))
-        for link in server.shown:
+        for link in server.links:
             console.print(Text(f"       → {visible(_link(link))}"))
-        if len(server.links) > len(server.shown):
-            console.print(Text(f"       … and {words.plural(len(server.links) - len(server.shown), 'weaker link')}"))
+        if server.omitted:
+            console.print(Text(f"       … and {words.plural(server.omitted, 'weaker link')}"))
 
 
 def _known(server: Server) -> Iterator[str]:

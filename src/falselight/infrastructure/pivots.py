@@ -1,6 +1,6 @@
 """Servers of the telemetry × all servers known: what they share, weighed by how few share it.
 
-Relation ``links``: server, other, trait, value, shared (servers that have the value), port. Values that too many have are no
+Relation ``links``: server, other, trait, value, shared (servers that have the value). Values that too many have are no
 links: a product's default, shared hosting, a content network's certificate. Nothing is compared that no file knows of."""
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ from falselight.infrastructure.parameters import parameters
 
 TABLE = "links"
 _LONGEST = 24
+_LEAST = 0.1
+# Links that are kept of one server for each that is told: they are chosen before all traits are looked at.
+_KEPT = 2
 STRONG, FAIR, WEAK = "strong", "fair", "weak"
 
 
@@ -55,29 +58,43 @@ class Link:
         return STRONG if self.weight >= bounds["strong"] else FAIR if self.weight >= bounds["fair"] else WEAK
 
 
-def build(connection: duckdb.DuckDBPyConnection, focus: Collection[str]) -> None:
-    """Make the relation for these servers. Needs the relations of ``contacts``."""
-    asked = parameters()["pivots"]
-    alone = ", ".join(f"('{trait.replace(chr(39), chr(39) * 2)}', {own['most']}, {str(own.get('alone', True)).upper()})"
-                      for trait, own in asked.items())  # fmt: skip
-    connection.execute("CREATE OR REPLACE TEMP TABLE focus (server VARCHAR)")
-    if focus:
-        connection.execute("INSERT INTO focus SELECT unnest(?)", [sorted(focus)])
+def build(connection: duckdb.DuckDBPyConnection, focus: Collection[str], bad: Collection[str] = ()) -> None:
+    """Make the relation for these servers, and ``link_counts``: server, links. Of each server the strongest links are kept, the
+    strongest to contacted servers, and all to servers that are known to be ``bad`` or have a signature. Needs the relations of
+    ``contacts``."""
+    own = parameters()["sharing"]
+    asked = ", ".join(
+        f"('{trait.replace(chr(39), chr(39) * 2)}', {one['weight']}, {one['most']}, {str(one.get('alone', True)).upper()})"
+        for trait, one in parameters()["pivots"].items()
+    )
+    for name, servers in (("focus", focus), ("bad_servers", bad)):
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} (server VARCHAR)")
+        if servers:
+            connection.execute(f"INSERT INTO {name} SELECT unnest(?)", [sorted(servers)])
+    connection.execute(f"INSERT INTO bad_servers SELECT server FROM {FACTS} WHERE trait = '{Trait.SIGNATURE}'")
     connection.execute(f"""CREATE OR REPLACE TEMP TABLE comparable AS
-      SELECT f.server, f.trait, f.value, v.servers, k.alone, min(f.port) AS port
-      FROM {FACTS} f JOIN (VALUES {alone}) k(trait, most, alone) USING (trait)
+      SELECT DISTINCT f.server, f.trait, f.value, v.servers, k.alone,
+        greatest(k.weight - {own["doubling"]} * log2(v.servers / 2), {_LEAST}) AS weight
+      FROM {FACTS} f JOIN (VALUES {asked}) k(trait, weight, most, alone) USING (trait)
         JOIN (SELECT trait, value, count(DISTINCT server) AS servers, bool_or(source <> '{TELEMETRY}') AS known
               FROM {FACTS} GROUP BY ALL) v ON v.trait = f.trait AND v.value = f.value
-      WHERE v.known AND v.servers BETWEEN 2 AND k.most GROUP BY ALL""")
+      WHERE v.known AND v.servers BETWEEN 2 AND k.most""")
+    connection.execute("""CREATE OR REPLACE TEMP TABLE pairs AS
+      SELECT server, other, round(sum(weight), 6) AS weight, other IN (SELECT server FROM contacts) AS met FROM (
+        SELECT a.server, b.server AS other, a.trait, max(a.weight) AS weight FROM comparable a SEMI JOIN focus USING (server)
+          JOIN comparable b ON a.trait = b.trait AND a.value = b.value AND a.server <> b.server WHERE a.alone GROUP BY ALL)
+      GROUP BY server, other""")
     connection.execute(f"""CREATE OR REPLACE TEMP TABLE {TABLE} AS
-      WITH pairs AS (SELECT DISTINCT a.server, b.server AS other FROM comparable a SEMI JOIN focus USING (server)
-        JOIN comparable b ON a.trait = b.trait AND a.value = b.value AND a.server <> b.server WHERE a.alone)
-      SELECT p.server, p.other, a.trait, a.value, a.servers AS shared, a.port
-      FROM pairs p JOIN comparable a ON a.server = p.server
+      WITH kept AS (SELECT server, other FROM pairs QUALIFY other IN (SELECT server FROM bad_servers)
+        OR row_number() OVER (PARTITION BY server, met ORDER BY weight DESC, other) <= {_KEPT * own["shown"]})
+      SELECT p.server, p.other, a.trait, a.value, a.servers AS shared
+      FROM kept p JOIN comparable a ON a.server = p.server
         JOIN comparable b ON b.server = p.other AND a.trait = b.trait AND a.value = b.value
       UNION ALL
-      SELECT a.server, f.value, '{Trait.ADDRESS}', a.server, 2, NULL
+      SELECT a.server, f.value, '{Trait.ADDRESS}', a.server, 2
       FROM focus a JOIN {FACTS} f ON f.server = a.server AND f.trait = '{Trait.ADDRESS}' WHERE f.value <> a.server""")
+    connection.execute(f"""CREATE OR REPLACE TEMP TABLE link_counts AS SELECT server, count(DISTINCT other) AS links FROM (
+      SELECT server, other FROM pairs UNION ALL SELECT server, other FROM {TABLE}) GROUP BY server""")
 
 
 def links(connection: duckdb.DuckDBPyConnection, hosting: Mapping[str, Hosting]) -> dict[str, list[Link]]:
@@ -109,7 +126,7 @@ def links(connection: duckdb.DuckDBPyConnection, hosting: Mapping[str, Hosting])
 
 def _weight(trait: str, servers: int) -> float:
     own = float(parameters()["pivots"][trait]["weight"])
-    return max(own - float(parameters()["sharing"]["doubling"]) * math.log2(max(servers, 2) / 2), 0.1)
+    return max(own - float(parameters()["sharing"]["doubling"]) * math.log2(max(servers, 2) / 2), _LEAST)
 
 
 _SAME = {

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ _LISTED = (Trait.NAME, Trait.JARM, Trait.JA3S, Trait.JA4S, Trait.SSH_KEY, Trait.
 @dataclass(frozen=True)
 class Server:
     """One contacted server. ``known`` are its facts by trait (value, port, first, last, source), ``bad`` the probability that
-    hits and signatures give, ``odds`` the rest. Times are epoch nanoseconds."""
+    hits and signatures give, ``odds`` the rest. ``links`` are the strongest, ``omitted`` more there are.
+    Times are epoch nanoseconds."""
 
     server: str
     address: str | None
@@ -48,17 +49,12 @@ class Server:
     odds: float
     bad: float
     reasons: tuple[Reason, ...]
-    certificates: tuple[dict[str, Any], ...] = field(default=())
+    certificates: tuple[dict[str, Any], ...]
+    omitted: int
 
     @property
     def risk(self) -> float:
         return round(100 * (1 - (1 - 1 / (1 + math.exp(-self.odds))) * (1 - self.bad)), 1)
-
-    @property
-    def shown(self) -> tuple[Link, ...]:
-        """The links that are told."""
-        bounds = parameters()["sharing"]
-        return tuple(link for link in self.links if link.weight >= bounds["least"])[: bounds["shown"]]
 
     def to_document(self) -> dict[str, Any]:
         """The finding document (specs/findings.md), of kind ``infrastructure``."""
@@ -73,7 +69,7 @@ class Server:
                          for value, port, _, last, source in self.known.get(Trait.SERVICE, ())],
             "certificates": list(self.certificates),
             **{trait.replace(" ", "_"): self._values(trait) for trait in _LISTED if trait in self.known},
-            "links": [_link(link) for link in self.shown], "links_omitted": len(self.links) - len(self.shown),
+            "links": [_link(link) for link in self.links], "links_omitted": self.omitted,
         }  # fmt: skip
         return {**document, "falselight": own}
 
@@ -104,16 +100,19 @@ def servers(
     matching.build(table.connection, systems)
     hits = _hits(table)
     focus = _focus(table, only)
-    pivots.build(table.connection, focus)
+    pivots.build(table.connection, focus, hits)
     known = _known(table)
     places = {server: _hosting(own) for server, own in known.items()}
     linked = pivots.links(table.connection, places)
+    counts = dict(table.connection.execute("SELECT server, links FROM link_counts").fetchall())
     certificates = _certificates(table)
     found = [
-        _server(row, known, places.get(row[0], Hosting()), linked.get(row[0], []), hits, certificates)
+        _server(
+            row, known, places.get(row[0], Hosting()), linked.get(row[0], []), hits, certificates, counts.get(row[0], 0)
+        )
         for row in _met(table, focus)
     ]
-    told = [one for one in found if only or one.shown or any(_of_files(one.known)) or one.bad > 0]
+    told = [one for one in found if only or one.links or any(_of_files(one.known)) or one.bad > 0]
     return sorted(told, key=lambda one: (-one.risk, -_both(one), one.server))
 
 
@@ -156,11 +155,13 @@ def _met(table: EventTable, focus: Collection[str]) -> list[tuple[Any, ...]]:
 
 
 def _known(table: EventTable) -> Mapping[str, Known]:
-    """By server and trait what is known of the servers in focus, and of those they are linked to."""
+    """By server and trait what is known of the servers in focus; of those they are linked to, what rates them."""
+    rating = ", ".join(f"'{trait}'" for trait in (Trait.NAME, Trait.SYSTEM, Trait.ORGANISATION, Trait.SIGNATURE))
     found: dict[str, dict[str, list[tuple[Any, ...]]]] = {}
     for server, trait, *row in table.connection.execute(
-        f"SELECT DISTINCT server, trait, value, port, first, last, source FROM {FACTS} WHERE server IN (SELECT server FROM focus "
-        f"UNION SELECT other FROM {pivots.TABLE}) ORDER BY ALL"
+        f"""SELECT DISTINCT server, trait, value, port, first, last, source FROM {FACTS}
+          WHERE server IN (SELECT server FROM focus)
+            OR (trait IN ({rating}) AND server IN (SELECT other FROM {pivots.TABLE})) ORDER BY ALL"""
     ).fetchall():
         found.setdefault(server, {}).setdefault(trait, []).append(tuple(row))
     return found
@@ -219,7 +220,7 @@ def _hits(table: EventTable) -> Hits:
 
 def _server(
     row: tuple[Any, ...], every: Mapping[str, Known], place: Hosting, links: Sequence[Link], hits: Hits,
-    certificates: Mapping[str, dict[str, Any]],
+    certificates: Mapping[str, dict[str, Any]], count: int,
 ) -> Server:  # fmt: skip
     server, address, names, ports, hosts, first, last, times = row
     known = every.get(server, {})
@@ -229,8 +230,10 @@ def _server(
     told = (
         sorted(bad, key=lambda one: -one.weight) + sorted(odds, key=lambda one: -abs(one.weight)) + [weighing.start()]
     )
+    bounds = parameters()["sharing"]
+    shown = tuple(link for link in links if link.weight >= bounds["least"])[: bounds["shown"]]
     return Server(
-        server, address, tuple(names or ()), tuple(ports or ()), tuple(hosts), first, last, times, known, place, tuple(links),
+        server, address, tuple(names or ()), tuple(ports or ()), tuple(hosts), first, last, times, known, place, shown,
         math.fsum(one.weight for one in (*odds, weighing.start())), min(1 - math.prod(1 - one.weight for one in bad), _MOST),
-        tuple(told), held,
+        tuple(told), held, count - len(shown),
     )  # fmt: skip
