@@ -36,12 +36,14 @@ _PIPE_BYTES = 1 << 20
 
 
 def processes() -> int:
-    """How many processes may read one file: ``FALSELIGHT_PROCESSES``, or 2 where this process may use two cores."""
+    """How many processes may read one file: ``FALSELIGHT_PROCESSES``, or 2 where this one may use two cores, and the
+    machine is not busy with more than them."""
     given = os.environ.get(PROCESSES, "")
     if given.isdecimal():
         return max(int(given), 1)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, 2)
+    is_busy = hasattr(os, "getloadavg") and os.getloadavg()[0] > cores
+    return 1 if is_busy else min(cores, 2)
 
 
 def shared(
@@ -53,13 +55,19 @@ def shared(
         more = True
         while more or pending:
             asked = sum(not future.done() for _, future in pending)
-            is_free = other.is_there and asked < _ASKED
+            # What is due at once is made here; what the other has not begun when all wait for it, as well.
+            is_free = bool(pending) and other.is_there and asked < _ASKED
             if more and len(pending) < _AHEAD and (is_free or not pending or not pending[0][1].done()):
                 item = next(items, None)
                 more = item is not None
                 if item is not None:
                     pending.append((item, other.ask(parts(item)) if is_free else _done(work(parts(item), wanted))))
                 continue
+            if not pending[0][1].done():
+                place = next((place for place, (_, future) in enumerate(pending) if future.cancel()), None)
+                if place is not None:
+                    pending[place] = pending[place][0], _done(work(parts(pending[place][0]), wanted))
+                    continue
             first, future = pending.popleft()
             yield first, future.result()
 
