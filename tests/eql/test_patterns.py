@@ -14,7 +14,7 @@ CONNECTION = duckdb.connect()
 
 def matches(given_patterns: list[str], value: str, insensitive: bool = False) -> bool:
     regex = patterns.to_re2(given_patterns, insensitive)
-    row = CONNECTION.execute("SELECT regexp_full_match(?, ?)", [value, regex]).fetchone()
+    row = CONNECTION.execute("SELECT regexp_matches(?, ?)", [value, regex]).fetchone()
     assert row is not None
     return bool(row[0])
 

@@ -59,7 +59,7 @@ def _leaf(predicate: nodes.Leaf) -> str:
         case nodes.Within(field, low, high):
             return _some(field, _column(field), lambda v: f"({v} BETWEEN {low} AND {high})")
         case nodes.Like(field, texts, insensitive):
-            return _some(field, _column(field), lambda v: like(v, texts, insensitive))
+            return _some(field, _column(field), lambda v: like(v, texts, insensitive, in_list=field.many))
         case nodes.Regex(field, pattern, insensitive):
             translation = regular.translate(pattern, insensitive)
             return _some(field, _column(field), lambda v: matches(v, translation))
@@ -84,7 +84,9 @@ def _equal(field: Field, values: tuple[str | int | float | bool | bytes, ...]) -
     if field.many:
         if len(listed) == 1:
             return f"list_contains({source}, {listed[0]})"
-        return f"list_has_any({source}, [{', '.join(listed)}])"
+        if len(listed) == 2:
+            return f"list_has_any({source}, [{', '.join(listed)}])"
+        return _some(field, source, lambda v: f"({v} IN ({', '.join(listed)}))")
     return f"({source} = {listed[0]})" if len(listed) == 1 else f"({source} IN ({', '.join(listed)}))"
 
 

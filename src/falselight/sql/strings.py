@@ -25,8 +25,11 @@ def matches(value: str, translation: regular.Translation) -> str:
             return f"(NOT {matches(value, part)})"
 
 
-def like(value: str, texts: tuple[str, ...], insensitive: bool) -> str:
-    """A value matches one of the wildcard patterns."""
+def like(value: str, texts: tuple[str, ...], insensitive: bool, *, in_list: bool = False) -> str:
+    """A value matches one of the wildcard patterns. ``in_list``: each value of a list is asked every alternative, whatever the
+    others give: all are one search."""
+    if in_list and len(texts) > 1:
+        return _search(value, list(dict.fromkeys(texts)), insensitive)
     exact, parts, general = [], [], []
     for pattern in dict.fromkeys(texts):
         shaped = patterns.wildcard(pattern, insensitive)
@@ -41,9 +44,15 @@ def like(value: str, texts: tuple[str, ...], insensitive: bool) -> str:
             parts.append(f"{function}({value}, {text(shaped.text)})")
     if exact:
         parts.extend(_folded(value, exact) if insensitive else [_one_of(value, exact)])
-    for some in _batches(general):
-        parts.append(f"regexp_full_match({value}, {text(patterns.to_re2(some, insensitive))})")
+    if general:
+        parts.append(_search(value, general, insensitive))
     return disjunction(parts)
+
+
+def _search(value: str, texts: list[str], insensitive: bool) -> str:
+    return disjunction(
+        [f"regexp_matches({value}, {text(patterns.to_re2(some, insensitive))})" for some in _batches(texts)]
+    )
 
 
 def _folded(value: str, texts: list[str]) -> list[str]:
