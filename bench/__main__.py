@@ -9,10 +9,10 @@ from pathlib import Path
 
 from bench import case as case_folder
 from bench import compile as compile_times
-from bench import memory, ndjson, page_rule, peer_eql, rules, scale, value_lists, windows
+from bench import memory, ndjson, page_rule, peer_eql, rules, scale, value_lists, windows, zeek
 from bench.harness import CaseFailed, Ratio, Timing, render, save
 
-NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows", "rules", "memory", "value_lists")
+NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows", "rules", "memory", "value_lists", "zeek")
 
 
 def main() -> int:
@@ -64,6 +64,8 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Timing], 
             return value_lists.run(*common)
         case "windows":
             return windows.run(*common)
+        case "zeek":
+            return zeek.run(*common)
         case _:
             return peer_eql.run(*common, limit=options.limit)
 

@@ -68,12 +68,9 @@ def event_table(connection: duckdb.DuckDBPyConnection, events: int, keys: int, s
     """)
 
 
-def ndjson(path: Path, events: int, keys: int, seed: int) -> int:
-    """Writes nested ECS documents, one a line, as Elastic Defend ships them (some 1 kB each); gives the bytes."""
-    connection = duckdb.connect()
-    connection.execute("SET preserve_insertion_order = true")
-    connection.execute(
-        f"""COPY (
+def _documents(events: int, keys: int, seed: int) -> str:
+    """SELECT of ECS documents, a column for each of their top-level objects, in the order of ``s``."""
+    return f"""
             SELECT strftime(make_timestamp(ms * 1000), '%Y-%m-%dT%H:%M:%S.%g') || 'Z' AS "@timestamp",
                    {{'type': 'endpoint', 'version': '9.1.4', 'id': md5((k % 997)::VARCHAR)}} AS agent,
                    {{'type': 'logs', 'dataset': 'endpoint.events.network', 'namespace': 'default'}} AS data_stream,
@@ -95,7 +92,37 @@ def ndjson(path: Path, events: int, keys: int, seed: int) -> int:
                    {{'name': 'user' || k % 97, 'domain': 'EXAMPLE', 'id': 'S-1-5-21-1004336348-1177238915-682003330-512'}}
                      AS user,
                    'Endpoint network event' AS message
-            FROM ({rows(events, keys, seed)}) ORDER BY s) TO $path (FORMAT json)""",
+            FROM ({rows(events, keys, seed)}) ORDER BY s"""
+
+
+def ndjson(path: Path, events: int, keys: int, seed: int) -> int:
+    """Writes nested ECS documents, one a line, as Elastic Defend ships them (some 1 kB each); gives the bytes."""
+    connection = duckdb.connect()
+    connection.execute("SET preserve_insertion_order = true")
+    connection.execute(f"COPY ({_documents(events, keys, seed)}) TO $path (FORMAT json)", {"path": str(path)})
+    connection.close()
+    return path.stat().st_size
+
+
+def mixed_ndjson(path: Path, events: int, keys: int, seed: int) -> int:
+    """Writes the same events as ``ndjson`` in mixed shapes: a field that only the second half has, single values among lists,
+    a key beside one that differs by case, and once in 50,021 lines a key twice, of which the last counts."""
+    n = "(json ->> '$.event.sequence')::BIGINT"
+    shapes = (
+        (f"{n} < {events // 2}", '"module":"endpoint",', ""),
+        (f"{n} % 3 = 0", '"category":["network"]', '"category":"network"'),
+        (f"{n} % 4 = 0", '"ip":["10.0.0.1","fe80::1"]', '"ip":"10.0.0.1"'),
+        (f"{n} % 10 = 0", '"host":{"name":', '"host":{"Name":"other","name":'),
+        (f"{n} % 50021 = 17", '"process":{"name":', '"process":{"name":"first.exe","name":'),
+    )
+    text = "json"
+    for condition, old, new in shapes:
+        text = f"CASE WHEN {condition} THEN replace({text}, '{old}', '{new}') ELSE {text} END"
+    connection = duckdb.connect()
+    connection.execute("SET preserve_insertion_order = true")
+    connection.execute(
+        f"COPY (SELECT {text} FROM (SELECT to_json(d)::VARCHAR AS json FROM ({_documents(events, keys, seed)}) d)) "
+        "TO $path (FORMAT csv, HEADER false, DELIMITER '\t', QUOTE '', ESCAPE '')",
         {"path": str(path)},
     )
     connection.close()

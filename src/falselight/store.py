@@ -156,7 +156,7 @@ class Shaper:
                 continue
             arrays.update(self._field(name, batch.column(name)))
         if TIMESTAMP not in batch.schema.names:
-            arrays.update(self._field(TIMESTAMP, _timestamps(batch, self.schema)))
+            arrays.update(self._field(TIMESTAMP, timestamps(batch, self.schema)))
         self.rows += batch.num_rows
         self.position += batch.num_rows
         return pa.table(arrays)
@@ -352,7 +352,7 @@ def _mapped(name: str, kind: pa.DataType) -> Field:
     return Field(name, "keyword", ignore_above=KEYWORD_LIMIT)
 
 
-def _timestamps(batch: pa.RecordBatch | pa.Table, schema: Schema) -> pa.Array | pa.ChunkedArray:
+def timestamps(batch: pa.RecordBatch | pa.Table, schema: Schema) -> pa.Array | pa.ChunkedArray:
     """``@timestamp`` in the unit of its field, from ``_time``. Arrow's division cuts towards zero, a date floors."""
     if "_time" not in batch.schema.names:
         return pa.nulls(batch.num_rows, pa.int64())

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import ipaddress
 import re
+import socket
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
@@ -27,7 +28,7 @@ _PROTOCOLS = {
 # Message types that answer each other (https://github.com/corelight/community-id-spec); others go one way.
 _ICMP = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17, 10: 9, 9: 10}
 _ICMP6 = {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144}
-_INTERNAL = tuple(ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fd00::/8"))
+_INTERNAL_6 = ipaddress.ip_network("fd00::/8")
 _NAMES = {
     "C": "country", "CN": "common_name", "L": "locality", "O": "organization", "OU": "organizational_unit",
     "ST": "state_or_province",
@@ -46,8 +47,16 @@ def address(text: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address |
         return None
 
 
+def _dotted(text: str) -> bytes | None:
+    """The bytes of an address of IPv4, None for other text: most addresses of a log, and told sooner than by objects."""
+    try:
+        return socket.inet_pton(socket.AF_INET, text)
+    except (OSError, ValueError):
+        return None
+
+
 def is_ip(text: str) -> bool:
-    return address(text) is not None
+    return _dotted(text) is not None or address(text) is not None
 
 
 def ip(frame: Frame, step: Step) -> None:
@@ -59,8 +68,10 @@ def ip(frame: Frame, step: Step) -> None:
 
 @lru_cache(maxsize=65_536)
 def _is_internal(text: str) -> bool | None:
+    if (packed := _dotted(text)) is not None:
+        return packed[0] == 10 or packed[:2] == b"\xc0\xa8" or (packed[0] == 172 and packed[1] >> 4 == 1)
     found = address(text)
-    return None if found is None else any(found in network for network in _INTERNAL)
+    return None if found is None else found in _INTERNAL_6
 
 
 def direction(frame: Frame, step: Step) -> None:

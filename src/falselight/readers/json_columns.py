@@ -134,7 +134,8 @@ class JsonColumns:
     def _tree(self) -> dict[Any, Any] | None:
         """The learnt shapes, nested: names to subtrees or types. None where a name holds both a value and an object."""
         tree: dict[Any, Any] = {}
-        for path, kind in self._shapes.items():
+        # A null tells nothing: where there are values too, of objects or lists, these are what is parsed for.
+        for path, kind in sorted(self._shapes.items(), key=lambda shape: shape[1] == pa.null()):
             if self.wanted is not None and _name(path) not in self.wanted:
                 continue
             if kind is None:
@@ -144,6 +145,8 @@ class JsonColumns:
                 place = place.setdefault(part, {})
                 if not isinstance(place, dict):
                     return None
+            if isinstance(place.get(path[-1]), dict) and kind == pa.null():
+                continue
             if isinstance(place.get(path[-1]), dict) or (None in place and path[-1] is not None):
                 return None
             place[path[-1]] = kind

@@ -7,6 +7,7 @@ takes more than JSON in two ways, which are looked for before: NaN and infinitie
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -28,7 +29,16 @@ _BEFORE_NUMBERS = np.frombuffer(b":,[- \t\r\n", np.uint8)
 # In lower case; "i" goes on to "infinity".
 _AFTER_NUMBERS = np.frombuffer(b",} \t\r\ni" + bytes(b | 0x20 for b in b",\t\r\n"), np.uint8)
 _FAULTS = (duckdb.InvalidInputException, duckdb.ConversionException)
+_LINE = re.compile(r"in line (\d{1,9})")
 Bytes = npt.NDArray[np.uint8]
+
+
+class Refused(Exception):
+    """A block that only the exact path may read. ``line`` is about where the parser met what it refuses, as far as it tells."""
+
+    def __init__(self, line: int | None = None) -> None:
+        super().__init__(line)
+        self.line = line
 
 
 class Leaves:
@@ -51,13 +61,13 @@ class Leaves:
         self._file, self._path = _file_for_blocks()
         self._lock = threading.Lock()
 
-    def texts(self, block: bytes | memoryview) -> tuple[dict[tuple[str, ...], pa.ChunkedArray], pa.Array] | None:
+    def texts(self, block: bytes | memoryview) -> tuple[dict[tuple[str, ...], pa.ChunkedArray], pa.Array]:
         """For each leaf that stands in the block, its JSON text in each line, by path; and the numbers of the lines that are
-        not blank. None where a line is not one JSON object, or is one that the parser refuses."""
+        not blank. Raises ``Refused`` where a line is not one JSON object, or is one that the parser refuses."""
         characters = np.frombuffer(block, np.uint8)
         numbers = _object_lines(characters)
         if numbers is None or _beyond_json(characters):
-            return None
+            raise Refused
         with self._lock:
             self._file.seek(0)
             self._file.write(block)
@@ -66,10 +76,11 @@ class Leaves:
                 table = self._connection.sql(
                     self._query, params={"path": self._path, "columns": self._columns}
                 ).to_arrow_table()
-            except _FAULTS:
-                return None
+            except _FAULTS as fault:
+                told = _LINE.search(str(fault))
+                raise Refused(None if told is None else int(told[1]) - 1) from fault
         if table.num_rows != len(numbers):
-            return None
+            raise Refused
         columns = zip(self.paths, table.columns, strict=True)
         return {path: texts for path, texts in columns if texts.null_count < len(texts)}, pa.array(numbers, pa.int64())
 
@@ -100,9 +111,25 @@ def _file_for_blocks() -> tuple[IO[bytes], str]:
     return named, named.name
 
 
+def lines(block: bytes | memoryview) -> int:
+    """How many lines end in it."""
+    return sum(int(np.count_nonzero(piece == ord("\n"))) for _, piece in _in_cache(np.frombuffer(block, np.uint8)))
+
+
+def line_ends(characters: Bytes) -> npt.NDArray[np.int64]:
+    """The places of the ends of lines."""
+    return np.concatenate([at + np.flatnonzero(piece == ord("\n")) for at, piece in _in_cache(characters)])
+
+
+def _in_cache(characters: Bytes, overlap: int = 0) -> Iterator[tuple[int, Bytes]]:
+    """Pieces that fit the processor's cache, with the place of each; they begin so much before it."""
+    for at in range(0, len(characters), _SCANNED_AT_ONCE):
+        yield at, characters[max(0, at - overlap) : at + _SCANNED_AT_ONCE]
+
+
 def _object_lines(characters: Bytes) -> npt.NDArray[np.int64] | None:
     """The numbers of the lines that are not blank; None if one of them does not begin as an object."""
-    ends = np.flatnonzero(characters == ord("\n"))
+    ends = line_ends(characters)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
     first = characters[starts]
     blank = (first == ord("\n")) | ((first == ord("\r")) & (ends - starts == 1))
@@ -112,9 +139,8 @@ def _object_lines(characters: Bytes) -> npt.NDArray[np.int64] | None:
 def _beyond_json(characters: Bytes) -> bool:
     """Whether NaN, an infinity or a comma before a closing bracket may stand in it. In pieces that fit the processor's cache,
     which overlap by what must be seen together."""
-    for at in range(0, len(characters), _SCANNED_AT_ONCE):
+    for at, piece in _in_cache(characters, _OVERLAP):
         seen = min(at, _OVERLAP)
-        piece = characters[at - seen : at + _SCANNED_AT_ONCE]
         lower = np.bitwise_or(piece, _LOWER)
         if _trailing_comma(piece, lower, seen) or _no_number(piece, lower):
             return True

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -23,13 +24,16 @@ from falselight.documents import METADATA, OPAQUE_TYPES, TIMESTAMP, is_scalar, p
 from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, INTEGER_TYPES, STRING_TYPES, Field, Schema
 from falselight.mappings.columnar import flat
 from falselight.readers.detect import BOM
-from falselight.readers.leaves import Leaves
+from falselight.readers.leaves import Leaves, Refused, line_ends, lines
+from falselight.store import timestamps
 
 BLOCK_BYTES = 32 << 20
 # A line may be longer than a block; beyond this it is cut, and its parts are no JSON.
 LONGEST_BYTES = 512 << 20
 # A block that departs is cut in so many pieces, these again, down to so few bytes.
 _PIECES, _SMALLEST = 8, 1 << 19
+# So often it is cut about the line that the parser tells, give or take some lines.
+_HINTS, _NEAR = 4, 3
 _ARROW = {"string": pa.string(), "integer": pa.int64(), "real": pa.float64(), "boolean": pa.bool_()}
 _TAKES: dict[str, frozenset[str]] = {
     **dict.fromkeys(STRING_TYPES, frozenset({"string", "integer", "boolean"})),
@@ -64,12 +68,13 @@ def blocks(stream: BinaryIO) -> Iterator[memoryview]:
 @dataclass(frozen=True)
 class Part:
     """So many lines of a block, and what came of them under this schema: a normalised batch whose ``_record`` counts them
-    from 0, or the lines themselves where only the exact path may answer."""
+    from 0, or the lines themselves where only the exact path may answer, and about which line ``fault`` is to blame."""
 
     count: int
     schema: Schema
     table: pa.Table | None
     lines: bytes = b""
+    fault: int | None = None
 
 
 class Projection:
@@ -84,42 +89,54 @@ class Projection:
         part = self._part(block, schema)
         yield from [part] if part.table is not None or len(block) <= _SMALLEST else self._cut(part)
 
-    def _cut(self, whole: Part) -> Iterator[Part]:
-        parts = [self._part(piece, whole.schema) for piece in _pieces(whole.lines)]
-        scattered = sum(part.table is None for part in parts) <= len(parts) // 2
+    def _cut(self, whole: Part, hints: int = _HINTS) -> Iterator[Part]:
+        hinted = hints > 0 and whole.fault is not None
+        pieces = _around(whole.lines, whole.fault or 0) if hinted else _pieces(whole.lines)
+        parts = [self._part(piece, whole.schema) for piece in pieces]
+        scattered = hinted or sum(part.table is None for part in parts) <= len(parts) // 2
         for part in parts:
             if part.table is None and scattered and len(part.lines) > _SMALLEST:
-                yield from self._cut(part)
+                yield from self._cut(part, hints - 1)
             else:
                 yield part
 
     def _part(self, block: bytes | memoryview, schema: Schema) -> Part:
-        table = self.table(block, schema)
-        count = int(np.count_nonzero(np.frombuffer(block, np.uint8) == ord("\n")))
-        return Part(count, schema, table, bytes(block) if table is None else b"")
+        try:
+            return Part(lines(block), schema, self._read(block, schema))
+        except Refused as refused:
+            return Part(lines(block), schema, None, bytes(block), refused.line)
 
     def table(self, block: bytes | memoryview, schema: Schema) -> pa.Table | None:
         """A normalised batch of one row a line, with ``_time`` and ``_record``, in the order of the lines; None where only
         the exact path may answer."""
-        leaves = self._leaves(schema)
-        found = None if leaves is None else leaves.texts(block if block[-1] == ord("\n") else bytes(block) + b"\n")
-        if found is None:
+        try:
+            return self._read(block, schema)
+        except Refused:
             return None
-        texts, records = found
+
+    def _read(self, block: bytes | memoryview, schema: Schema) -> pa.Table:
+        leaves = self._leaves(schema)
+        if leaves is None:
+            raise Refused
+        texts, records = leaves.texts(block if block[-1] == ord("\n") else bytes(block) + b"\n")
         arrays: dict[str, Any] = {}
         for path, each in texts.items():
             name = ".".join(path)
             entry = _NAMES if name in METADATA else schema.find(name)
             # What a field's name with a dot in a key would give, the exact path tells.
             if entry is None or any("." in part for part in path):
-                return None
+                raise Refused
             if name in METADATA and not pc.all(pc.starts_with(each, '"')).as_py():
-                return None
+                raise Refused
             arrays[name] = _values(flat(each), entry)
             if arrays[name] is None:
-                return None
+                raise Refused
         times = nanoseconds(arrays.pop(TIMESTAMP, pa.nulls(len(records), pa.string())))
-        return None if times is None else pa.table({"_time": times, **arrays, "_record": records})
+        if times is None:
+            raise Refused
+        made = pa.table({"_time": times, **arrays, "_record": records})
+        # As the exact path gives it, so that batches of both can be joined.
+        return made.append_column(TIMESTAMP, timestamps(made, schema))
 
     def _leaves(self, schema: Schema) -> Leaves | None:
         """The parser, made once for a schema; None where the exact path must read all."""
@@ -154,6 +171,13 @@ def _pieces(block: bytes) -> Iterator[bytes]:
         if end > start:
             yield block[start:end]
         start = end
+
+
+def _around(block: bytes, line: int) -> Iterator[bytes]:
+    """The lines before this one, some about it, and those after them."""
+    ends = line_ends(np.frombuffer(block, np.uint8))
+    cuts = [0, *(int(ends[at]) + 1 for at in (line - _NEAR, line + _NEAR) if 0 <= at < len(ends)), len(block)]
+    yield from (block[start:end] for start, end in pairwise(cuts) if end > start)
 
 
 def _values(texts: pa.Array, entry: Field) -> pa.Array | None:
