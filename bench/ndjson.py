@@ -33,7 +33,8 @@ def run(events: int, seed: int, rounds: int, folder: Path) -> tuple[dict[str, Ti
     size = ndjson(path, events, 50_000, seed)
     mixed_ndjson(mixed, events, 50_000, seed)
     print(f"{events:,} documents, {size / 1e6:,.0f} MB", file=sys.stderr)
-    if not found(path) or found(path) != found(mixed):
+    plain = found(path)
+    if not plain or plain != found(mixed):
         raise CaseFailed("the hunts in the plain and in the mixed file differ, or find nothing")
     cases = [
         Case("hunt", "process", "whole", {"command": hunt(path)}),

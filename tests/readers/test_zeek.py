@@ -18,6 +18,7 @@ from falselight.ecs import release
 from falselight.ingest import read_events
 from falselight.readers import zeek
 from falselight.readers.detect import Kind, detect
+from falselight.readers.json_columns import JsonColumns
 from falselight.readers.zeek_signs import log_of
 from falselight.store import EventTable
 
@@ -110,6 +111,18 @@ def test_wanted_fields_are_the_same_as_among_all(name: str) -> None:
     assert filled <= {entry.name for entry in limited.schema if entry.filled} <= derive.needed(wanted) | {"@timestamp"}
     for field in (*sorted(filled), "_time", "_record"):
         assert column(limited, field) == column(whole, field), field
+
+
+def test_a_null_beside_a_list_or_an_object_does_not_slow_a_log_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        b'{"ts":1.5,"uid":"C1","answers":null,"own":null}',
+        b'{"ts":2.5,"uid":"C2","answers":["a","b"],"own":{"part":1}}',
+        b'{"ts":3.5,"uid":"C3","answers":[]}',
+    ]
+    monkeypatch.setattr(JsonColumns, "_slow", None)
+    (block,) = JsonColumns("p", "p", lambda _: None).read(io.BytesIO(b"\n".join(lines) + b"\n"))
+    assert block.columns["answers"].to_pylist() == [None, ["a", "b"], []]
+    assert block.columns["own.part"].to_pylist() == [None, 1, None]
 
 
 def test_json_arrays_are_read_by_element(tmp_path: Path) -> None:
