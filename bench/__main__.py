@@ -12,7 +12,19 @@ from bench import compile as compile_times
 from bench import memory, ndjson, page_rule, peer_eql, rules, scale, value_lists, windows, zeek
 from bench.harness import CaseFailed, Ratio, Timing, render, save
 
-NAMES = ("page_rule", "ndjson", "case", "scale", "compile", "peer_eql", "windows", "rules", "memory", "value_lists", "zeek")
+NAMES = (
+    "page_rule",
+    "ndjson",
+    "case",
+    "scale",
+    "compile",
+    "peer_eql",
+    "windows",
+    "rules",
+    "memory",
+    "value_lists",
+    "zeek",
+)
 
 
 def main() -> int:
