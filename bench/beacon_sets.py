@@ -1,7 +1,7 @@
 """Lab sets for the beacon score: training and held-out profiles, drawn, loaded and scored.
 
-Training seeds and the training grid (one-sided and symmetric laws) never meet the evaluation's: other seeds, and the frameworks
-with their own laws besides the grid with all laws and channels."""
+Training seeds and the training grid (one-sided and symmetric laws) never meet the evaluation's: other seeds, the frameworks
+with their own laws besides the grid with all laws and channels, and a second background that nothing was fitted to."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from falselight.analytics import beacons
 from falselight.lab import FRAMEWORKS, Implant, Lab, generate, grid
 from falselight.store import connect
 
-TRAINING, HELD_OUT = (101, 102, 103, 104), (901, 902)
+HELD_OUT = (913, 914)
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,11 @@ def servers(lab: Lab) -> dict[tuple[str, str], tuple[str, str]]:
     }
 
 
-def draw(seed: int, extent: Extent, implants: list[Implant], sharply: bool = False) -> Lab:
-    """``sharply``: all implants begin within a quarter of an hour."""
-    return generate(seed, extent.hosts, extent.days, implants, scored_days=extent.scored, together=sharply)
+def draw(seed: int, extent: Extent, implants: list[Implant], sharply: bool = False, second: bool = False) -> Lab:
+    """``sharply``: all implants begin within a quarter of an hour. ``second``: the background that nothing is fitted to."""
+    return generate(
+        seed, extent.hosts, extent.days, implants, scored_days=extent.scored, together=sharply, second=second
+    )
 
 
 def score(lab: Lab, extent: Extent, processes: bool = True, until: int | None = None) -> Set:
@@ -75,9 +77,9 @@ def score(lab: Lab, extent: Extent, processes: bool = True, until: int | None = 
     process = "process" if processes else "CAST(NULL AS VARCHAR)"
     condition = f"WHERE time < {int(until)}" if until is not None else ""
     connection.execute(f"""CREATE TEMP TABLE connections AS SELECT host, source, address, domain, domain AS name, port,
-      transport, CAST(NULL AS VARCHAR) AS protocol, {process} AS process, sent, received, CAST(NULL AS BIGINT) AS duration,
-      time, CAST(NULL AS VARCHAR) AS session, FALSE AS proxied, FALSE AS again, TRUE AS inward, address NOT LIKE '10.%' AS outward
-      FROM lab {condition}""")
+      transport, CAST(NULL AS VARCHAR) AS protocol, {process} AS process, sent, received, duration, time,
+      CAST(NULL AS VARCHAR) AS session, FALSE AS proxied, FALSE AS again, TRUE AS inward, queried,
+      coalesce(address NOT LIKE '10.%', FALSE) AS outward FROM lab {condition}""")
     scores = beacons.score(connection)
     if scores is None:
         raise SystemExit(f"the lab of seed {lab.seed} has no pair to score")

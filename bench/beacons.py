@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bench import beacon_fit, beacon_peers
 from bench.beacon_sets import HELD_OUT, Extent, Set, draw, evaluation, frozen_line, score
-from falselight.lab import Implant
+from falselight.lab import Implant, Lab, profiles
 from falselight.lab.generate import Label
 
 Floats = NDArray[np.float64]
@@ -49,12 +49,14 @@ def _share(hits: float, count: int) -> str:
     return f"{hits:.3f} ({low:.2f}–{high:.2f})"
 
 
-def evaluate(seed: int, extent: Extent, processes: bool, peers: bool) -> None:
+def evaluate(seed: int, extent: Extent, processes: bool, peers: bool, second: bool, implants: list[Implant]) -> None:
     """Prints the tables of one held-out seed."""
-    made = score(draw(seed, extent, evaluation()), extent, processes)
+    made = score(draw(seed, extent, implants, second=second), extent, processes)
     lab = made.lab
-    print(f"\nseed {seed}, {extent.hosts} hosts, {extent.days} days ({extent.scored} scored), {lab.events.num_rows} "
-          f"connections, {len(made.bad)} pairs scored, {len(lab.labels)} implant pairs, {len(lab.rare)} rare benign pollers, "
+    background = "second" if second else "first"
+    print(f"\nseed {seed}, {background} background, {extent.hosts} hosts, {extent.days} days ({extent.scored} scored), "
+          f"{lab.events.num_rows} connections, {len(made.bad)} pairs scored, {len(lab.labels)} implant pairs, "
+          f"{len(lab.rare)} rare benign pollers, "
           f"{'with' if processes else 'without'} processes, lab {lab.digest[:16]}\n")  # fmt: skip
     print(
         "| method | recall @1 | @0.1 (95 %) | @0.01 FP/host-day | P@20 | P@100 | all it names: recall at FP/host-day |"
@@ -101,13 +103,43 @@ def _groups(found: list[tuple[Implant, bool]]) -> Iterable[tuple[str, list[bool]
         yield f"sleep {sleep:g} s", [hit for each, hit in found if each.sleep == sleep]
     for jitter in sorted({each.jitter for each, _ in found}):
         yield f"jitter {100 * jitter:g} %", [hit for each, hit in found if each.jitter == jitter]
+    for channel in dict.fromkeys(each.channel for each, _ in found):
+        yield f"channel {channel}", [hit for each, hit in found if each.channel == channel]
     for count in (1, 3):
         yield f"on {count} hosts", [hit for each, hit in found if each.hosts == count]
 
 
-def detection(seed: int, extent: Extent, processes: bool) -> None:
+def calibration(seeds: list[int], second: bool) -> None:
+    """Prints the benign pairs a host and day at the frozen line of 0.1 on networks of several sizes, for several times."""
+    line = frozen_line(0.1)
+    print(f"\nbenign pairs a host-day at the frozen line of 0.1, {'second' if second else 'first'} background: with, without "
+          "processes (95 % by Poisson)\n\n| hosts | 1 day | 7 days | 21 days |\n|---|---|---|---|")  # fmt: skip
+    for hosts in (12, 30, 60, 200):
+        cells = []
+        for days in (1, 7, 21):
+            extent = Extent(hosts, days, min(days, 7))
+            count = max(round(400 / extent.host_days), 1)
+            labs = [draw(seed + number, extent, evaluation()[: hosts // 2], second=second)
+                    for number, seed in enumerate(np.resize(np.array(seeds) * 100, count).tolist())]  # fmt: skip
+            cells.append(" · ".join(_noise(labs, extent, line, processes) for processes in (True, False)))
+        print(f"| {hosts} | " + " | ".join(cells) + " |", flush=True)
+
+
+def _noise(labs: list[Lab], extent: Extent, line: float, processes: bool) -> str:
+    found, days = 0, extent.host_days * len(labs)
+    for lab in labs:
+        made = score(lab, extent, processes)
+        found += int((made.odds[~made.bad] >= line).sum())
+        made.connection.close()
+    # Byar's approximation of the Poisson interval.
+    low = found * (1 - 1 / (9 * found) - 1.96 / (3 * found**0.5)) ** 3 if found else 0.0
+    high = (found + 1) * (1 - 1 / (9 * (found + 1)) + 1.96 / (3 * (found + 1) ** 0.5)) ** 3
+    return f"{found / days:.3f} ({low / days:.2f}–{high / days:.2f})"
+
+
+def detection(seed: int, extent: Extent, processes: bool, second: bool) -> None:
     """Prints recall at the frozen line with only the data up to so long after the first beacon."""
-    lab = draw(seed, extent, evaluation(), sharply=True)
+    lab = draw(seed, extent, evaluation(), sharply=True, second=second)
     line, begin = frozen_line(0.1), max(label.first for label in lab.labels if label.profile.sleep <= 300)
     classes: dict[str, list[Label]] = {}
     for label in lab.labels:
@@ -139,17 +171,24 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="*", default=list(HELD_OUT))
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--no-processes", action="store_true")
+    parser.add_argument("--second", action="store_true", help="the background that nothing was fitted to")
+    parser.add_argument("--margins", action="store_true", help="implants that the grid leaves out")
     parser.add_argument("--detection", action="store_true", help="only the table of time to detection")
+    parser.add_argument("--calibration", action="store_true", help="only false positives by hosts and days")
     given = parser.parse_args()
     extent = Extent(given.hosts, given.days, given.scored)
     if given.fit:
-        beacon_fit.fit(extent)
+        beacon_fit.fit()
         return
+    if given.calibration:
+        calibration(given.seeds, given.second)
+        return
+    implants = profiles.margins() if given.margins else evaluation()
     for seed in given.seeds:
         if given.detection:
-            detection(seed, extent, not given.no_processes)
+            detection(seed, extent, not given.no_processes, given.second)
         else:
-            evaluate(seed, extent, not given.no_processes, not given.no_peers)
+            evaluate(seed, extent, not given.no_processes, not given.no_peers, given.second, implants)
 
 
 if __name__ == "__main__":

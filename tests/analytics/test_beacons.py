@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from falselight.analytics import beacons, regularity
+from falselight.analytics import beacons, factors, regularity
 from falselight.analytics.series import Series
 from falselight.lab import Implant, Lab, generate, timing
 from falselight.store import connect
@@ -146,5 +146,47 @@ def test_an_address_over_its_names_is_listed_where_no_name_tells_as_much() -> No
     found = scored_events(events)
     listed = [found.row(k) for k in found.ranking()]
     best = next(row for row in listed if row.host == "10.0.0.1")
-    assert best.server in ("198.51.100.9", "n0.example.com") and best.beacon.chance_log10 < -6
+    assert best.server in ("198.51.100.9", *(f"n{k}.example.com" for k in range(7))) and best.beacon.chance_log10 < -6
     assert ("10.0.0.2", "198.51.100.8") not in {(row.host, row.server) for row in listed}
+
+
+def test_a_beat_fills_its_time_and_a_page_does_not() -> None:
+    draw = np.random.default_rng(8)
+    beats = timing.poll(draw, "one_sided", 30, 0.3, 0, 8 * 3600)
+    reads = np.concatenate([at + np.cumsum(draw.uniform(20, 40, 6)) for at in np.cumsum(draw.exponential(3000, 25))])
+    found = measure(beats, reads)
+    assert (found.chance < -3).all()
+    shares = factors.filled(found)
+    assert shares[0] > -0.3 and shares[1] < -2
+
+
+def test_what_a_few_hosts_show_in_a_day_is_judged_with_more_caution() -> None:
+    table = beacons.parameters()["allowance"]
+    given = np.array(table["odds"])
+    assert (np.diff(given, axis=0) >= 0).all() and (np.diff(given, axis=1) >= 0).all() and given[-1, -1] == 0
+    few, many = (generate(31, hosts, 1, [Implant("test", 60, 0.3)], scored_days=1, pages=10) for hosts in (6, 40))
+    least = [float(scored(lab).factors["alone"][0]) for lab in (few, many)]
+    assert given[0, 0] < least[0] < given[1, 0] < least[1] < given[3, 0]
+
+
+def test_a_server_that_comes_later_than_its_host_is_told_so(lab: Lab) -> None:
+    found = scored(lab)
+    labels = {(label.host, label.server): label for label in lab.labels}
+    for k in found.ranking():
+        label = labels.get((str(found.pairs.hosts[k]), str(found.pairs.servers[k])))
+        if label is not None:
+            hosts = lab.events.filter(pc.equal(lab.events.column("host"), label.host))
+            begin = pc.min(hosts.filter(pc.not_equal(hosts.column("address"), "10.0.250.9")).column("time")).as_py()
+            assert found.pairs.facts["quiet"][k] == pytest.approx((label.first - begin) / 1e9, abs=1)
+
+
+def test_ports_of_time_and_mail_lower_a_score() -> None:
+    times = [k * 60 * 10**9 for k in range(60)]
+    events = pa.table({
+        "host": ["a"] * 120, "source": ["10.0.0.1"] * 120, "address": ["192.0.2.1"] * 60 + ["192.0.2.2"] * 60,
+        "port": [123] * 60 + [8443] * 60, "domain": ["time.one.example"] * 60 + ["time.two.example"] * 60,
+        "transport": ["udp"] * 120, "process": ["p"] * 120, "sent": [76] * 120, "received": [76] * 120, "time": times * 2,
+    })  # fmt: skip
+    found = scored_events(events)
+    odds = dict(zip(found.pairs.servers.tolist(), found.odds.tolist(), strict=True))
+    assert odds["time.one.example"] < odds["time.two.example"] - 1

@@ -13,9 +13,13 @@ from falselight.cli.main import cli
 from falselight.ecs import release
 
 
-@pytest.mark.parametrize("kind", ["frameworks", "page", "staging"])
-def test_a_lab_is_written_and_read(tmp_path: Path, kind: str) -> None:
-    given = ["lab", "-o", str(tmp_path / "lab"), "--hosts", "16", "--days", "1", "--implants", kind]
+@pytest.mark.parametrize(
+    ("kind", "background"),
+    [("frameworks", "first"), ("frameworks", "second"), ("page", "first"), ("staging", "first"), ("staging", "second")],
+)
+def test_a_lab_is_written_and_read(tmp_path: Path, kind: str, background: str) -> None:
+    given = ["lab", "-o", str(tmp_path / "lab"), "--hosts", "16", "--days", "1", "--implants", kind,
+             "--background", background]  # fmt: skip
     assert CliRunner().invoke(cli, given, standalone_mode=False).return_value == 0
     labels = json.loads((tmp_path / "lab" / "labels.json").read_text())
     assert labels and all(

@@ -11,7 +11,7 @@ import pytest
 from falselight.analytics import connections
 from falselight.ecs.release import schema
 from falselight.ingest import read_events
-from falselight.lab import Implant, generate, timing, writing
+from falselight.lab import Implant, generate, laws, timing, writing
 from falselight.lab.generate import host_name
 
 IMPLANTS = [Implant("test", 60, 0.2), Implant("test", 300, 0.5, "symmetric", "work", drop=0.2)]
@@ -96,3 +96,51 @@ def test_staging_servers_and_uploads_are_placed_and_without_them_nothing_changes
         report=lambda told: pytest.fail(told.message),
     )
     assert read.rows == sum(row["path"] is not None for row in events) + len(scenes.starts)
+
+
+def test_lookups_and_long_connections_are_written_and_read(tmp_path: Path) -> None:
+    profiles = [Implant("test", 60, channel="dns"), Implant("test", 60, channel="websocket")]
+    lab = generate(6, 3, 2, profiles, scored_days=2, pages=2)
+    asked, standing = lab.labels
+    conn, _, dns = writing.write_zeek(lab, tmp_path)
+    queries = [json.loads(line) for line in dns.read_text().splitlines()]
+    assert len(queries) == asked.events and len({record["query"] for record in queries}) == asked.events
+    stood = [record["duration"] for line in conn.read_text().splitlines()
+             if (record := json.loads(line))["id.resp_h"] == standing.address]  # fmt: skip
+    assert len(stood) == standing.events and max(stood) > 3600
+    sysmon = writing.write_sysmon(lab, tmp_path)
+    for paths in ([conn, dns], sysmon):
+        events = read_events(paths, schema(), report=lambda found: pytest.fail(found.message))
+        connections.build(events)
+        found = events.connection.execute(
+            "SELECT count(*) FROM connections WHERE queried AND domain = ?", [asked.server]
+        ).fetchone()
+        assert found == (asked.events,)
+
+
+def test_the_second_background_is_another() -> None:
+    first, second, again = (generate(7, 6, 3, IMPLANTS, scored_days=2, second=which) for which in (False, True, True))
+    assert second.events.equals(again.events) and second.digest != first.digest
+    domains = [set(lab.events.column("domain").to_pylist()) for lab in (first, second)]
+    implants = {label.server for lab in (first, second) for label in lab.labels}
+    shared = {name for name in domains[0] & domains[1] - implants if name}
+    assert all(".cdn" in name for name in shared) and len(second.labels) == 2
+
+
+@pytest.mark.parametrize(
+    "law",
+    [laws.retrying, laws.scheduled, laws.flushed, laws.wandering, laws.alternating, laws.jittered, laws.clockwork,
+     laws.visited],
+)  # fmt: skip
+def test_a_law_keeps_its_stretch_and_about_its_period(law: laws.Law) -> None:
+    times = law(np.random.default_rng(2), 300.0, 1000.0, 1000.0 + 40 * 86_400)
+    assert times.min() >= 1000 and times.max() < 1000 + 40 * 86_400 and (np.diff(times) >= 0).all()
+    assert 0.1 < 300 * len(times) / (40 * 86_400) < 1.3
+
+
+def test_a_schedule_keeps_its_minute_and_a_poller_backs_off() -> None:
+    draw = np.random.default_rng(3)
+    minutes = laws.scheduled(draw, 3600.0, 0.0, 20 * 86_400) % 3600
+    assert np.ptp(np.quantile(minutes, [0.05, 0.95])) < 90
+    gaps = np.diff(laws.retrying(draw, 60.0, 0.0, 20 * 86_400))
+    assert np.median(gaps) == pytest.approx(60, rel=0.05) and {2, 4, 8} <= set(np.rint(gaps / 60).astype(int).tolist())

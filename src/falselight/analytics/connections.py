@@ -142,7 +142,8 @@ def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: Scope, name: str) -> None:
-    """A row for each lookup of a registered domain that its host never called by name."""
+    """A row for each lookup of a registered domain that its host never called by name. Zeek and captures have one record for
+    question and answer; others write an answer as a record of its own, which counts once with its question."""
     if read.is_empty("dns.question.name"):
         return
     source = read.bytes("source.ip")
@@ -152,7 +153,7 @@ def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: S
       lower(rtrim({read.text("dns.question.name")}, '.')) AS question, {read.text("process.executable", "process.name")}
       AS process, _time AS time, {scope.is_internal(source)} AS inward
     FROM {quoted(read.table)} WHERE {read.text("dns.question.name")} IS NOT NULL AND _time IS NOT NULL
-      AND {read.text("dns.type")} IS DISTINCT FROM 'answer'
+      AND ({read.text("dns.type")} IS DISTINCT FROM 'answer' OR {read.text("event.module")} IN ('zeek', 'pcap'))
     """)
     questions = [row[0] for row in connection.execute("SELECT DISTINCT question FROM connection_lookups").fetchall()]
     called = connection.execute(f"SELECT DISTINCT host, domain FROM {quoted(name)} WHERE domain IS NOT NULL").fetchall()

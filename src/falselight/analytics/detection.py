@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from falselight.analytics.factors import MOST_HOURS, REGULAR
+from falselight.analytics.factors import MOST_HOURS, REGULAR, filled
 from falselight.analytics.pairs import HOUR, Pairs
 from falselight.analytics.regularity import Timing, measure
 from falselight.analytics.series import Floats, Ints, Series
@@ -57,6 +57,8 @@ def _odds(
     beats = seen.chance <= REGULAR
     for name in _OF_BEATS:
         made = made - np.where(beats, 0.0, weights[name] * factors[name][chosen])
+    kept = np.where(beats, filled(seen), 0.0)
+    made = made + weights["kept"] * (kept - factors["kept"][chosen])
     slots = (first.values + found.low // 1000) // (HOUR // 1000)
     new = np.ones(len(slots), dtype=np.int64)
     new[1:] = slots[1:] != slots[:-1]

@@ -12,8 +12,9 @@ from falselight.analytics.regularity import Timing
 from falselight.analytics.series import Floats, Ints
 
 FACTORS = (
-    "regular", "jittered", "prevalence", "alone", "peers", "lone", "fresh", "history", "hours", "sizes", "answers", "breadth",
-    "spread", "program", "place", "tool", "direct", "open", "lookups", "known",
+    "regular", "jittered", "kept", "prevalence", "alone", "peers", "lone", "fresh", "later", "history", "hours", "sizes",
+    "answers", "small", "breadth", "spread", "program", "place", "installed", "tool", "direct", "open", "lookups",
+    "service", "known",
 )  # fmt: skip
 MOST_HOSTS, MOST_HOURS = 64, 16.0
 REGULAR = -3.0  # log10 of the chance from which a unit counts as regular
@@ -32,26 +33,47 @@ def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, 
     is_regular = regular.chance <= REGULAR
     return {
         "regular": digits,
+        "kept": np.where(is_regular, filled(regular), 0.0),
         "jittered": np.where(is_regular & (regular.jitter >= 0.08), 1.0, 0.0),
         "prevalence": np.log2(everyone) - usual,
-        "alone": np.full(count, 1.0 - usual / float(centres["prevalence"])),
+        "alone": np.full(count, allowance(found, settings["allowance"])),
         "peers": np.where(is_regular, np.log2(np.maximum(alike, 1)), 0.0),
         "lone": np.where(is_regular, np.log2(np.maximum(everyone / np.maximum(alike, 1), 1.0)), 0.0),
         "fresh": fresh,
+        "later": np.minimum(np.log2(1.0 + facts["quiet"] / 3600.0) / np.log2(1.0 + 14 * 24), 1.0),
         "history": np.minimum(facts["past_days"], 14.0) / 14.0,
         "hours": np.log2(np.clip(facts["hours"], 1.0, MOST_HOURS)),
         "sizes": _steady(facts["middle"], facts["spread"], centres["sizes"]),
         "answers": _steady(facts["answer"], facts["answer_spread"], centres["sizes"]),
+        "small": np.clip(np.nan_to_num(np.log2(centres["small"] / np.maximum(facts["answer"], 1.0))), -2.0, 2.0) / 2.0,
         "breadth": _known_log(facts["process_servers"], centres["breadth"]),
         "spread": _known_log(facts["process_hosts"], centres["spread"]),
         "program": np.nan_to_num(np.log2(everyone / np.clip(facts["program_hosts"], 1.0, MOST_HOSTS))),
-        "place": _paths(found.processes, settings["process"]["writable"]),
+        "place": np.maximum(_paths(found.processes, settings["process"]["writable"]),
+                            0.5 * _paths(found.processes, settings["process"]["own"])),
+        "installed": _paths(found.processes, settings["process"]["installed"]),
         "tool": _programs(found.processes, settings["process"]["tools"]),
         "direct": np.where(found.views == View.ADDRESS, 0.0, 1.0 - facts["named"]),
         "open": np.log2(1.0 + np.clip(facts["open"] / 3600.0, 0.0, 63.0)),
         "lookups": facts["queried"],
+        "service": np.isin(facts["port"], settings["service"]["ports"]).astype(np.float64),
         "known": _under(found.servers, settings["known"]["suffixes"]),
     }  # fmt: skip
+
+
+def allowance(found: Pairs, table: dict[str, list[Any]]) -> float:
+    """Nats that a network of so many hosts, seen for so long, is judged more cautiously by: between the table's points on
+    logarithmic scales, beyond them as at its edge."""
+    days = max((found.high - found.oldest) / DAY, 1e-3)
+    by_days = [float(np.interp(np.log(days), np.log(table["days"]), row)) for row in table["odds"]]
+    return float(np.interp(np.log(found.network), np.log(table["hosts"]), by_days))
+
+
+def filled(regular: Timing) -> Floats:
+    """How far the beats fill the time in which there were visits, from half an hour on: log2 of the share, at least -4."""
+    share = regular.kept / np.maximum(regular.awake, 1e-6) * np.minimum(regular.kept / 1800.0, 1.0)
+    found: Floats = np.log2(np.clip(share, 1 / 16, 1.0))
+    return found
 
 
 def regular_hosts(found: Pairs, regular: Timing) -> Ints:
@@ -91,7 +113,7 @@ def _known_log(values: Floats, centre: float) -> Floats:
 
 
 def _paths(processes: NDArray[Any], folders: list[str]) -> Floats:
-    """1 where the program lies in a folder that every user may write to."""
+    """1 where the program lies in one of the folders."""
     judged: dict[Any, float] = {None: 0.0}
     for process in set(processes.tolist()) - {None}:
         path = str(process).lower().replace("\\", "/")

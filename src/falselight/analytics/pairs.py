@@ -21,7 +21,7 @@ from falselight.store import quoted
 
 HOUR = 3_600 * 10**9
 DAY = 24 * HOUR
-_FACTS = ("first", "begin", "last", "events", "open", "port", "hosts", "domain_hosts", "program_hosts", "process_hosts",
+_FACTS = ("first", "quiet", "begin", "last", "events", "open", "port", "hosts", "domain_hosts", "program_hosts", "process_hosts",
           "process_servers", "named", "queried", "past_days")  # fmt: skip
 
 
@@ -36,7 +36,8 @@ class View(IntEnum):
 @dataclass(frozen=True)
 class Pairs:
     """Units in the order of host, server, view and process. ``facts`` by name, one value a unit (nan where unknown): first,
-    begin and last in ns (ever, in the window, in the window), events, ``open`` seconds of connections in the window, port,
+    begin and last in ns (ever, in the window, in the window), ``quiet`` seconds from the host's first connection to the first
+    that any host made to the server, events, ``open`` seconds of connections in the window, port,
     hosts of the server and of its registered domain, hosts on which this process calls that domain, hosts and servers of
     the process, named, queried (known from lookups only), days of activity before the window; active hours and days in the
     window; median and MAD of bytes sent (middle, spread) and received (answer, answer_spread). ``times`` are the
@@ -164,8 +165,10 @@ def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float)
       WHERE process IS NOT NULL GROUP BY g.host, g.server, g.process),
     units AS (SELECT *, most.process AS process FROM
       (FROM servers UNION ALL FROM addresses UNION ALL FROM programs) WHERE {enough}),
-    by_server AS (SELECT server, count(DISTINCT host) AS hosts FROM beacon_ends GROUP BY server),
-    by_address AS (SELECT address AS server, count(DISTINCT host) AS hosts FROM beacon_groups GROUP BY address),
+    by_server AS (SELECT server, count(DISTINCT host) AS hosts, min(first) AS sight FROM beacon_groups GROUP BY server),
+    by_address AS (SELECT address AS server, count(DISTINCT host) AS hosts, min(first) AS sight FROM beacon_groups
+      GROUP BY address),
+    by_host AS (SELECT host, min(first) AS appeared FROM beacon_groups GROUP BY host),
     by_domain AS (SELECT domain, count(DISTINCT host) AS domain_hosts FROM beacon_ends JOIN beacon_domains USING (server)
       GROUP BY domain),
     by_program AS (SELECT domain, process, count(DISTINCT host) AS program_hosts
@@ -176,10 +179,11 @@ def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float)
       CASE WHEN view = 1 THEN a.hosts ELSE s.hosts END AS hosts,
       CASE WHEN view = 1 THEN a.hosts ELSE d.domain_hosts END AS domain_hosts,
       CASE WHEN view = 1 THEN NULL ELSE g.program_hosts END AS program_hosts, p.process_hosts, p.process_servers,
+      greatest(CASE WHEN view = 1 THEN a.sight ELSE s.sight END - o.appeared, 0) / 1e9 AS quiet,
       coalesce(b.domain, -1) AS domain, coalesce(h.past_days, 0) AS past_days
     FROM units u LEFT JOIN by_server s USING (server) LEFT JOIN by_address a ON a.server = u.server
       LEFT JOIN beacon_domains b ON b.server = u.server LEFT JOIN by_domain d ON d.domain = b.domain
-      LEFT JOIN by_program g ON g.domain = b.domain AND g.process = u.process
+      LEFT JOIN by_host o ON o.host = u.host LEFT JOIN by_program g ON g.domain = b.domain AND g.process = u.process
       LEFT JOIN by_process p ON p.process = u.process
       LEFT JOIN beacon_past h ON h.host = u.host AND h.server = u.server AND u.view <> 1
     """)

@@ -21,6 +21,7 @@ import numpy as np
 from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted
 
 SECOND = 1_000_000  # microseconds, in which all times are
+PAUSE = 3.0 * 3600 * SECOND  # microseconds
 AWAY = 6.0  # medians: a longer gap is an absence, not a beat
 # Shares of the gaps at which a band is tried, since with lost beats the sleep is below the median; and how many times longer
 # than that a gap is an absence. The shorter absence is for callers that sleep longer than they are awake in between.
@@ -35,7 +36,8 @@ SHORTEST, SHORTEST_WIDE, WIDE = 250_000.0, 1_000_000.0, 0.3
 class Timing:
     """Per pair. ``chance`` is log10 of the probability that visits at random are this regular (0 when nothing is
     claimed); ``rate`` the nats that one more gap brings; sleep in seconds; jitter as half the range over the sleep;
-    ``missed`` the share of beats lost; ``share`` of gaps in the band; ``gaps`` seen at the chosen scale (seconds)."""
+    ``missed`` the share of beats lost; ``share`` of gaps in the band; ``gaps`` seen at the chosen scale (seconds); ``kept``
+    seconds that the gaps in the band add up to, of the ``awake`` ones in which there were visits at all."""
 
     chance: Floats
     rate: Floats
@@ -46,13 +48,15 @@ class Timing:
     missed: Floats
     gaps: Ints
     scale: Floats
+    kept: Floats
+    awake: Floats
 
 
 def measure(times: Series, merges: Sequence[float], widths: Sequence[float], least: int, most: int) -> Timing:
     """``times`` are ascending microseconds (int64) per pair."""
     count = times.count
     best = np.zeros(count)
-    names = ("rate", "sleep", "jitter", "width", "share", "missed", "gaps", "scale")
+    names = ("rate", "sleep", "jitter", "width", "share", "missed", "gaps", "scale", "kept", "awake")
     chosen = {name: np.zeros(count) for name in names}
     for merge in merges:
         gaps = Sorted.of(_visit_gaps(times, merge))
@@ -68,8 +72,8 @@ def measure(times: Series, merges: Sequence[float], widths: Sequence[float], lea
             chosen[name] = np.where(better, values[name], chosen[name])
     tests = len(merges) * len(widths) * len(CENTRES)
     chance = np.minimum(0.0, (np.log(tests) - best) / np.log(10))
-    return Timing(chance, chosen["rate"], chosen["sleep"], chosen["jitter"], chosen["width"], chosen["share"],
-                  chosen["missed"], chosen["gaps"].astype(np.int64), chosen["scale"])  # fmt: skip
+    counted = chosen.pop("gaps").astype(np.int64)
+    return Timing(chance, gaps=counted, **chosen)
 
 
 def visits(times: Series, merge: float) -> Mask:
@@ -157,4 +161,8 @@ def _estimates(gaps: Sorted, band: dict[str, Floats]) -> dict[str, Floats]:
         total = total + (multiple - 1) * np.maximum(np.minimum(after, ends) - np.minimum(at, ends), 0)
         at = after
     missed = np.where(known, total / np.maximum(total + held, 1), 0.0)
-    return {"sleep": sleep / SECOND, "jitter": jitter, "missed": missed}
+    # From three hours or three sleeps on a gap is a night or a pause, and says nothing of the time between.
+    waking = gaps.below(np.maximum(3.0 * sleep, PAUSE) + 1)
+    sums = gaps.sums()
+    kept, awake = sums[low + held] - sums[low], sums[waking] - sums[gaps.starts[:-1]]
+    return {"sleep": sleep / SECOND, "jitter": jitter, "missed": missed, "kept": kept / SECOND, "awake": awake / SECOND}

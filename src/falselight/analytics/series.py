@@ -111,6 +111,12 @@ class Sorted:
         found = (self.keys[np.where(inside, positions, 0)] & self.mask) << self.shift
         return np.where(inside, found.astype(np.float64), np.nan)
 
+    def sums(self) -> Ints:
+        """Running totals over all values: that of positions a to b is ``sums[b] - sums[a]``."""
+        found = np.zeros(len(self.keys) + 1, dtype=np.int64)
+        np.cumsum((self.keys & self.mask) << self.shift, out=found[1:])
+        return found
+
     def middle(self, ends: Ints | None = None) -> Floats:
         """Median of each series (up to ``ends``), nan for an empty one."""
         starts = self.starts[:-1]

@@ -59,7 +59,19 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
         f"the gaps fill a band of ± {100 * scores.timing.jitter[k]:.0f} %, as drawn jitter does"
     ),
     "prevalence": _prevalence,
-    "alone": lambda scores, k: f"{_seen(scores.pairs.network)} seen, so that little is known of who else calls it",
+    "kept": lambda scores, k: (
+        f"its beats fill {100 * min(float(scores.timing.kept[k] / max(scores.timing.awake[k], 1e-6)), 1):.0f} % of the time in "
+        f"which it was active, {duration(float(scores.timing.kept[k]))} in all"
+    ),
+    "alone": lambda scores, k: (
+        f"{_seen(scores.pairs.network)} seen for {duration((scores.pairs.high - scores.pairs.oldest) / 1e9)}, so that little is "
+        "known of who else calls it, and since when"
+    ),
+    "later": lambda scores, k: (
+        f"first contacted {duration(float(scores.pairs.facts['quiet'][k]))} after this host's first connection"
+    ),
+    "small": lambda scores, k: f"an answer has {scores.pairs.facts['answer'][k]:.0f} bytes",
+    "installed": lambda scores, k: "its program lies where only administrators install",
     "fresh": _fresh,
     "history": _history,
     "hours": _hours,
@@ -83,6 +95,9 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
     "breadth": _breadth,
     "spread": _spread,
     "direct": lambda scores, k: "called by address, without a name",
+    "service": lambda scores, k: (
+        f"port {scores.pairs.facts['port'][k]:.0f} is that of a service which is polled by its nature"
+    ),
     "known": lambda scores, k: "its name lies under a provider that the published rule leaves out",
 }
 

@@ -49,8 +49,8 @@ def command(
 ) -> int:
     """Rank the servers in PATH by how much each host's connections to them look like a beacon's.
 
-    Regularity is one factor among others (prevalence, age, sizes, process); each is told with what it adds. The risk is a
-    probability in per cent under the lab's conditions, and false_alarm the benign pairs per host and day that score as high.
+    Regularity is one factor among others (prevalence, age, sizes, process); each is told with what it adds. A risk of
+    50 is the alert line, and false_alarm tells how many benign pairs per host and day score as high on the lab's networks.
     """
     talk = errors.Talk(diagnostics == "json")
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)

@@ -13,7 +13,8 @@ from falselight.lab.generate import host_name, moment
 from falselight.plan.dates import iso
 from falselight.report import words
 
-PAGE, GRID, FRAMEWORKS, SCENES = "page", "grid", "frameworks", "staging"
+PAGE, GRID, MARGINS, FRAMEWORKS, SCENES = "page", "grid", "margins", "frameworks", "staging"
+PROFILES = {GRID: profiles.grid(), MARGINS: profiles.margins(), FRAMEWORKS: list(profiles.FRAMEWORKS), SCENES: []}
 
 
 @click.command("lab")
@@ -30,14 +31,16 @@ PAGE, GRID, FRAMEWORKS, SCENES = "page", "grid", "frameworks", "staging"
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same lab.")
 @click.option(
-    "--implants", type=click.Choice([FRAMEWORKS, GRID, PAGE, SCENES]), default=FRAMEWORKS, show_default=True,
-    help="Frameworks' defaults, the grid of sleep, jitter and duty, the page's three classes of false positive, or staging "
-    "and upload servers among what is benign and looks alike.",
+    "--implants", type=click.Choice([FRAMEWORKS, GRID, MARGINS, PAGE, SCENES]), default=FRAMEWORKS, show_default=True,
+    help="Frameworks' defaults, the grid of sleep, jitter and duty, what it leaves out (websockets, lookups, sleeps of 2 s or a "
+    "day), the page's three classes of false positive, or staging and upload servers among what is benign and looks alike.",
 )  # fmt: skip
+@click.option("--background", type=click.Choice(["first", "second"]), default="first", show_default=True,
+              help="What is benign: the second is drawn by other laws, and no score was fitted to it.")  # fmt: skip
 @click.option(
     "--kind", type=click.Choice(["zeek", "sysmon", "both"]), default="both", show_default=True, help="Whose records."
 )
-def command(output: Path, hosts: int, days: int, seed: int, implants: str, kind: str) -> int:
+def command(output: Path, hosts: int, days: int, seed: int, implants: str, background: str, kind: str) -> int:
     """Make labelled telemetry: hosts with working days, benign pollers, browsing, and implants; as Zeek and Sysmon records
     that the ordinary readers read. labels.json tells which pairs of host and server are implants.
     """
@@ -48,15 +51,17 @@ def command(output: Path, hosts: int, days: int, seed: int, implants: str, kind:
                    "jitter": program.jitter} for host, program in placed]  # fmt: skip
         files = [output / "sysmon.json"]
     else:
-        chosen = {GRID: profiles.grid(), FRAMEWORKS: list(profiles.FRAMEWORKS), SCENES: []}[implants]
         each = max(hosts // 5, 1) if implants == SCENES else 0
-        drawn = generate(seed, hosts, days, chosen, staging=each, uploads=each)
+        drawn = generate(
+            seed, hosts, days, PROFILES[implants], second=background == "second", staging=each, uploads=each
+        )
         files = writing.write_zeek(drawn, output / "zeek") if kind != "sysmon" else []
         files += writing.write_sysmon(drawn, output / "sysmon") if kind != "zeek" else []
         labels = [
             {"host": label.host, "server": label.server, "address": label.address, "first": iso(label.first),
              "connections": label.events, "framework": label.profile.framework, "sleep_s": label.profile.sleep,
-             "jitter": label.profile.jitter, "law": label.profile.law, "duty": label.profile.duty}
+             "jitter": label.profile.jitter, "law": label.profile.law, "duty": label.profile.duty,
+             "channel": label.profile.channel}
             for label in drawn.labels
         ]  # fmt: skip
         labels += [

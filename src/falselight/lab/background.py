@@ -6,9 +6,21 @@ import numpy as np
 
 from falselight.lab import browsing, timing
 from falselight.lab.drawn import BROWSER, CONTENT_NETWORKS, WORDS, Drawn, poll
-from falselight.lab.profiles import TENANTS, Poller
+from falselight.lab.profiles import POLLERS, TENANTS, Poller
 
 _RARE_PROCESSES = ("C:\\Program Files\\{}\\{}.exe", "C:\\Users\\u\\AppData\\Local\\{}\\{}.exe")
+
+
+def draw_background(lab: Drawn, pages: float, rare_share: float, scored_days: int) -> list[str]:
+    """All that is benign; gives the servers of the rare pollers."""
+    browse(lab, pages)
+    for poller in POLLERS:
+        for host in np.flatnonzero(lab.draw.random(lab.hosts) < poller.share).tolist():
+            poll(lab, poller, host, 0.0, lab.servers.get(poller.domain))
+    tenants(lab)
+    found = rare(lab, int(rare_share * lab.hosts), scored_days)
+    habits(lab, int(2 * rare_share * lab.hosts), scored_days)
+    return found
 
 
 def browse(lab: Drawn, pages: float) -> None:

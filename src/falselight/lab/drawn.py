@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,20 +16,42 @@ WORDS = ("north", "blue", "metric", "sync", "hub", "field", "stone", "cloud", "p
 CONTENT_NETWORKS = 37
 
 
-class Drawn:
-    """Parts of arrays, one per (host, caller). ``on`` is when a host runs, ``work`` when its user works."""
+LOOKUP = "dns"  # transport of a server that is looked up and never called
+BRIEF = 0.2  # seconds that a connection lasts unless told otherwise
 
-    def __init__(self, seed: int, hosts: int, days: int) -> None:
+Presence = Callable[[np.random.Generator, int], tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One caller's connections on one host: a value each."""
+
+    host: int
+    process: str
+    times: NDArray[np.float64]
+    servers: NDArray[np.int64]
+    sent: NDArray[np.int64]
+    received: NDArray[np.int64]
+    durations: NDArray[np.float64]
+
+
+class Drawn:
+    """Parts of arrays, one per (host, caller). ``on`` is when a host runs, ``work`` when its user works; ``presence`` draws
+    both for one host by another law, and then the rest is ``other`` too."""
+
+    def __init__(self, seed: int, hosts: int, days: int, presence: Presence | None = None) -> None:
         self.draw = np.random.default_rng(seed)
-        self.hosts, self.days = hosts, days
-        kinds = self.draw.choice(["always", "laptop"], hosts, p=[0.3, 0.7])
-        self.on = [timing.presence(self.draw, days, str(kind)) for kind in kinds]
-        self.work = [timing.presence(self.draw, days, "laptop") for _ in range(hosts)]
-        self.parts: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]] = []
-        self.owner: list[int] = []
+        self.hosts, self.days, self.other = hosts, days, presence is not None
+        if presence is not None:
+            both = [presence(self.draw, days) for _ in range(hosts)]
+            self.on, self.work = [on for on, _ in both], [work for _, work in both]
+        else:
+            kinds = self.draw.choice(["always", "laptop"], hosts, p=[0.3, 0.7])
+            self.on = [timing.presence(self.draw, days, str(kind)) for kind in kinds]
+            self.work = [timing.presence(self.draw, days, "laptop") for _ in range(hosts)]
+        self.parts: list[Part] = []
         self.servers: dict[str, tuple[str, str, int, str]] = {}
         self.numbers: dict[str, int] = {}
-        self.processes: list[str] = []
         # Path and MIME type of what a part fetches over plain HTTP, by the part's number; starts of programs.
         self.details: dict[int, tuple[str, str]] = {}
         self.starts: list[tuple[int, float, str, str]] = []
@@ -37,13 +62,12 @@ class Drawn:
 
     def add(
         self, host: int, times: NDArray[np.float64], servers: NDArray[np.int64], process: str, sent: float,
-        received: float, variation: float,
+        received: float, variation: float, seconds: float | NDArray[np.float64] = BRIEF,
     ) -> None:  # fmt: skip
-        size = np.exp(self.draw.normal(0, 1, len(times)) * variation)
-        self.parts.append((times, servers, (sent * size).astype(np.int64),
-                           (received * np.exp(self.draw.normal(0, 1, len(times)) * variation)).astype(np.int64)))  # fmt: skip
-        self.owner.append(host)
-        self.processes.append(process)
+        size = sent * np.exp(self.draw.normal(0, 1, len(times)) * variation)
+        answer = received * np.exp(self.draw.normal(0, 1, len(times)) * variation)
+        self.parts.append(Part(host, process, times, servers, size.astype(np.int64), answer.astype(np.int64),
+                               np.broadcast_to(seconds, len(times))))  # fmt: skip
 
     def name(self, ending: str = "com") -> str:
         left, right = self.draw.choice(WORDS, 2)

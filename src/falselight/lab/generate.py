@@ -10,14 +10,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from falselight.lab import background, scenes, timing
-from falselight.lab.drawn import WORDS, Drawn, poll
-from falselight.lab.profiles import POLLERS, Implant
+from falselight.lab import second as other
+from falselight.lab.drawn import BRIEF, LOOKUP, WORDS, Drawn
+from falselight.lab.profiles import Implant
 
 EPOCH = 1_767_571_200  # Monday 2026-01-05 00:00 UTC, seconds
 _BAD_PROCESSES = (
     "C:\\Windows\\System32\\rundll32.exe", "C:\\Windows\\System32\\svchost.exe", "C:\\Users\\Public\\{}.exe",
     "C:\\ProgramData\\{}.exe", "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe", "C:\\Windows\\explorer.exe",
 )  # fmt: skip
+# Where implants of the second background live besides.
+_BAD_ELSEWHERE = ("C:\\Users\\u\\AppData\\Local\\{}\\{}.exe", "C:\\Users\\u\\AppData\\Roaming\\{}.exe",
+                  "C:\\Program Files\\{}\\{}.exe", "C:\\Users\\u\\Downloads\\{}.exe")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,9 +40,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Lab:
-    """``events``: host, source, address, domain, port, transport, process, sent, received, time (ns), and path and mime of what
-    is fetched over plain HTTP, in order of time. ``starts`` of programs: host, time, process, parent. ``rare`` holds the
-    servers of rare benign pollers, ``placed`` the staging and upload servers."""
+    """``events``: host, source, address, domain, port, transport, process, sent, received, path and mime of what is fetched over
+    plain HTTP, duration and time (ns), queried (a lookup, which has no address and no duration), in order of time. ``starts`` of
+    programs: host, time, process, parent. ``rare`` holds the servers of rare benign pollers, ``placed`` the staging and upload
+    servers."""
 
     events: pa.Table
     labels: list[Label]
@@ -59,22 +64,18 @@ class Lab:
 
 def generate(
     seed: int, hosts: int = 200, days: int = 21, implants: list[Implant] | None = None, *, scored_days: int = 7,
-    rare_share: float = 0.15, pages: float = 60.0, together: bool = False,
+    rare_share: float = 0.15, pages: float = 60.0, together: bool = False, second: bool = False,
     staging: int = 0, uploads: int = 0,
 ) -> Lab:  # fmt: skip
     """A lab: background for ``days``, each implant on as many hosts as its profile says (hosts are used again when there
     are more implants) from the first two days of the last ``scored_days``. ``rare_share`` times hosts rare pollers are
     benign, half of them new in the scored days; ``pages`` are read on a working day. ``together``: all implants
-    begin on the first of these days, within a quarter of an hour from 10:00. ``staging`` and ``uploads`` servers are an implant's
-    among benign ones that look alike (``scenes``); without any there is neither."""
-    lab = Drawn(seed, hosts, days)
-    background.browse(lab, pages)
-    for poller in POLLERS:
-        for host in np.flatnonzero(lab.draw.random(hosts) < poller.share).tolist():
-            poll(lab, poller, host, 0.0, lab.servers.get(poller.domain))
-    background.tenants(lab)
-    rare = background.rare(lab, int(rare_share * hosts), scored_days)
-    background.habits(lab, int(2 * rare_share * hosts), scored_days)
+    begin on the first of these days, within a quarter of an hour from 10:00. ``second``: the background of ``lab.second``.
+    ``staging`` and ``uploads`` servers are an implant's among benign ones that look alike (``scenes``); without any there is
+    neither."""
+    lab = Drawn(seed, hosts, days, presence=other.presence if second else None)
+    drawn = other.draw_background if second else background.draw_background
+    rare = drawn(lab, pages, rare_share, scored_days)
     order = lab.draw.permutation(hosts)
     labels: list[Label] = []
     for number, profile in enumerate(implants or []):
@@ -98,17 +99,24 @@ def _implant(
     places = [lab.address() for _ in range(3 if profile.channel == "rotation" else 1)]
     if profile.channel == "fronted":
         domain, places[0] = lab.shared_name()
-    port = 443 if lab.draw.random() < 0.8 or profile.channel == "fronted" else 80
-    numbers = [lab.server(f"bad{number}.{k}", domain, place, port, "tcp") for k, place in enumerate(places)]
+    port, transport = 443 if lab.draw.random() < 0.8 or profile.channel == "fronted" else 80, "tcp"
+    if profile.channel == "dns":
+        places, port, transport = [""], 53, LOOKUP
+    numbers = [lab.server(f"bad{number}.{k}", domain, place, port, transport) for k, place in enumerate(places)]
     process = str(lab.draw.choice(_BAD_PROCESSES)).format(lab.draw.choice(WORDS))
     size = float(lab.draw.integers(400, 1500))
+    answer = size * 0.7
+    if lab.other:
+        process = str(lab.draw.choice(_BAD_PROCESSES + _BAD_ELSEWHERE)).format(*lab.draw.choice(WORDS, 2))
+        answer = float(lab.draw.lognormal(6.0, 1.0))
     found = []
     for host in hosts:
         late = lab.draw.uniform(0.0, 2.0 if profile.sleep <= 300 else 0.6)
         begin = (first_day + (late / 200 + 10 / 24 if together else late)) * timing.DAY
         times = timing.implant(lab.draw, profile, begin, lab.days * timing.DAY, _awake(lab, profile, host))
-        lab.add(host, times, np.resize(np.array(numbers), len(times)), process, size, size * 0.7,
-                0.01 + profile.data_jitter / (4 * size + profile.data_jitter))  # fmt: skip
+        seconds = timing.open_for(profile, times, BRIEF)
+        lab.add(host, times, np.resize(np.array(numbers), len(times)), process, size, answer,
+                0.01 + profile.data_jitter / (4 * size + profile.data_jitter), seconds)  # fmt: skip
         first = EPOCH * 10**9 + int(times[0] * 1e9) if len(times) else 0
         found.append(Label(host_name(host), domain or places[0], places[0], first, len(times), profile, tuple(places)))
     return found
@@ -136,13 +144,14 @@ def _starts(lab: Drawn) -> pa.Table:
 
 
 def _table(lab: Drawn) -> pa.Table:
-    times = np.concatenate([part[0] for part in lab.parts])
-    lengths = [len(part[0]) for part in lab.parts]
-    owner = np.repeat(np.array(lab.owner), lengths)
-    servers = np.concatenate([part[1] for part in lab.parts])
+    times = np.concatenate([part.times for part in lab.parts])
+    lengths = [len(part.times) for part in lab.parts]
+    owner = np.repeat(np.array([part.host for part in lab.parts]), lengths)
+    servers = np.concatenate([part.servers for part in lab.parts])
     order = np.lexsort((servers, owner, times))
     listed = list(lab.servers.values())
     names = np.array([lab_name or None for lab_name, *_ in listed], dtype=object)
+    lookups = np.array([entry[3] == LOOKUP for entry in listed])
 
     def picked(values: list[object] | NDArray[np.object_], which: NDArray[np.int64]) -> pa.Array:
         return pa.DictionaryArray.from_arrays(pa.array(which.astype(np.int32)), pa.array(values, pa.string()))
@@ -150,18 +159,21 @@ def _table(lab: Drawn) -> pa.Table:
     hosts, places = owner[order], servers[order]
     process_of = np.repeat(np.arange(len(lab.parts)), lengths)[order]
     ports = np.array([entry[2] for entry in listed], dtype=np.int64)
+    durations = (np.concatenate([part.durations for part in lab.parts])[order] * 1e9).astype(np.int64)
     return pa.table({
         "host": picked([host_name(k) for k in range(lab.hosts)], hosts),
         "source": picked([f"10.1.{k // 250}.{k % 250 + 1}" for k in range(lab.hosts)], hosts),
-        "address": picked([entry[1] for entry in listed], places),
+        "address": picked([entry[1] or None for entry in listed], places),
         "domain": picked(names, places),
         "port": pa.array(ports[places]),
-        "transport": picked([entry[3] for entry in listed], places),
-        "process": picked(list(lab.processes), process_of),
-        "sent": pa.array(np.concatenate([part[2] for part in lab.parts])[order]),
-        "received": pa.array(np.concatenate([part[3] for part in lab.parts])[order]),
+        "transport": picked([entry[3] if entry[3] != LOOKUP else "udp" for entry in listed], places),
+        "process": picked([part.process for part in lab.parts], process_of),
+        "sent": pa.array(np.concatenate([part.sent for part in lab.parts])[order]),
+        "received": pa.array(np.concatenate([part.received for part in lab.parts])[order]),
         "path": _details(lab, 0, process_of),
         "mime": _details(lab, 1, process_of),
+        "duration": pa.array(durations, mask=lookups[places]),
+        "queried": pa.array(lookups[places]),
         "time": pa.array(EPOCH * 10**9 + (times[order] * 1e9).astype(np.int64)),
     })  # fmt: skip
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 Law = Literal["one_sided", "symmetric", "additive", "whole", "backoff"]
 Duty = Literal["always", "work", "laptop"]
-Channel = Literal["tcp", "keepalive", "rotation", "fronted"]
+Channel = Literal["tcp", "keepalive", "rotation", "fronted", "websocket", "dns"]
 
 SLEEPS = (2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
 JITTERS = (0.0, 0.1, 0.2, 0.37, 0.5, 0.65, 0.9)
@@ -22,8 +22,9 @@ class Implant:
     """``jitter`` is a share of the sleep; for ``additive`` the gap is sleep + U[0, jitter · sleep). ``drop`` is the share
     of polls that fail unseen, ``tasking`` bursts a day in which it does not sleep, ``change`` a factor by which the sleep
     changes half-way (1: never). ``fronted`` servers have a name below a content network's domain and its addresses; ``rotation``
-    takes three addresses of one name in turn; ``keepalive`` sends twenty polls over one connection. ``hosts`` is how many call
-    the same server."""
+    takes three addresses of one name in turn; ``keepalive`` sends twenty polls over one connection, ``websocket`` all until the
+    connection breaks after some hours; ``dns`` looks up names below its domain and connects nowhere. ``hosts`` is how many
+    call the same server."""
 
     framework: str
     sleep: float
@@ -74,6 +75,18 @@ def grid(
                 hosts=(1, 1, 1, 1, 1, 1, 3)[number % 7],
             )
         )  # fmt: skip
+    return found
+
+
+def margins() -> list[Implant]:
+    """What ``grid`` leaves out: the shortest sleeps, a day's sleep, jitter of 90 per cent, and channels that show few
+    connections or none."""
+    found = grid(SLEEPS[:3], (0.0, 0.2, 0.5, 0.65), duties=("always", "work"))
+    found += grid((86_400.0,), (0.0, 0.2, 0.5), duties=("always", "laptop"))
+    found += grid((30.0, 300.0, 3_600.0), (0.9,), duties=("always", "work"))
+    channels: tuple[Channel, ...] = ("keepalive", "websocket", "dns")
+    for channel in channels:
+        found += grid((10.0, 60.0, 600.0), (0.0, 0.3), duties=("always", "work"), channels=(channel,))
     return found
 
 

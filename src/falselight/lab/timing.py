@@ -46,7 +46,10 @@ def implant(draw: np.random.Generator, profile: Implant, begin: float, end: floa
     """An implant's connections: asleep while its host is off or outside working hours, then it polls at once."""
     parts: list[Times] = []
     middle = begin + (end - begin) / 2
-    for low, high in _clipped(on, begin, end):
+    for low, high in clipped(on, begin, end):
+        if profile.channel == "websocket":
+            parts.append(connections(draw, low, high))
+            continue
         sleep = profile.sleep * (profile.change if low > middle else 1.0)
         parts.append(
             poll(draw, profile.law, sleep, profile.jitter, low + draw.uniform(0, min(sleep, high - low)), high)
@@ -61,6 +64,24 @@ def implant(draw: np.random.Generator, profile: Implant, begin: float, end: floa
     return np.sort(times)
 
 
+LIFE = 4 * 3600.0  # seconds that a websocket lives on average
+
+
+def connections(draw: np.random.Generator, low: float, high: float) -> Times:
+    """Starts of connections that live for hours, each a few seconds after the last one broke."""
+    lives = draw.exponential(LIFE, int((high - low) / LIFE * 3) + 20) + draw.uniform(1, 60)
+    found = low + np.concatenate([[0.0], np.cumsum(lives)])
+    return found[found < high]
+
+
+def open_for(profile: Implant, times: Times, brief: float) -> Times:
+    """How long each connection stands: a websocket to some seconds before the next, but not through a night."""
+    if profile.channel != "websocket" or not len(times):
+        return np.full(len(times), 20 * profile.sleep if profile.channel == "keepalive" else brief)
+    lives = np.append(np.diff(times), LIFE)
+    return np.where(lives > 12 * 3600, LIFE, np.maximum(lives - 1, brief))
+
+
 def _tasking(draw: np.random.Generator, profile: Implant, times: Times, end: float) -> Times:
     """Interactive bursts of 5 to 30 minutes, a poll every half a second or so, begun at a poll."""
     count = draw.poisson(profile.tasking * (end - times[0]) / DAY)
@@ -70,7 +91,7 @@ def _tasking(draw: np.random.Generator, profile: Implant, times: Times, end: flo
     return found[found < end]
 
 
-def _clipped(on: NDArray[np.float64], begin: float, end: float) -> list[tuple[float, float]]:
+def clipped(on: NDArray[np.float64], begin: float, end: float) -> list[tuple[float, float]]:
     return [(max(a, begin), min(b, end)) for a, b in on.tolist() if min(b, end) > max(a, begin)]
 
 
