@@ -24,7 +24,10 @@ PAIRS = {
 }
 # Fields that differ on purpose, and why.
 DIFFERENCES: dict[str, dict[str, str]] = {
-    "cisco_umbrella": {"event.original": "the module escapes the quotes of the line; here it is the line itself"},
+    "cisco_umbrella": {
+        "event.original": "the module escapes the quotes of the line; here it is the line itself",
+        "network.transport": "the cloud firewall's protocol number; here it is named",
+    },
 }
 
 

@@ -70,6 +70,7 @@ def value(document: dict[str, Any], name: str) -> Any:
         (4662, {"AccessMask": "0x10"}, {DATA + "AccessMask": "0x10", DATA + "AccessMaskDescription": "Read Property"}),
         (4670, {"NewSd": "D:(A;;GA;;;SY)"}, {DATA + "NewSdDacl0": "Local system :Access Allowed ([Generic All])"}),
         (4908, {"SidList": "\n\t\t%{S-1-5-32-544}"}, {DATA + "SidListDesc": "Administrators"}),
+        (4964, {"SidList": "\n\t\t%{S-1-5-32-544}"}, {DATA + "SidList": "\n\t\t%{S-1-5-32-544}"}),
     ],
 )  # fmt: skip
 def test_codes_by_their_names(tmp_path: Path, code: int, data: dict[str, str], expected: dict[str, Any]) -> None:

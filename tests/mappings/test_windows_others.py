@@ -94,6 +94,25 @@ def test_classic_events_of_powershell(event_id: int, kind: str) -> None:
     assert document["file"]["extension"] == "ps1"
 
 
+def test_classic_events_have_the_opcode_that_windows_renders_and_commands_keep_their_indent() -> None:
+    event = WindowsEvent("PowerShell", "Windows PowerShell", 800, keywords=1 << 55,
+                         event_data={"param2": "\tUserId=LAB\\eve\n\tCommandLine=    Get-Item .  \r\n\t"})  # fmt: skip
+    document = nested(event)
+    assert document["winlog"]["opcode"] == "Info" and document["powershell"]["command"]["value"] == "    Get-Item .  "
+    assert "opcode" not in nested(WindowsEvent("PowerShell", "Windows PowerShell", 800))["winlog"]
+    operational = made("Microsoft-Windows-PowerShell", "Microsoft-Windows-PowerShell/Operational", 4103,
+                       ContextInfo="        Command Name =  Get-Item \n")  # fmt: skip
+    assert operational["powershell"]["command"]["name"] == "Get-Item"
+
+
+@pytest.mark.parametrize(
+    ("event_id", "task", "name"), [(1104, 101, "Event processing"), (1105, 105, "Log automatic backup")]
+)
+def test_tasks_of_the_event_log_itself(event_id: int, task: int, name: str) -> None:
+    event = WindowsEvent("Microsoft-Windows-Eventlog", "Security", event_id, task=task, opcode=0)
+    assert nested(event)["winlog"]["task"] == name
+
+
 @pytest.mark.parametrize(
     "text", ["a(" * 30_000, "):" * 30_000, "x):" + "(" * 60_000, "ParameterBinding(a): name=" + ";" * 60_000]
 )

@@ -102,6 +102,7 @@ def test_the_same_event_from_the_journal_and_from_an_agent(tmp_path: Path) -> No
                    "user": {"identifier": "0"}, "opcode": "Info"},
     }  # fmt: skip
     (document,), _ = read(tmp_path / "c", json.dumps(agent) + "\n")
+    assert document["winlog"].pop("time_created") == "2026-01-02T03:04:05.412Z"
     assert document == plain
 
 

@@ -138,6 +138,29 @@ def test_a_log_is_told_by_its_fields_where_nothing_names_it() -> None:
     assert log_of({"@timestamp": "2026-01-01", "uid": "C"}) is None
 
 
+@pytest.mark.parametrize(
+    ("log", "fields"),
+    [
+        ("irc", "uid command value"), ("irc", "uid user command value"), ("ftp", "uid user command arg"),
+        ("rdp", "uid result security_protocol cert_count"), ("smb_cmd", "uid command argument version"),
+        ("sip", "uid trans_depth method request_path response_path request_body_len"),
+        ("http", "uid trans_depth method request_body_len"), ("tunnel", "tunnel_type action"),
+    ],
+)  # fmt: skip
+def test_logs_whose_telling_fields_are_few(log: str, fields: str) -> None:
+    assert log_of({"ts": 1.0, "id.orig_h": "::1", **dict.fromkeys(fields.split(), "x")}) == log
+
+
+def test_the_subject_of_a_kerberos_certificate_has_no_escaped_comma() -> None:
+    line = (
+        b'{"_path":"kerberos","ts":1.5,"uid":"C1","request_type":"AS","client_cert_subject":"CN=k,O=Shore\\\\, Inc."}'
+    )
+    (made,) = [row for batch in zeek.read_json(io.BytesIO(line), "p", "p", lambda _: None, Counter(), line)
+               for row in batch.to_pylist()]  # fmt: skip
+    assert made["zeek.kerberos.cert.client.subject"] == "CN=k,O=Shore Inc."
+    assert made["tls.client.x509.subject.organization"] == "Shore Inc."
+
+
 def test_lines_that_are_no_records_are_counted_and_the_rest_is_kept() -> None:
     head = "#path\tweird\n#fields\tts\tuid\tname\tnotice\n#types\ttime\tstring\tstring\tbool\n"
     made, skipped, reported = tsv(head + "1.5\tC1\ta\tT\nshort\tline\n\n2.5\tC2\t\udcff\tmaybe\nbad\tC3\tc\tF\n3.5\tC")

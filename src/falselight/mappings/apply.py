@@ -145,7 +145,7 @@ def flat(event: WindowsEvent) -> tuple[Document, int | None]:
             if name in document:
                 document[name] = list(document[name])
         if found.split_context is not None:
-            _split_context(data, found.split_context)
+            _split_context(data, found.split_context, found.context_trim)
         _run(found, data, event.user_data, document)
         for name in found.drop:
             data.pop(name, None)
@@ -184,12 +184,12 @@ def _run(found: Plan, data: dict[str, str], user_data: dict[str, str], document:
         data.pop(name, None)
 
 
-def _split_context(data: dict[str, str], name: str) -> None:
-    """``Key = value`` lines of one value become data of their own, their names without white space."""
+def _split_context(data: dict[str, str], name: str, trim: str) -> None:
+    """``Key = value`` lines of one value become data of their own, names without white space, values without ``trim``."""
     for line in data.pop(name, "").split("\n"):
         key, equals, value = line.partition("=")
-        if equals and value.strip():
-            data["".join(key.split())] = value.strip()
+        if equals and (kept := value.strip(trim)):
+            data["".join(key.split())] = kept
 
 
 def _users(event: WindowsEvent, found: Plan, document: Document) -> None:
@@ -285,5 +285,7 @@ def _names(event: WindowsEvent, document: Document) -> None:
     opcode = event.opcode_name
     if opcode is None and event.opcode is not None:
         opcode = "Info" if event.opcode == 0 else opcodes.get(str(event.opcode))
+    elif opcode is None and event.keywords & CLASSIC:
+        opcode = "Info"  # classic events have no opcode, which Windows renders as its zero
     if opcode is not None:
         document["winlog.opcode"] = opcode

@@ -217,7 +217,8 @@ def _dissected(template: tuple[tuple[str, str], ...], text: str) -> Document | N
         if end < 0:
             return None
         if name:
-            made[name] = text[place:end].strip()
+            part = text[place:end].strip()
+            made[name] = f"{made[name]} {part}" if name in made else part
         place = end + len(following)
     return made
 
@@ -265,6 +266,8 @@ def _transport(event: Document) -> None:
     for name in ("transport", "protocol", "direction", "type"):
         text = event.get(f"network.{name}")
         event[f"network.{name}"] = text.lower() if text else None
+    if event["network.transport"] is None and event["network.protocol"] in _NUMBERS:
+        event["network.transport"] = event["network.protocol"]
     transport = event["network.transport"] or _NAMES.get(str(event.get("network.iana_number")))
     transport = _NAMES.get(transport or "", transport)
     event["network.transport"] = {"icmpv6": "ipv6-icmp"}.get(transport or "", transport)
@@ -296,15 +299,17 @@ def _users(event: Document) -> None:
 
 def _categorise(event: Document) -> None:
     made = table()["categories"].get(event["event.action"])
-    verdict = table()["outcomes"].get((event.pop("outcome", None) or "").lower())
-    if event["event.code"] == "304001":
-        verdict = "allowed"
+    told = table()["verdicts"].get(event["event.code"], (event.pop("outcome", None) or "").lower())
+    verdict, result = table()["outcomes"].get(told), table()["results"].get(told)
+    event.pop("outcome", None)
     if made is None:
         event["event.outcome"] = "unknown"
         return
     event["event.kind"], event["event.category"], event["event.type"] = "event", list(made[0]), list(made[1])
-    if event["event.action"] in ("deleted", "creation"):
-        event["event.outcome"] = "success"
+    if result is not None or event["event.action"] in ("deleted", "creation"):
+        event["event.outcome"] = result or "success"
+    elif event["event.action"] == "bypass":
+        event["event.outcome"] = "unknown"
     if verdict is None:
         return
     event["event.outcome"] = "failure" if verdict == "dropped" else "success"

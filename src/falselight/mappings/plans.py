@@ -58,6 +58,7 @@ class Plan:
     drop: tuple[str, ...] = ()
     task_name: str | None = None
     split_context: str | None = None
+    context_trim: str = ""
     data_time: str | None = None
     created: bool = False
 
@@ -108,6 +109,7 @@ def _compiled(entry: dict[str, Any], event_id: int) -> Plan:
         frozenset(entry.get("missing", [])),
         tuple(entry.get("drop", [])),
         split_context=context.get(str(event_id), context.get("other")),
+        context_trim=context.get("trim", ""),
         data_time=entry.get("time") or None,
         created=entry.get("created", False),
     )

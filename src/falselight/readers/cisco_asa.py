@@ -3,6 +3,7 @@ that device's."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -14,6 +15,8 @@ from falselight.readers import Report, syslog
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import Document
 
+_FTD = re.compile(r"%(?:FTD|NGIPS)-|%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-43000[1-5]\b")
+
 
 def read(
     stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str], wanted: frozenset[str] | None,
@@ -24,4 +27,4 @@ def read(
 
 
 def _parse(line: str, settings: Settings) -> Document | None:
-    return cisco_ftd.parse(line, settings) if "%FTD-" in line else cisco_asa.parse(line, settings)
+    return cisco_ftd.parse(line, settings) if _FTD.search(line) else cisco_asa.parse(line, settings)

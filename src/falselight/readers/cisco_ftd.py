@@ -1,8 +1,6 @@
-"""Cisco Firepower Threat Defense logs as normalised batches; ``mappings.cisco_ftd`` says what their fields become."""
+"""Cisco Firepower Threat Defense logs as normalised batches; ``mappings.cisco_ftd`` says what their fields become. Lines of ASA
+among them are read as that device's."""
 
-from functools import partial
+from falselight.readers.cisco_asa import read
 
-from falselight.mappings.cisco_ftd import parse
-from falselight.readers import syslog
-
-read = partial(syslog.read, parse)
+__all__ = ["read"]

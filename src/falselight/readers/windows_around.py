@@ -14,7 +14,7 @@ _LONGEST = (1 << 63) - 1
 _BEAT = frozenset(
     f"winlog.{name}"
     for name in (
-        "event_id", "record_id", "version", "level", "time_created", "user.identifier", "activity_id", "provider_guid",
+        "event_id", "record_id", "version", "level", "user.identifier", "activity_id", "provider_guid",
         "related_activity_id",
     )
 )  # fmt: skip
@@ -24,6 +24,7 @@ _BEAT_6 = frozenset(
         "process_id", "thread_id", "version", "provider_guid", "activity_id", "related_activity_id", "message", "type",
     )
 )  # fmt: skip
+_TIMES = ("event.created", "winlog.time_created")
 _OWN = frozenset(("@timestamp", "event.code"))
 _DATA = ("winlog.event_data.", "winlog.user_data.", "event_data.", "user_data.", "user.")
 
@@ -52,9 +53,10 @@ def _kept(document: dict[str, Any], without: frozenset[str], below: tuple[str, .
         if name in without or name.startswith(below) or is_reserved(name):
             continue
         found[name] = value
-    created = epoch_nanoseconds(text_of(found.pop("event.created", None)))
-    if created is not None:
-        found["event.created"] = created // 1_000_000
+    for name in _TIMES:
+        time = epoch_nanoseconds(text_of(found.pop(name, None)))
+        if time is not None:
+            found[name] = time // 1_000_000
     return found
 
 
