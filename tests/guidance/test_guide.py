@@ -158,3 +158,11 @@ def test_exported_rules_of_the_pack_carry_guide_and_playbook(tmp_path: Path) -> 
     assert result.return_value == 0
     rules = [json.loads(line) for line in (tmp_path / "pack.ndjson").read_text().splitlines()[:-1]]
     assert all("# Investigation guide" in rule["note"] and "# Response playbook" in rule["note"] for rule in rules)
+
+
+def test_a_folder_that_hunt_wrote_is_read_as_its_findings(tmp_path: Path) -> None:
+    (tmp_path / "findings.ndjson").write_text('{"falselight": {"kind": "alert"}, "host": {"name": "ws77"}}\n')
+    for given in (["guide", str(tmp_path)], ["label", str(tmp_path), "benign", "--labels", str(tmp_path)]):
+        result = CliRunner().invoke(cli, given, standalone_mode=False)
+        assert result.return_value == 0 and "ws77" in result.output
+    assert (tmp_path / "labels.ndjson").is_file()

@@ -13,9 +13,10 @@ from falselight.cli.main import cli
 from falselight.hunting import HuntResult, hunt
 from falselight.lab import false_positives
 from falselight.rules import load, load_pack
+from falselight.rules.loading import content
 from falselight.tuning import causes, labels, writing
 from falselight.tuning.proposals import Proposal, propose
-from falselight.tuning.trial import attempt
+from falselight.tuning.trial import attempt, costs
 
 PAGE = load(["@page"], pytest.fail)
 
@@ -154,3 +155,36 @@ def test_many_names_become_a_wildcard_at_a_dot_and_bare_addresses_one_cause(tmp_
         "type": "match",
         "value": "198.51.100.1",
     }
+
+
+def test_names_that_are_asked_are_tuned_by_the_question_and_costs_are_measured(tmp_path: Path) -> None:
+    process = {"entity_id": "{p1}", "name": "powershell.exe", "executable": "C:\\Tools\\powershell.exe"}
+    lines = [
+        {"@timestamp": f"2026-03-11T09:00:{second:02d}Z", "event": {"category": ["network"]}, "host": {"name": "ws01"},
+         "process": process, "dns": {"question": {"name": f"n{second}.monitor.example"}}}
+        for second in range(12)
+    ]  # fmt: skip
+    path = tmp_path / "events.ndjson"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    rules = load([str(content("rules", "command_and_control_dns_queries_of_a_script_interpreter.toml"))], pytest.fail)
+    found = hunt([path], rules, report=pytest.fail, also=causes.FIELDS)
+    (proposal,) = made = propose(causes.causes(found, {}))
+    assert proposal.item.raw["entries"][-1]["field"] == "dns.question.name"
+    (cost,) = costs(found.rules[0], made, found, (60,)).values()
+    # Of the three only the one with an interpreter's own name can fire this rule; its other names are not excepted.
+    assert (cost.removes, cost.found, cost.hidden) == (8, 1, ())
+
+
+def test_what_an_exception_removes_is_measured_and_not_the_alerts_it_has_a_part_in(tmp_path: Path) -> None:
+    lines = [
+        {"@timestamp": f"2026-03-11T09:{minute:02d}:00Z", "event": {"category": ["network"], "type": ["start"]},
+         "host": {"name": "ws01"}, "network": {"direction": "egress"}, "destination": {"ip": "198.51.100.1"},
+         "process": {"name": "few.exe" if minute == 0 else "many.exe"}}
+        for minute in range(20)
+    ]  # fmt: skip
+    path = tmp_path / "events.ndjson"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = hunt([path], PAGE, report=pytest.fail, also=causes.FIELDS)
+    made = propose(causes.causes(found, {}))
+    removed = {each.cause.process: costs(found.rules[0], made, found, (60,))[each.number].removes for each in made}
+    assert {each.cause.alerts for each in made} == {11} and removed == {"few.exe": 1, "many.exe": 11}

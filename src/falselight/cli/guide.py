@@ -17,6 +17,9 @@ from falselight.ecs import release
 from falselight.guidance import facts, write
 from falselight.readers.settings import Settings
 
+# What hunt -o calls its findings.
+FINDINGS = "findings.ndjson"
+
 
 @click.command("guide")
 @click.argument("findings", type=click.Path(path_type=Path), required=False, metavar="[FINDING]")
@@ -49,8 +52,9 @@ def command(
 ) -> int:
     """The investigation guide and the response playbook of T1583.004, filled with the facts of FINDING.
 
-    FINDING is a file of finding documents, as hunt writes them (- is stdin). Facts come from the events in PATH, or from
-    the finding's own inputs where they are still there. Without FINDING both are general.
+    FINDING is a file of finding documents, as hunt writes them (- is stdin, a folder is that of hunt -o).
+    Facts come from the events in PATH, or from the finding's own inputs where they are still there.
+    Without FINDING both are general.
     """
     talk = errors.Talk(diagnostics == "json")
     known = None
@@ -77,7 +81,9 @@ def command(
 
 
 def document_of(path: Path, number: int) -> dict[str, Any]:
-    """One finding of a file of NDJSON, or of one JSON array or object."""
+    """One finding of a file of NDJSON, or of one JSON array or object; of a folder that hunt wrote, its findings."""
+    if path.is_dir():
+        path = path / FINDINGS
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as fault:

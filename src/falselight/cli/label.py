@@ -22,7 +22,8 @@ from falselight.tuning import labels
 )
 @click.option("--note", default="", help="Why, in words.")
 def command(findings: Path, verdict: labels.Verdict, number: int, path: Path, note: str) -> int:
-    """Record a verdict on FINDING, a document of a file that hunt wrote (- is stdin). It holds for the same rule, keys, host
+    """Record a verdict on FINDING, a document of a file that hunt wrote (- is stdin, a folder is that of hunt -o).
+    It holds for the same rule, keys, host
     and server in every later hunt; the newest verdict counts.
     """
     document = document_of(findings, number)

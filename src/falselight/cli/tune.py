@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from falselight.rules import load_pack
 from falselight.sinks import json_text
 from falselight.tuning import causes, labels, writing
 from falselight.tuning.proposals import Proposal, propose
-from falselight.tuning.trial import Trial, attempt
+from falselight.tuning.trial import Cost, Trial, attempt, costs
 
 BENIGN, ALL = "benign", "all"
 
@@ -78,10 +79,11 @@ def command(
     proposals = propose(causes.causes(result, verdicts))
     accepted = _accepted(accept, proposals)
     trials = _trials(result, proposals if accept is None else accepted, sleeps)
+    alone = _costs(result, proposals, sleeps)
     if format == "json":
-        click.echo(json_text(_document(proposals, accepted, trials)))
+        click.echo(json_text(_document(proposals, accepted, alone, trials)))
     else:
-        _show(proposals, accepted, trials, accept is not None)
+        _show(proposals, accepted, alone, trials, accept is not None)
     if output is not None:
         for path in writing.write(output, writing.pack_of(accepted, pack.rules)):
             click.echo(f"{path} written", err=True)
@@ -117,14 +119,27 @@ def _accepted(text: str | None, proposals: list[Proposal]) -> list[Proposal]:
 
 
 def _trials(result: hunting.HuntResult, proposals: list[Proposal], sleeps: tuple[int, ...]) -> list[Trial]:
+    return [attempt(run, own, result, sleeps) for run, own in _by_rule(result, proposals)]
+
+
+def _costs(result: hunting.HuntResult, proposals: list[Proposal], sleeps: tuple[int, ...]) -> dict[int, Cost]:
+    found: dict[int, Cost] = {}
+    for run, own in _by_rule(result, proposals):
+        found |= costs(run, own, result, sleeps)
+    return found
+
+
+def _by_rule(result: hunting.HuntResult, proposals: list[Proposal]) -> Iterator[tuple[hunting.RuleRun, list[Proposal]]]:
     by_rule: dict[str, list[Proposal]] = defaultdict(list)
     for proposal in proposals:
         by_rule[proposal.cause.rule.id].append(proposal)
     runs = {run.rule.id: run for run in result.rules}
-    return [attempt(runs[key], own, result, sleeps) for key, own in by_rule.items() if runs[key].plan is not None]
+    yield from ((runs[key], own) for key, own in by_rule.items())
 
 
-def _document(proposals: list[Proposal], accepted: list[Proposal], trials: list[Trial]) -> dict[str, Any]:
+def _document(
+    proposals: list[Proposal], accepted: list[Proposal], alone: dict[int, Cost], trials: list[Trial]
+) -> dict[str, Any]:
     return {
         "proposals": [
             {
@@ -132,6 +147,9 @@ def _document(proposals: list[Proposal], accepted: list[Proposal], trials: list[
                 "rule": {"id": each.cause.rule.id, "name": each.cause.rule.name},
                 "name": each.item.name,
                 "alerts": each.cause.alerts,
+                "removes": alone[each.number].removes,
+                "implants_found": alone[each.number].found,
+                "implants_hidden": [vars_of(implant) for implant in alone[each.number].hidden],
                 "findings": len(each.cause.findings),
                 "hosts": sorted(each.cause.hosts),
                 "verdicts": sorted(each.cause.verdicts),
@@ -160,17 +178,20 @@ def vars_of(implant: Any) -> dict[str, Any]:
     return {"imitates": implant.kind, "sleep_s": implant.sleep, "found": implant.found, "left": implant.left}
 
 
-def _show(proposals: list[Proposal], accepted: list[Proposal], trials: list[Trial], chosen: bool) -> None:
+def _show(
+    proposals: list[Proposal], accepted: list[Proposal], alone: dict[int, Cost], trials: list[Trial], chosen: bool
+) -> None:
     console = Console(highlight=False, no_color=not errors.colour(sys.stdout), soft_wrap=True)
     for each in proposals:
-        cause = each.cause
+        cause, cost = each.cause, alone[each.number]
         mark = "accepted" if each in accepted else "malicious" if "malicious" in cause.verdicts else "proposed"
         console.print(Text(f"{each.number:>3}  {visible(each.item.name)}  ({mark})", style="bold"))
         hosts = words.plural(max(len(cause.hosts), 1), "host")
         lines = [
-            f"removes {words.plural(cause.alerts, 'alert')} of {visible(cause.rule.name)} on {hosts}",
+            f"removes {words.plural(cost.removes, 'alert')} of {visible(cause.rule.name)} on {hosts}",
             f"asks for {', '.join(each.parts)}",
             f"{each.hiding}",
+            f"alone it hides {len(cost.hidden)} of {words.plural(cost.found, 'trial implant')} that the rule finds",
         ]
         if cause.verdicts:
             lines.append(f"labelled {', '.join(sorted(cause.verdicts))}")

@@ -22,11 +22,13 @@ FIELDS = (
     "host.name", "process.executable", "process.name", "process.code_signature.subject_name", "destination.ip",
     "destination.domain", "dns.question.name", "destination.port",
 )  # fmt: skip
+NAME, QUESTION = "destination.domain", "dns.question.name"
 
 
 @dataclass
 class Cause:
-    """One cause. ``server`` is a registered domain, or the first address where no name is known. ``findings`` are those that it
+    """One cause. ``server`` is a registered domain, or the first address where no name is known;
+    ``named_in`` is the field that holds its names. ``findings`` are those that it
     alone or with others brought about; ``verdicts`` what people said of them."""
 
     rule: Rule
@@ -34,7 +36,7 @@ class Cause:
     process: str | None
     signer: str | None
     server: str
-    by_name: bool
+    named_in: str | None
     names: set[str] = field(default_factory=set)
     addresses: set[str] = field(default_factory=set)
     ports: set[int] = field(default_factory=set)
@@ -42,6 +44,10 @@ class Cause:
     findings: list[Finding] = field(default_factory=list)
     events: int = 0
     verdicts: set[Verdict] = field(default_factory=set)
+
+    @property
+    def by_name(self) -> bool:
+        return self.named_in is not None
 
     @property
     def alerts(self) -> int:
@@ -66,12 +72,13 @@ def _add(
     found: dict[tuple[Any, ...], Cause], rule: Rule, finding: Finding, row: tuple[Any, ...], judged: Verdict | None
 ) -> None:
     host, executable, process, signer, address, name, asked, port, count = row
+    named_in = NAME if name else QUESTION if asked else None
     name = name or asked
     registered = domain_parts(name)[0] if name else None
     server = registered or name or address or "?"
     # A program that calls bare addresses is one cause, however many they are.
-    key = (rule.id, executable, process if executable is None else None, signer, server if name else None)
-    cause = found.setdefault(key, Cause(rule, executable, process, signer, server, name is not None))
+    key = (rule.id, executable, process if executable is None else None, signer, server if name else None, named_in)
+    cause = found.setdefault(key, Cause(rule, executable, process, signer, server, named_in))
     cause.events += count
     if not any(finding is known for known in cause.findings):
         cause.findings.append(finding)

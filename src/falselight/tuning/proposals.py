@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from falselight.rules.exceptions import Item
-from falselight.tuning.causes import Cause
+from falselight.tuning.causes import NAME, Cause
 
 MOST_VALUES = 20
 LIST_ID = "falselight-tuning"
@@ -85,7 +85,7 @@ def _values(field: str, values: list[str]) -> dict[str, Any]:
 
 def _names(cause: Cause) -> dict[str, Any]:
     """The names that were seen; with too many, all below the registered domain, at a dot."""
-    field = "destination.domain"
+    field = cause.named_in or NAME
     names = sorted(cause.names)
     if len(names) <= MOST_VALUES:
         return _values(field, names)

@@ -23,7 +23,7 @@ from falselight.replay.restricting import of_item
 from falselight.rules import Pack, Rule
 from falselight.source import Source
 from falselight.store import EventTable, quoted
-from falselight.tuning.causes import Cause
+from falselight.tuning.causes import QUESTION, Cause
 from falselight.tuning.proposals import Proposal
 from falselight.values import ip
 
@@ -72,13 +72,40 @@ def attempt(run: RuleRun, proposals: Sequence[Proposal], result: HuntResult, sle
     assert plan is not None
     alerts = sum(finding.windows for finding in run.findings)
     left = _findings(rule, _without(plan, proposals, table), table)
-    mixed, drawn = _implanted(run, proposals, table, sleeps)
-    seen = _addresses(_findings(rule, plan, mixed))
-    still = _addresses(_findings(rule, _without(plan, proposals, mixed), mixed))
+    mixed, only, drawn = _implanted(run, proposals, table, sleeps)
+    seen = _servers(_findings(rule, plan, only))
+    still = _servers(_findings(rule, _without(plan, proposals, mixed), mixed))
     implants = tuple(Implant(kind, sleep, server, server in seen, server in still) for kind, sleep, server in drawn)
     keys = {_identity(finding) for finding in left}
     removed = tuple(finding for finding in run.findings if _identity(finding) not in keys)
     return Trial(rule, alerts, sum(finding.windows for finding in left), removed, tuple(left), implants)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one exception does alone: the alerts that go, and of so many trial implants that the rule finds, those hidden."""
+
+    removes: int
+    found: int
+    hidden: tuple[Implant, ...]
+
+
+def costs(run: RuleRun, proposals: Sequence[Proposal], result: HuntResult, sleeps: Iterable[int]) -> dict[int, Cost]:
+    """Each proposal of one rule tried without the others, by its number: on the events that were read, and on the implants."""
+    rule, table, plan = run.rule, result.table, run.plan
+    assert plan is not None
+    alerts = sum(finding.windows for finding in run.findings)
+    _, only, drawn = _implanted(run, proposals, table, sleeps)
+    seen = _servers(_findings(rule, plan, only))
+    found = {}
+    for proposal in proposals:
+        left = _findings(rule, _without(plan, [proposal], table), table)
+        still = _servers(_findings(rule, _without(plan, [proposal], only), only))
+        tried = [Implant(kind, sleep, server, server in seen, server in still) for kind, sleep, server in drawn]
+        hidden = tuple(implant for implant in tried if implant.lost)
+        count = sum(implant.found for implant in tried)
+        found[proposal.number] = Cost(alerts - sum(finding.windows for finding in left), count, hidden)
+    return found
 
 
 def _findings(rule: Rule, plan: nodes.Plan, table: EventTable) -> list[Finding]:
@@ -99,32 +126,50 @@ def _identity(finding: Finding) -> tuple[object, ...]:
             () if finding.keys else finding.evidence)  # fmt: skip
 
 
-def _addresses(found: list[Finding]) -> set[str]:
-    return {address for finding in found for address in finding.details.get("destination.ip", [])}
+def _servers(found: list[Finding]) -> set[str]:
+    """Addresses that were called, and names that were asked."""
+    return {
+        str(value)
+        for finding in found
+        for name in ("destination.ip", QUESTION)
+        for value in finding.details.get(name, [])
+    }
 
 
 def _implanted(
     run: RuleRun, proposals: Sequence[Proposal], table: EventTable, sleeps: Iterable[int]
-) -> tuple[EventTable, list[tuple[Kind, int, str]]]:
-    """The table with implants, as a view of its own, and who they are."""
+) -> tuple[EventTable, EventTable, list[tuple[Kind, int, str]]]:
+    """The table with implants, the implants without it, so that one counts as found by its own events only, and who they are."""
     drawn: list[tuple[Kind, int, str]] = []
-    parts = [f"SELECT * FROM {quoted(table.name)}"]
+    parts = [f"SELECT * FROM {quoted(table.name)} WHERE FALSE"]
     base = table.rows
     for number, (proposal, kind, sleep) in enumerate((p, k, s) for p in proposals for k in KINDS for s in sleeps):
         template = next((f for f in proposal.cause.findings if f.evidence), None)
         if template is None:
             continue
-        address = _SERVER.format(number // 250 % 2 + 18, number % 250 + 1) if kind in ("own", "program") else ""
-        server = address or next(iter(sorted(proposal.cause.addresses)), _SERVER.format(20, number % 250 + 1))
+        server = _server(proposal.cause, kind, number)
         if server in {each for *_, each in drawn}:
             continue
         count = HOURS * 3600 // sleep
         parts.append(_copies(table, template, proposal.cause, kind, number, server, sleep, count, base))
         base += count
         drawn.append((kind, sleep, server))
-    name = "trial_of_exceptions"
-    table.connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {' UNION ALL BY NAME '.join(parts)}")
-    return replace(table, name=name, rows=base), drawn
+    only, mixed = "trial_implants", "trial_of_exceptions"
+    table.connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(only)} AS {' UNION ALL BY NAME '.join(parts)}")
+    table.connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {quoted(mixed)} AS "
+        f"SELECT * FROM {quoted(table.name)} UNION ALL BY NAME SELECT * FROM {quoted(only)}"
+    )
+    return replace(table, name=mixed, rows=base), replace(table, name=only, rows=base), drawn
+
+
+def _server(cause: Cause, kind: Kind, number: int) -> str:
+    """An implant's server: its address, or its name where the rule reads questions of DNS."""
+    asked = cause.named_in == QUESTION
+    if kind == "server":
+        known = sorted(cause.names if asked else cause.addresses)
+        return known[0] if known else _SERVER.format(20, number % 250 + 1)
+    return _NAME.format(number) if asked else _SERVER.format(number // 250 % 2 + 18, number % 250 + 1)
 
 
 def _copies(
@@ -140,7 +185,8 @@ def _copies(
 ) -> str:
     """SQL of an implant's events: the template's first event, at its own times, with its own program and server."""
     first = template.evidence[0]
-    own: dict[str, str] = {"destination.ip": server}
+    asked = cause.named_in == QUESTION
+    own = {QUESTION if asked else "destination.ip": server, "process.entity_id": f"{{implant {number}}}"}
     if kind in ("own", "server"):
         program = _PROGRAM.format(number)
         own |= {
@@ -148,7 +194,7 @@ def _copies(
             "process.name": program.rsplit("\\", 1)[-1],
             "process.code_signature.subject_name": "",
         }
-    if kind in ("own", "program"):
+    if kind in ("own", "program") and not asked:
         own |= {"destination.domain": _NAME.format(number)}
     replaced = [
         f"{base} + n AS _seq", f"{template.first_seen} + n * {sleep * 1_000_000_000} AS _time", "-1 - n AS _record",

@@ -50,7 +50,8 @@ class SignalCell:
 
 @dataclass(frozen=True)
 class DetectionCell:
-    """One rule on one test. ``windows`` is 0 in a blank cell, and ``reasons`` say why it is blank. ``alone``: the telemetry
+    """One rule on one test, on the same ``telemetry``.
+    ``windows`` is 0 in a blank cell, and ``reasons`` say why it is blank. ``alone``: the telemetry
     is of this test and nothing else, so that a rule that was not promised must stay silent."""
 
     rule: str
@@ -59,6 +60,7 @@ class DetectionCell:
     promised: bool
     windows: int
     reasons: tuple[str, ...]
+    telemetry: str
     alone: bool = True
 
     @property
@@ -145,11 +147,13 @@ def _row(test: Atomic, result: HuntResult, elsewhere: HuntResult | None, telemet
         reasons = () if windows else tuple(_reasons(run, result, others.get(run.rule.id), elsewhere))
         promised = run.rule.id in expected.promises
         detections.append(
-            DetectionCell(run.rule.id, run.rule.name, run.rule.severity, promised, windows, reasons, alone)
+            DetectionCell(run.rule.id, run.rule.name, run.rule.severity, promised, windows, reasons, telemetry, alone)
         )
     for absent in sorted(expected.promises - runs.keys()):
         detections.append(
-            DetectionCell(absent, absent, "-", True, 0, ("The rule is not among those that were run.",), alone)
+            DetectionCell(
+                absent, absent, "-", True, 0, ("The rule is not among those that were run.",), telemetry, alone
+            )
         )
     return Row(test.number, test.name, tuple(signals), tuple(detections), expected.claims)
 

@@ -82,6 +82,7 @@ def _detection(console: Console, cell: DetectionCell) -> None:
     elif cell.windows:
         outcome += ", not promised" if cell.alone else ", by this test or something else that was recorded"
     line = Text.assemble("  ", _mark(cell), f"  {visible(cell.name)} ({cell.severity}): {outcome}")
+    line.append(f"  {cell.telemetry} telemetry", style="dim")
     console.print(line, soft_wrap=True)
     for reason in _telling(cell):
         console.print(Padding(Text(_shortened(reason), style="dim"), (0, 0, 0, 6)))
