@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -70,5 +71,21 @@ def _values(value: Any, beside: Any) -> list[str]:
     is_date = isinstance(beside, str) and isinstance(value, str) and timestamps.detect(value) is not None
     if is_date:
         found = [(timestamps.parse(each, "strict_date_optional_time_nanos") or 0) // 1_000_000 for each in found]
+    found = [_address(each) for each in found]
     plain = [float(each) if isinstance(each, int | float) and not isinstance(each, bool) else each for each in found]
     return sorted(map(repr, plain))
+
+
+def _address(value: Any) -> Any:
+    """Elasticsearch's type ip knows one value of each address, however it is written."""
+    return (
+        str(ipaddress.ip_address(value)) if isinstance(value, str) and value.count(":") > 1 and _is_ip(value) else value
+    )
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

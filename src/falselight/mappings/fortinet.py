@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.network import community, url_parts
+from falselight.mappings.network import address, community, url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, pairs, zone_name
 
@@ -19,6 +19,8 @@ _TRANSPORTS = {"1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "58": "ipv6-ic
 _OWN = "fortinet.firewall."
 _ADDRESSES = ("source.ip", "destination.ip", "source.nat.ip", "destination.nat.ip")
 _GONE = ("tz", "date", "time", "devid", "eventtime", "duration", "hostname", "agent")
+_DEVICE = re.compile(r'(?:\b(?:devname|devid|vd)=(?:"[^"]{0,128}"|[^\s"]{1,128}) +){1,3}\Z')
+_LONGEST_DEVICE = 512
 _SUCCESS = ("FSSO-logon", "auth-logon", "FSSO-logoff", "auth-logout")
 
 
@@ -33,7 +35,11 @@ def parse(line: str, settings: Settings) -> Document | None:
     start = _START.search(line)
     if start is None:
         return None
-    raw = {key: text for key, text in pairs(line[start.start() :]).items() if text not in ("N/A", "undefined")}
+    raw = {
+        key: text
+        for key, text in pairs(line[_before(line, line.index("date=", start.start())) :]).items()
+        if text not in ("N/A", "undefined")
+    }
     kind = raw.get("type", "")
     event: Document = {**table()["constants"], "event.original": line}
     _times(event, raw, settings)
@@ -49,6 +55,12 @@ def parse(line: str, settings: Settings) -> Document | None:
         if key not in _GONE:
             event[_OWN + key] = text
     return event
+
+
+def _before(line: str, start: int) -> int:
+    """Where the pairs begin: a name, serial and virtual domain may stand before the date."""
+    found = _DEVICE.search(line[max(0, start - _LONGEST_DEVICE) : start])
+    return start if found is None else start - len(found[0])
 
 
 def _lists(kind: str) -> list[str]:
@@ -104,8 +116,8 @@ def _utm(event: Document, raw: dict[str, str]) -> None:
 
 
 def _event(event: Document, raw: dict[str, str]) -> None:
-    event["event.kind"] = "event"
     action, subtype = raw.get("action"), raw.get("subtype")
+    event["event.kind"], event["event.action"] = "event", action
     if raw.get("result") == "ERROR" or raw.get("status") == "negotiate_error":
         event["event.outcome"] = "failure"
     if raw.get("result") == "OK" or action in _SUCCESS:
@@ -150,6 +162,7 @@ def _finish(event: Document, raw: dict[str, str], kind: str) -> None:
     _network(event, transport)
     append(event, "related.ip", *(event.get(name) for name in _ADDRESSES))
     append(event, "related.ip", *event.get("dns.resolved_ip", []))
+    append(event, "related.ip", *(raw[name] for name in ("ip", "assignip", "tunnelip") if address(raw.get(name))))
     append(event, "related.user", event.get("source.user.name"), event.get("destination.user.name"))
     append(event, "related.hosts", *(event.get(n) for n in ("destination.address", "source.address")))
     append(event, "related.hosts", event.get("dns.question.name"))

@@ -53,7 +53,9 @@ def _header(event: Document, head: str, labelled: bool, settings: Settings) -> N
     time = MOMENT.search(head[:120])
     if time is not None:
         event["@timestamp"] = iso(moment(time, settings))
-        head = head[time.end() :]
+        # Netfilter's prefix may stand where a zone's name does.
+        is_prefix = time["zone"] is not None and head.startswith(":", time.end())
+        head = head[time.start("zone") if is_prefix else time.end() :]
     after = _HEADER.match(head.strip())
     prefix = after["prefix"].strip() if after else head.strip()
     if after is not None:
