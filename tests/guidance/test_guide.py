@@ -166,3 +166,13 @@ def test_a_folder_that_hunt_wrote_is_read_as_its_findings(tmp_path: Path) -> Non
         result = CliRunner().invoke(cli, given, standalone_mode=False)
         assert result.return_value == 0 and "ws77" in result.output
     assert (tmp_path / "labels.ndjson").is_file()
+
+
+def test_a_finding_of_a_domain_alone_asks_for_the_names_below_it() -> None:
+    text = write.guide("investigation", facts.of_document({"destination": {"domain": "marlfinch.example"}}))
+    for query in (
+        'OR dns.question.name IN ("marlfinch.example") OR dns.question.registered_domain IN ("marlfinch.example")',
+        'or ?dns.question.registered_domain in~ ("marlfinch.example")',
+    ):
+        assert query in text
+    parse(Source(re.findall(r"```eql\n(.*?)```", text, re.DOTALL)[0]))
