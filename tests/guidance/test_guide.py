@@ -176,3 +176,9 @@ def test_a_finding_of_a_domain_alone_asks_for_the_names_below_it() -> None:
     ):
         assert query in text
     parse(Source(re.findall(r"```eql\n(.*?)```", text, re.DOTALL)[0]))
+
+
+def test_without_telemetry_nothing_is_said_of_what_it_holds() -> None:
+    text = write.guide("investigation", facts.of_document({"destination": {"ip": "203.0.113.77"}}))
+    assert "| connections of this host | – |" in text
+    assert "No other host" not in text and "This telemetry does not tell" not in text

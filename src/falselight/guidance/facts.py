@@ -41,7 +41,7 @@ class Process:
 class Facts:
     """The facts of one finding. ``hosts`` and ``addresses`` say who called, ``servers`` and ``names`` whom. Times are ISO
     8601. ``first_sight`` is the first event with the server from any host. ``trees`` holds for each process that called
-    its line of ancestors, the process itself last."""
+    its line of ancestors, the process itself last. ``gathered``: events were read, so that what is lacking was not there."""
 
     finding: Mapping[str, Any]
     hosts: tuple[str, ...]
@@ -62,6 +62,7 @@ class Facts:
     fingerprints: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     lacking: tuple[str, ...] = field(default=())
+    gathered: bool = False
 
 
 def of_document(document: Mapping[str, Any]) -> Facts:
@@ -121,6 +122,7 @@ def gather(document: Mapping[str, Any], table: EventTable) -> Facts:
             for name in ("process.entity_id", "destination.domain", "source.bytes", "tls.server.subject")
             if not events.has(name)
         ),
+        gathered=True,
     )
 
 
