@@ -9,9 +9,12 @@ from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, iso, moment, zone_name
 
 _PACKET = re.compile(r"(?:^|[ \]])IN=(?P<inside>[^ ]*) OUT=(?P<outside>[^ ]*)(?: (?P<rest>.*))?$")
+# What is left of a record whose beginning the syslog daemon cut off.
+_REMAINDER = re.compile(r"(?<= kernel:) +(?P<rest>(?:\S{1,20} ){0,8}ID=\d{1,5} .*\bPROTO=.*)$")
 _LABEL = re.compile(r"\[(?P<set>[^\]]{0,200})-(?P<number>[^-\]]{0,80})-(?P<action>[^-\]]{0,80})\]$")
 _HEADER = re.compile(
-    r"^(?P<host>\S{1,255}) (?:kernel|[\w./-]{1,60}(?:\[\d+\])?): *(?:\[ *\d+\.\d+\] *)?(?P<prefix>.*)$"
+    r"^(?P<host>\S{1,255}) (?:[a-z0-9]{1,10}\.[a-z]{1,10} )?"
+    r"(?:kernel|[\w./-]{1,60}(?:\[\d+\])?): *(?:\[ *\d+\.\d+\] *)?(?P<prefix>.*)$"
 )
 _PREFIX = re.compile(r"^(?:iptables )?(?P<action>[^\s:\[\]]{1,80}):? *$", re.IGNORECASE)
 _PAIR = re.compile(r"(?:^| )([A-Z]{2,9})=(\S*)")
@@ -34,16 +37,17 @@ _ACTIONS = {"D": "drop", "A": "accept", "R": "reject"}
 def parse(line: str, settings: Settings) -> Document | None:
     """The event of one line, None if it is no packet of Netfilter's."""
     packet = _PACKET.search(line)
-    rest = packet["rest"] if packet else None
-    if packet is None or rest is None or "SRC=" not in rest or "PROTO=" not in rest:
+    found = packet or _REMAINDER.search(line)
+    rest = found["rest"] if found else None
+    if found is None or rest is None or "PROTO=" not in rest or (packet is not None and "SRC=" not in rest):
         return None
     event: Document = {
         "event.original": line, "event.kind": "event", "event.category": ["network"], "event.module": "iptables",
         "event.dataset": "iptables.log", "event.timezone": zone_name(settings), "event.type": ["connection"],
-        "iptables.input_device": packet["inside"], "iptables.output_device": packet["outside"],
+        "iptables.input_device": packet and packet["inside"], "iptables.output_device": packet and packet["outside"],
     }  # fmt: skip
     # Ubiquiti's label is one only where nothing stands between it and the packet.
-    _header(event, line[: packet.start() + 1], line[packet.start()] == "]", settings)
+    _header(event, line[: found.start() + 1], line[found.start()] == "]", settings)
     _packet(event, rest)
     event["related.ip"] = [each for each in (event.get("source.ip"), event.get("destination.ip")) if each]
     return event
