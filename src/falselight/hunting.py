@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,9 +194,25 @@ def _over(
     for run, tree in parsed:
         if tree is not None and run.plan is not None:
             _run(run, tree, run.plan, table, clusters, as_scheduled, report)
-        for diagnostic in run.diagnostics:
+        for diagnostic in run.diagnostics if run.rule.is_eql else ():
             report(diagnostic)
+    for diagnostic in _of_other_types([run for run in result.rules if not run.rule.is_eql]):
+        report(diagnostic)
     return result
+
+
+def _of_other_types(runs: Iterable[RuleRun]) -> Iterator[Diagnostic]:
+    """One message for a type, however many rules are of it; a single rule has its own."""
+    by_type: dict[str, list[RuleRun]] = {}
+    for run in runs:
+        by_type.setdefault(run.rule.type, []).append(run)
+    for type, same in by_type.items():
+        if len(same) == 1:
+            yield from same[0].diagnostics
+            continue
+        message = f"{len(same)} rules are of type [{type}], such as [{same[0].rule.name}]; only EQL rules are run"
+        help = "hunt -o FOLDER lists each in summary.json"
+        yield Diagnostic("W0605", Severity.WARNING, message, path=same[0].rule.path, help=help)
 
 
 def _warn(diagnostic: Diagnostic) -> None:

@@ -96,6 +96,16 @@ def test_rules_of_other_languages_are_listed_as_not_run(tmp_path: Path) -> None:
     assert [len(run.findings) for run in result.rules] == [0, 1]
 
 
+def test_many_rules_of_one_other_type_are_one_message(tmp_path: Path) -> None:
+    data = written(tmp_path, "e.ndjson", '{"@timestamp":"2026-01-01T00:00:00Z","event":{"category":"process"}}\n')
+    told: list[Diagnostic] = []
+    others = [Rule(id=f"{each}", name=f"R{each}", type=kind) for each, kind in enumerate(["query"] * 30 + ["esql"])]
+    result = hunt([data], [*others, Rule(id="e", name="e", query="process where true")], report=told.append)
+    assert [d.code for d in told] == ["W0605", "W0605"]
+    assert "30 rules are of type [query], such as [R0]" in told[0].message and "[R30]" in told[1].message
+    assert all(run.diagnostics for run in result.rules[:31]) and len(result.rules[31].findings) == 1
+
+
 def test_a_key_that_nobody_knows_is_told_once_and_kept(tmp_path: Path) -> None:
     for name in ("a", "b"):
         written(tmp_path, f"{name}.toml", f'[rule]\nid = "{name}"\nname = "{name}"\nseverty = "high"\nlicense = "x"\n')

@@ -187,6 +187,8 @@ def _rank(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
 def _exit_code(paths: tuple[str, ...], result: HuntResult, talk: errors.Talk, fail_on: str | None) -> int:
     if not any_there(paths):
         return errors.MISUSE
+    if not any(run.rule.is_eql for run in result.rules):
+        return errors.DAMAGED
     if talk.left_out or any(count.skipped.keys() - {OUTSIDE} for count in result.table.counts):
         return errors.DAMAGED
     return errors.FOUND if _fails(result.findings, fail_on) else errors.DONE

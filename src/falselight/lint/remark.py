@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from falselight.diagnostics import Diagnostic, Label, Severity
@@ -40,6 +41,12 @@ CODES = {
 }
 
 
+@lru_cache(maxsize=1)
+def _source(query: str, name: str) -> Source:
+    """One source for all remarks of a rule, since it knows where lines begin."""
+    return Source(query, name)
+
+
 @dataclass(frozen=True)
 class Remark:
     """``span`` is the place in the rule's query, None where it is about the rule. ``reason`` stands alone; ``fix`` says what
@@ -57,7 +64,7 @@ class Remark:
         if self.span is None:
             message = f"Rule [{self.rule.name}]: {self.reason}"
             return Diagnostic(self.code, self.severity, message, help=self.fix, path=self.rule.path)
-        source = Source(self.rule.query, self.rule.name)
+        source = _source(self.rule.query, self.rule.name)
         return Diagnostic(self.code, self.severity, self.reason, (Label(self.span),), self.fix, source, self.rule.path)
 
     def to_dict(self) -> dict[str, Any]:

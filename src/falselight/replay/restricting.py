@@ -8,6 +8,7 @@ from typing import Any
 
 from falselight.diagnostics import Diagnostic, EqlError, Severity
 from falselight.plan import filters, nodes
+from falselight.plan.merge import merged
 from falselight.replay import lists
 from falselight.rules.exceptions import Entry, Item
 from falselight.rules.model import Rule
@@ -31,7 +32,7 @@ def restricted(rule: Rule, plan: nodes.Plan, pack: Pack, table: EventTable, at: 
         report(Diagnostic(EXPIRED, Severity.NOTE, message, path=rule.path))
     excepted = [predicate for item in living if (predicate := of_item(item, pack, table, report)) is not None]
     if excepted:
-        parts.append(nodes.Not(nodes.Or(tuple(excepted))))
+        parts.append(merged(nodes.Not(nodes.Or(tuple(excepted)))))
     return filters.restrict(plan, nodes.And(tuple(parts))) if parts else plan
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePath
@@ -93,13 +94,13 @@ def _take(document: Any, path: str, pack: Pack, build: Any, report: Report) -> N
 
 
 def _find_values(folder: Path, pack: Pack) -> None:
-    """Files beside an export that bear the id of a value list; an id that is a path is none."""
+    """Files beside an export that bear the id of a value list; an id that is a path, or no name of a file, is none."""
     for item in pack.items:
         for entry in item.entries:
             if entry.value_list is None or entry.value_list.id in pack.values:
                 continue
             name = PurePath(entry.value_list.id)
-            if len(name.parts) == 1 and name.parts[0] not in ("..", ".") and (folder / name).is_file():
+            if len(name.parts) == 1 and name.parts[0] not in ("..", ".") and os.path.isfile(folder / name):
                 pack.values[entry.value_list.id] = ValueList(entry.value_list.id, folder / name)
 
 
