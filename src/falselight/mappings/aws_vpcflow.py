@@ -86,7 +86,10 @@ def _network(event: Document, row: dict[str, str]) -> None:
     event["network.bytes"], event["network.packets"] = event.get("source.bytes"), event.get("source.packets")
     ports = [row.get("srcport"), row.get("dstport")]
     ends = [source, event.get("destination.ip")]
-    event["network.community_id"] = community(ends[0], ends[1], ports[0], ports[1], event["network.transport"])
+    # These records do not have the type of ICMP; Elasticsearch's processor takes nought.
+    event["network.community_id"] = community(
+        ends[0], ends[1], ports[0], ports[1], event["network.transport"], "0", "0"
+    )
     flags = row.get("tcp-flags", "")
     if flags.isdecimal() and len(flags) < 4:
         event["aws.vpcflow.tcp_flags_array"] = [name for bit, name in _FLAGS.items() if int(flags) & bit]
