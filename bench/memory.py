@@ -32,7 +32,7 @@ _INNER, _OUTER = "'10.4.' || k % 250 || '.' || k % 251", "concat_ws('.', a, b, c
 def _zeek(path: Path, events: int, keys: int, seed: int) -> None:
     head = ["#separator \\x09", "#set_separator\t,", "#empty_field\t(empty)", "#unset_field\t-", "#path\tconn"]
     head += ["\t".join(("#fields", *_ZEEK)), "\t".join(("#types", *_ZEEK_TYPES))]
-    sql = f"""SELECT concat_ws(chr(9), printf('%.6f', ms / 1000), 'C' || md5(s::VARCHAR)[:17], {_INNER}, 49152 + kind,
+    sql = f"""SELECT concat_ws(chr(9), printf('%.6f', ms / 1000), 'C' || md5(concat(s, '-', {seed}))[:17], {_INNER}, 49152 + kind,
               {_OUTER}, port, 'tcp', '0.250000', 500 + kind, 4000 + kind, 'SF')
               FROM ({rows(events, keys, seed)}) ORDER BY s"""
     _write(path, "\n".join(head) + "\n", sql)

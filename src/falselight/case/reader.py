@@ -139,7 +139,8 @@ def read(
         report(told)
     files = whole_files(folder, manifest, report)
     asked = Asked(folder, columns, into, builder.position, first_input, _span(since_ns, until_ns), fill)
-    for group in _groups(files, columns):
+    # Rows that come through Arrow are held until their transaction ends: then it is a file's.
+    for group in [[each] for each in files] if fill else _groups(files, columns):
         if _taken(asked, group, builder, None if len(group) > 1 else report):
             continue
         for each in group if len(group) > 1 else []:
