@@ -8,12 +8,15 @@ from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from property.cases import MAPPING, Case, cases
 
 from bench import mixed
 from falselight import findings, hunting, sources
 from falselight.engines import clusters as engine_clusters
 from falselight.engines import duckdb as engine
+from falselight.engines import sieve
+from falselight.engines.clustering import WHOLE
 from falselight.engines.clusters import cluster
 from falselight.eql import walk
 from falselight.eql.checker import Options
@@ -28,7 +31,11 @@ from falselight.store import EventTable, Input, connect
 EVENTS, SEED = 20_000, 7
 
 
-def agree(case: Case, most_ranges: int) -> None:
+# Nothing is copied without a guard; nothing is left to the table itself.
+ALL_GUARDED = {"GUARDED": -1.0, "APART": 2.0}
+
+
+def agree(case: Case, most_ranges: int, sieved: dict[str, float]) -> None:
     """One random query, asked of the table and of its clusters."""
     options = Options(**{"size": None, **{key: value for key, value in case.options.items() if key in ("size",)}})
     table = sources.load(case.documents, MAPPING).table
@@ -38,7 +45,7 @@ def agree(case: Case, most_ranges: int) -> None:
         assert expected == []
         return
     limits = {"EVENTS_PER_CLUSTER": 1, "MOST_RANGES": most_ranges}
-    with patch.multiple(engine_clusters, **limits):
+    with patch.multiple(engine_clusters, **limits), patch.multiple(sieve, MOST_RANGES=most_ranges, **sieved):
         found = cluster(table, [made])
         if found is None:
             return
@@ -55,13 +62,19 @@ HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 @settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
 @given(cases())
 def test_clusters_answer_as_the_table_does(case: Case) -> None:
-    agree(case, 24)
+    agree(case, 24, {})
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
 @given(cases())
 def test_so_they_do_where_ranges_are_made_coarse(case: Case) -> None:
-    agree(case, 1)
+    agree(case, 1, {})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@given(cases(), st.sampled_from([0.0, 1.0]))
+def test_so_they_do_where_every_cluster_has_a_guard(case: Case, weak: float) -> None:
+    agree(case, 24, {**ALL_GUARDED, "WEAK": weak})
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +93,12 @@ def found(rule: Rule, made: nodes.Plan, table: EventTable) -> list[Finding]:
     return list(findings.build(rule, made, walk.key_names(parse(Source(rule.query))), table))
 
 
-def test_each_rule_of_a_pack_finds_what_it_finds_alone(table: EventTable, shared: Path) -> None:
+@pytest.mark.parametrize(
+    "sieved", [{"APART": sieve.APART}, ALL_GUARDED, {"GUARDED": 0.001, "APART": 0.01, "WEAK": 0.0}]
+)
+def test_each_rule_of_a_pack_finds_what_it_finds_alone(
+    table: EventTable, shared: Path, sieved: dict[str, float]
+) -> None:
     rules = load([str(shared / "rules" / "elastic-eql")], pytest.fail)[::3]
     pairs = planned(rules, table)
     fed = [(rule, made) for rule, made in pairs if narrow.can_match(made)]
@@ -88,7 +106,10 @@ def test_each_rule_of_a_pack_finds_what_it_finds_alone(table: EventTable, shared
     clusters = cluster(table, [made for _, made in fed])
     assert clusters is not None and {"event.category", "host.os.type"} <= clusters.known
     able = [(rule, made) for rule, made in fed if clusters.can_match(made)]
-    clusters.copy([made for _, made in able], findings.DETAILS)
+    with patch.multiple(sieve, **sieved):
+        clusters.copy([made for _, made in able], findings.DETAILS)
+    ((copied,),) = table.connection.execute(f"SELECT count(*) FROM {WHOLE}").fetchall()
+    assert 0 < copied < table.rows / 2
     names = {rule.id for rule, _ in able}
     wrong, matched = [], 0
     for rule, made in pairs:

@@ -11,17 +11,34 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from falselight.diagnostics import EqlError
 from falselight.ecs.schema import Field, column, ip_column, order_column
 from falselight.engines import duckdb as engine
-from falselight.sql.spelling import text
+from falselight.plan import nodes
+from falselight.sql import functions
+from falselight.sql.predicates import condition
+from falselight.sql.spelling import disjunction, text
 from falselight.store import EventTable, quoted
 
-GROUPS, WHOLE, DATABASE = "event clusters", "clustered_events", "clustered"
+GROUPS, SAMPLE, WHOLE, DATABASE = "event clusters", "sampled events", "clustered_events", "clustered"
+SAMPLED, STRETCHES = 100_000, 20
 SYSTEM = ("_seq", "_input", "_record", "_time")
 MOST_PARTS = 24
+Ranges = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Sieve:
+    """``whole``: clusters that are copied as they are. ``guarded``: clusters, and what their events must satisfy.
+    ``apart``: the predicates whose events the copy may lack."""
+
+    whole: frozenset[tuple[int, int]]
+    guarded: Mapping[Ranges, nodes.Predicate]
+    apart: frozenset[nodes.Predicate]
 
 
 @dataclass(frozen=True)
@@ -36,19 +53,42 @@ class Part:
     only: tuple[Any] | None
 
 
+def sample(table: EventTable, names: Iterable[str]) -> None:
+    """Makes the relation of sampled events with some fields of theirs: all events, where they are few, else stretches of
+    neighbours, which are read without the rest."""
+    kinds = _kinds(table)
+    found = [entry for each in names if (entry := table.schema.find(each)) is not None and entry.filled]
+    columns = dict.fromkeys(each for entry in found for each, _ in _columns(entry, kinds))
+    select = f"SELECT {', '.join([*SYSTEM, *columns])} FROM {quoted(table.name)}"
+    if table.rows > 2 * SAMPLED:
+        ((first, last),) = _execute(table, f"SELECT min(_seq), max(_seq) FROM {quoted(table.name)}")
+        starts = [first + (last - first) * number // STRETCHES for number in range(STRETCHES)]
+        length = SAMPLED // STRETCHES
+        select = " UNION ALL ".join(
+            f"({select} WHERE _seq BETWEEN {start} AND {start + length - 1})" for start in starts
+        )
+    _execute(table, f"CREATE OR REPLACE TEMP TABLE {quoted(SAMPLE)} AS {select}")
+
+
 def group(table: EventTable, known: Sequence[Field]) -> list[Part]:
-    """Makes the relation of clusters: the fields' values, ``part`` and ``_cluster``; gives the parts in order."""
-    keys = [quoted(column(entry.name)) for entry in known]
+    """Makes the relation of clusters: the fields' values, ``_part``, ``_cluster`` (from 1) and how many ``_events``; gives the
+    parts in order. Sampled events get their cluster."""
+    keys = _keys(known)
     listed = ", ".join(keys)
     _execute(
         table,
-        f"CREATE OR REPLACE TEMP TABLE {quoted(GROUPS)} AS SELECT row_number() OVER (ORDER BY part, {listed}) AS _cluster, * "
-        f"FROM (SELECT least(dense_rank() OVER (ORDER BY {keys[0]}), {MOST_PARTS}) AS part, * FROM "
-        f"(SELECT DISTINCT {listed} FROM {quoted(table.name)}))",
+        f"CREATE OR REPLACE TEMP TABLE {quoted(GROUPS)} AS SELECT row_number() OVER (ORDER BY _part, {listed}) AS _cluster, * "
+        f"FROM (SELECT least(dense_rank() OVER (ORDER BY {keys[0]}), {MOST_PARTS}) AS _part, * FROM "
+        f"(SELECT {listed}, count(*) AS _events FROM {quoted(table.name)} GROUP BY {listed}))",
+    )
+    _execute(
+        table,
+        f"CREATE OR REPLACE TEMP TABLE {quoted(SAMPLE)} AS SELECT g._cluster, e.* FROM {quoted(SAMPLE)} e "
+        f"JOIN {quoted(GROUPS)} g ON {_same(keys)}",
     )
     rows = _execute(
         table,
-        f"SELECT part, min(_cluster), max(_cluster), any_value({keys[0]}) FROM {quoted(GROUPS)} GROUP BY part ORDER BY part",
+        f"SELECT _part, min(_cluster), max(_cluster), any_value({keys[0]}) FROM {quoted(GROUPS)} GROUP BY _part ORDER BY 1",
     )
     return [
         Part(f"{DATABASE}.part_{part}", part, first, last, (value,) if part < MOST_PARTS else None)
@@ -60,32 +100,58 @@ def copy(
     table: EventTable,
     known: Sequence[Field],
     parts: Sequence[Part],
-    ranges: Iterable[tuple[int, int]],
+    sieve: Sieve,
     wanted: Mapping[str, Collection[str]],
 ) -> None:
-    """Makes the tables of the parts, and the view of all. Only clusters in the ranges are copied, of each part the fields that
-    are wanted of it; every table has all columns."""
+    """Makes the tables of the parts, and the view of all. Only events that pass the sieve are copied, of each part the fields
+    that are wanted of it; every table has all columns."""
     (folder,) = _execute(table, "SELECT current_setting('temp_directory')")[0]
     Path(folder).mkdir(parents=True, exist_ok=True)
     file = Path(folder) / "clustered.duckdb"
     _execute(table, f"DETACH DATABASE IF EXISTS {DATABASE}")
     file.unlink(missing_ok=True)
     _execute(table, f"ATTACH {text(str(file))} AS {DATABASE}")
-    kinds = {row[0]: row[1] for row in _execute(table, f"DESCRIBE {quoted(table.name)}")}
+    kinds = _kinds(table)
     names = frozenset().union(*wanted.values())
     columns = {entry.name: _columns(entry, kinds) for entry in table.schema if entry.filled and entry.name in names}
-    low, high = zip(*_united(ranges), strict=True)
-    keys = [quoted(column(entry.name)) for entry in known]
-    with engine.registered(table, "read_ranges", pa.table({"low": low, "high": high})):
-        _execute(
-            table,
-            f"CREATE OR REPLACE TEMP TABLE read_clusters AS SELECT g.* FROM {quoted(GROUPS)} g WHERE EXISTS "
-            "(SELECT 1 FROM read_ranges r WHERE g._cluster BETWEEN r.low AND r.high)",
-        )
+    passing = _passing(table, parts[-1].last, sieve)
     for part in parts:
-        _copy_part(table, part, keys, columns, wanted[part.relation])
+        guards = [
+            (number, guard)
+            for number, guard in enumerate(sieve.guarded.values())
+            if passing[number][part.first - 1 : part.last].any()
+        ]
+        _copy_part(table, part, _keys(known), columns, wanted[part.relation], guards)
     union = " UNION ALL BY NAME ".join(f"FROM {part.relation}" for part in parts)
     _execute(table, f"CREATE OR REPLACE TEMP VIEW {WHOLE} AS {union}")
+
+
+def _passing(table: EventTable, clusters: int, sieve: Sieve) -> list[NDArray[np.bool_]]:
+    """Makes the relation of clusters that are copied: ``_whole``, or under which guards ``_0``…; gives for each guard the
+    clusters in order."""
+    passing = [_members(clusters, sieve.whole), *(_members(clusters, ranges) for ranges in sieve.guarded)]
+    whole, *guarded = passing
+    marks = {
+        "_number": np.arange(1, clusters + 1),
+        "_whole": whole,
+        **{f"_{at}": each for at, each in enumerate(guarded)},
+    }
+    some = np.logical_or.reduce(passing)
+    with engine.registered(table, "passing", pa.table({name: each[some] for name, each in marks.items()})):
+        _execute(
+            table,
+            f"CREATE OR REPLACE TEMP TABLE read_clusters AS SELECT g.*, p.* FROM {quoted(GROUPS)} g "
+            "JOIN passing p ON p._number = g._cluster",
+        )
+    return guarded
+
+
+def _members(clusters: int, ranges: Iterable[tuple[int, int]]) -> NDArray[np.bool_]:
+    """For each cluster in order, whether it lies in one of the ranges."""
+    members = np.zeros(clusters, dtype=np.bool_)
+    for low, high in ranges:
+        members[low - 1 : high] = True
+    return members
 
 
 def _copy_part(
@@ -94,30 +160,45 @@ def _copy_part(
     keys: Sequence[str],
     columns: Mapping[str, Sequence[tuple[str, str]]],
     wanted: Collection[str],
+    guards: Sequence[tuple[int, nodes.Predicate]],
 ) -> None:
-    """The events of one part in the order of their clusters, and columns without values for the rest."""
-    joined = " AND ".join(f"g.{key} IS NOT DISTINCT FROM e.{key}" for key in keys)
+    """The events of one part that pass, in the order of their clusters, and columns without values for the rest. What passes
+    is found first: only then are all its columns read."""
     copied = [each for name, own in columns.items() if name in wanted for each, _ in own]
-    empty = [(each, kind) for name, own in columns.items() if name not in wanted for each, kind in own]
+    empty = [
+        f", CAST(NULL AS {kind}) AS {each}" for name, own in columns.items() if name not in wanted for each, kind in own
+    ]
     only = "" if part.only is None else f" AND e.{keys[0]} IS NOT DISTINCT FROM $only"
+    marks = "".join(f", g._{number}" for number, _ in guards)
+    passes = disjunction(["_whole", *(f"(_{number} AND {condition(guard)})" for number, guard in guards)])
+    functions.install(table.connection, passes)
     _execute(
         table,
-        f"CREATE TABLE {part.relation} AS SELECT *{''.join(f', CAST(NULL AS {kind}) AS {each}' for each, kind in empty)} "
-        f"FROM (SELECT CAST(g._cluster AS INTEGER) AS _cluster, {', '.join(f'e.{each}' for each in (*SYSTEM, *copied))} "
-        f"FROM {quoted(table.name)} e JOIN read_clusters g ON {joined} WHERE g.part = {part.number}{only} ORDER BY 1, e._seq)",
+        "CREATE OR REPLACE TEMP TABLE passing_events AS SELECT CAST(_cluster AS INTEGER) AS _cluster, _seq FROM "
+        f"(SELECT e.*, g._cluster, g._whole{marks} FROM {quoted(table.name)} e JOIN read_clusters g ON {_same(keys)} "
+        f"WHERE g._part = {part.number}{only}) WHERE {passes}",
         {} if part.only is None else {"only": part.only[0]},
+    )
+    listed = ", ".join(f"e.{each}" for each in (*SYSTEM, *copied))
+    _execute(
+        table,
+        f"CREATE TABLE {part.relation} AS SELECT p._cluster, {listed}{''.join(empty)} FROM {quoted(table.name)} e "
+        "JOIN passing_events p ON p._seq = e._seq ORDER BY 1, e._seq",
     )
 
 
-def _united(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The same numbers in ranges that lie apart."""
-    united: list[tuple[int, int]] = []
-    for low, high in sorted(ranges):
-        if united and low <= united[-1][1] + 1:
-            united[-1] = (united[-1][0], max(high, united[-1][1]))
-        else:
-            united.append((low, high))
-    return united
+def _keys(known: Sequence[Field]) -> list[str]:
+    return [quoted(column(entry.name)) for entry in known]
+
+
+def _same(keys: Sequence[str]) -> str:
+    """SQL: the event ``e`` is of the cluster ``g``."""
+    return " AND ".join(f"g.{key} IS NOT DISTINCT FROM e.{key}" for key in keys)
+
+
+def _kinds(table: EventTable) -> dict[str, str]:
+    """The physical columns of the table with their types."""
+    return {row[0]: row[1] for row in _execute(table, f"DESCRIBE {quoted(table.name)}")}
 
 
 def _columns(entry: Field, kinds: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -6,24 +6,24 @@ demands of other fields is asked of the events as ever, so that answers are thos
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+
+import numpy as np
 
 from falselight.ecs.schema import EXACT_STRING_TYPES, Field, column
 from falselight.engines import clustering
 from falselight.engines import duckdb as engine
-from falselight.engines.clustering import GROUPS, WHOLE, Part
+from falselight.engines.clustering import GROUPS, SAMPLE, WHOLE, Part, Ranges
+from falselight.engines.sieve import MOST_RANGES, coarse, sift
 from falselight.plan import narrow, nodes
 from falselight.sql.predicates import condition
 from falselight.store import EventTable, quoted
 
 # A cluster is judged as an event is: there must be far fewer. A field more must leave them few.
-EVENTS_PER_CLUSTER, MOST_CLUSTERS, MOST_FIELDS, SAMPLE_PERCENT = 50, 40_000, 12, 10
-# More ranges than these cost more to test than the conditions that they stand for.
-MOST_RANGES = 24
-Ranges = tuple[tuple[int, int], ...]
+EVENTS_PER_CLUSTER, MOST_CLUSTERS, MOST_FIELDS = 50, 40_000, 12
 
 
 @dataclass
@@ -33,6 +33,7 @@ class Clusters:
     table: EventTable
     fields: list[Field]
     parts: list[Part]
+    _apart: frozenset[nodes.Predicate] = frozenset()
     _ranges: dict[str, Ranges] = field(default_factory=dict, repr=False)
 
     @property
@@ -60,7 +61,9 @@ class Clusters:
         return replace(stage, predicate=predicate, source=source)
 
     def _read(self, predicate: nodes.Predicate) -> tuple[nodes.Predicate, str | None]:
-        """The same events of the copy, and the part (or all of it) that holds them."""
+        """The same events of the copy, and the part (or all of it) that holds them; or of the table itself."""
+        if predicate in self._apart:
+            return predicate, None
         found = self.of(predicate)
         if not found:
             return nodes.NEVER, None
@@ -68,7 +71,7 @@ class Clusters:
         source = next((part.relation for part in self.parts if part.first <= low and high <= part.last), WHOLE)
         if len(found) <= MOST_RANGES:
             return nodes.And((nodes.Clusters(found), *narrow.undecided(predicate, self.known))), source
-        return nodes.And((nodes.Clusters(_coarse(found)), predicate)), source
+        return nodes.And((nodes.Clusters(coarse(found)), predicate)), source
 
     def of(self, predicate: nodes.Predicate) -> Ranges:
         """Ranges of the clusters whose events may satisfy a predicate; others do not."""
@@ -83,28 +86,29 @@ class Clusters:
         return self._ranges[asked]
 
     def copy(self, plans: Iterable[nodes.Plan], also: Iterable[str]) -> None:
-        """Copies the events of all clusters that these plans read, with the fields that they ask of them; ``also`` names
-        fields that are read of matches. A copy made before in the same connection goes."""
+        """Copies the events that these plans may match, with the fields that they ask of them; ``also`` names fields that are
+        read of matches. A copy made before in the same connection goes."""
+        plans = list(plans)
+        found = {predicate: self.of(predicate) for plan in plans for predicate in narrow.predicates(plan)}
+        counts = engine.execute(self.table, f"SELECT _events FROM {quoted(GROUPS)} ORDER BY _cluster").fetchnumpy()
+        before = np.concatenate(([0], np.cumsum(counts["_events"])))
+
+        def share(ranges: Ranges) -> float:
+            return float(sum(before[high] - before[low - 1] for low, high in ranges) / max(self.table.rows, 1))
+
+        sieve = sift(self.table, self.known, found, share)
+        self._apart = sieve.apart
         wanted: dict[str, set[str]] = {part.relation: {"@timestamp", *also} for part in self.parts}
-        ranges: set[tuple[int, int]] = set()
         for plan in plans:
             always = _ordering(plan)
             for predicate in narrow.predicates(plan):
-                found = self.of(predicate)
-                ranges.update(found)
-                rest = [predicate] if len(found) > MOST_RANGES else narrow.undecided(predicate, self.known)
+                ranges = found[predicate]
+                rest = [predicate] if len(ranges) > MOST_RANGES else narrow.undecided(predicate, self.known)
                 read = always.union(*map(narrow.names, rest))
                 for part in self.parts:
-                    if any(low <= part.last and high >= part.first for low, high in found):
+                    if any(low <= part.last and high >= part.first for low, high in ranges):
                         wanted[part.relation] |= read
-        clustering.copy(self.table, self.fields, self.parts, ranges, wanted)
-
-
-def _coarse(ranges: Ranges) -> Ranges:
-    """Few ranges that hold all of these: the narrowest gaps are closed."""
-    by_gap = sorted(range(1, len(ranges)), key=lambda number: ranges[number - 1][1] - ranges[number][0])
-    cuts = [0, *sorted(by_gap[: MOST_RANGES - 1]), len(ranges)]
-    return tuple((ranges[start][0], ranges[end - 1][1]) for start, end in pairwise(cuts))
+        clustering.copy(self.table, self.fields, self.parts, sieve, wanted)
 
 
 def cluster(table: EventTable, plans: Iterable[nodes.Plan]) -> Clusters | None:
@@ -113,6 +117,7 @@ def cluster(table: EventTable, plans: Iterable[nodes.Plan]) -> Clusters | None:
     uses: Counter[str] = Counter()
     for plan in plans:
         uses.update({name for predicate in narrow.predicates(plan) for name in narrow.names(predicate)})
+    clustering.sample(table, uses)
     known = _chosen(table, [name for name, _ in uses.most_common()])
     if not known:
         return None
@@ -126,18 +131,23 @@ def _ordering(plan: nodes.Plan) -> set[str]:
 
 
 def _chosen(table: EventTable, by_use: Sequence[str]) -> list[Field]:
-    """The most used fields that leave few clusters: a field with too many values beside those before it is passed over."""
+    """The most used fields that leave few clusters: a field with too many values beside those before it is passed over.
+
+    How many clusters a table has is estimated by those of a sample: the ones met once stand for the square root of the
+    sampled share's inverse (Charikar et al. 2000, Towards estimation error guarantees for distinct values)."""
     most = min(MOST_CLUSTERS, table.rows // EVENTS_PER_CLUSTER)
-    sampled = f" TABLESAMPLE system({SAMPLE_PERCENT}%) REPEATABLE (1)" if table.rows >= engine.LARGE_TABLE else ""
     chosen: list[Field] = []
     for name in by_use:
         entry = table.schema.find(name)
         if entry is None or not entry.filled or entry.type not in EXACT_STRING_TYPES or entry in chosen:
             continue
         values = ", ".join(quoted(column(each.name)) for each in (*chosen, entry))
-        sql = f"SELECT approx_count_distinct(hash({values})) FROM {quoted(table.name)}{sampled}"
-        ((clusters,),) = engine.execute(table, sql).fetchall()
-        if clusters <= most:
+        sql = (
+            "SELECT count(*) FILTER (events > 1), count(*) FILTER (events = 1), coalesce(sum(events), 0) "
+            f"FROM (SELECT count(*) AS events FROM {quoted(SAMPLE)} GROUP BY {values})"
+        )
+        ((often, once, sampled),) = engine.execute(table, sql).fetchall()
+        if often + once * math.sqrt(table.rows / max(sampled, 1)) <= most:
             chosen.append(entry)
         if len(chosen) == MOST_FIELDS:
             break
