@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from falselight.cli import errors
-from falselight.cli.importing import command
+from falselight.cli.main import cli
 from tests.case.conftest import Place, event
 
 
 def run(*arguments: str | Path) -> tuple[int, str, str]:
-    done = CliRunner().invoke(command, [str(each) for each in arguments], standalone_mode=False)
+    done = CliRunner().invoke(cli, ["import", *map(str, arguments)], standalone_mode=False)
     if done.exception is not None:
         raise done.exception
     return done.return_value, done.stdout, done.stderr

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from falselight import timestamps
-from falselight.cli.read import command
+from falselight.cli.main import cli
 from tests.mappings.golden import GOLDEN, expected_fields
 
 # Rendered by the publisher's message table, which an EVTX file does not hold; the pipeline's version, and its moment.
@@ -22,7 +22,7 @@ WINLOGBEAT = sorted(GOLDEN.glob("winlogbeat-*/ingest/*.golden.json"))
 
 
 def read(*words: str | Path) -> Result:
-    return CliRunner().invoke(command, [*map(str, words)], standalone_mode=False, catch_exceptions=False)
+    return CliRunner().invoke(cli, ["read", *map(str, words)], standalone_mode=False, catch_exceptions=False)
 
 
 def leaves(document: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

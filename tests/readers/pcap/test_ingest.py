@@ -25,7 +25,7 @@ from readers.pcap.captures import (
 )  # fmt: skip
 
 from falselight.analytics import beacons, connections
-from falselight.cli.search import command
+from falselight.cli.main import cli
 from falselight.diagnostics import Diagnostic
 from falselight.ecs.release import schema
 from falselight.ingest import read_events
@@ -73,7 +73,7 @@ def test_exit_codes(tmp_path: Path, end: int | None, code: int) -> None:
     path = tmp_path / "a.pcap"
     path.write_bytes(pcap([arp, *beaconing(3)])[:end])
     query = 'network where tls.client.server_name == "c2.example"'
-    done = CliRunner().invoke(command, [query, str(path)], standalone_mode=False, catch_exceptions=False)
+    done = CliRunner().invoke(cli, ["search", query, str(path)], standalone_mode=False, catch_exceptions=False)
     assert (done.return_value or 0) == code, done.output
     assert done.stdout.count("c2.example") >= 2
 
