@@ -6,9 +6,9 @@ import csv
 import re
 from datetime import datetime, timedelta
 
-from falselight.mappings.network import address
+from falselight.mappings.network import address, community, url_parts
 from falselight.readers.settings import TIMEZONE, Settings
-from falselight.readers.syslog import Document, append, iso
+from falselight.readers.syslog import Document, append, iso, zone_name
 
 # Columns that all log types share, and those of each type (PAN-OS 10 administrator's guide, syslog field descriptions).
 _SHARED = (
@@ -92,7 +92,23 @@ _THREAT = (
     "sender",
     "subject",
     "recipient",
+    *("",) * 6,
+    "device_name",
 )
+_ACTIONS = {
+    "start": "flow_started", "end": "flow_terminated", "drop": "flow_dropped", "deny": "flow_denied",
+    "data": "data_match", "file": "file_match", "flood": "flood_detected", "packet": "packet_attack",
+    "scan": "scan_detected", "spyware": "spyware_detected", "url": "url_filtering", "virus": "virus_detected",
+    "vulnerability": "exploit_detected", "wildfire": "wildfire_verdict", "wildfire-virus": "wildfire_virus_detected",
+}  # fmt: skip
+_FLAGS = {
+    "pcap_included": 0x80000000, "ipv6_session": 0x02000000, "ssl_decrypted": 0x01000000,
+    "url_filter_denied": 0x00800000, "nat_translated": 0x00400000, "captive_portal": 0x00200000,
+    "x_forwarded_for": 0x00080000, "http_proxy": 0x00040000, "container_page": 0x00008000,
+    "temporary_match": 0x00002000, "symmetric_return": 0x00000800,
+}  # fmt: skip
+_UNSET = frozenset({None, "0.0.0.0", "::"})
+_ROLES = (("client", "source"), ("server", "destination"))
 _START = re.compile(r"(?:^|[\s>])(\d{1,4},\d{4}/\d\d/\d\d \d\d:\d\d:\d\d,\w{0,20},(?:TRAFFIC|THREAT),.*)$")
 _SEVERITIES = {"critical": 1, "high": 2, "medium": 3, "low": 4, "informational": 5}
 _DENIED = frozenset(
@@ -106,6 +122,7 @@ _DENIED = frozenset(
         "block",
         "block-url",
         "block-ip",
+        "random-drop",
         "sinkhole",
     }
 )
@@ -137,7 +154,31 @@ def parse(line: str, settings: Settings) -> Document | None:
         "observer.type": "firewall",
         "observer.serial_number": raw.get("serial"),
         "observer.hostname": raw.get("device_name"),
-        "event.action": raw.get("action"),
+        "event.timezone": zone_name(settings, time),
+        "event.action": _ACTIONS.get(raw.get("subtype", "")),
+        "panw.panos.type": raw.get("type"),
+        "panw.panos.sub_type": raw.get("subtype"),
+    }
+    _session(event, raw)
+    _ends(event, raw)
+    if threat:
+        _threat(event, raw)
+    else:
+        _traffic(event, raw, settings)
+    _flags(event, raw)
+    _roles(event)
+    append(event, "related.hosts", event.get("observer.hostname"), event.get("url.domain"))
+    return event
+
+
+def _session(event: Document, raw: dict[str, str]) -> None:
+    event |= {
+        "panw.panos.action": _action(raw) or None,
+        "panw.panos.ruleset": raw.get("rule"),
+        "panw.panos.source.zone": raw.get("from"),
+        "panw.panos.destination.zone": raw.get("to"),
+        "panw.panos.source.interface": raw.get("inbound_if"),
+        "panw.panos.destination.interface": raw.get("outbound_if"),
         "rule.name": raw.get("rule"),
         "network.application": raw.get("app"),
         "network.transport": raw.get("proto"),
@@ -145,20 +186,41 @@ def parse(line: str, settings: Settings) -> Document | None:
         "observer.egress.zone": raw.get("to"),
         "observer.ingress.interface.name": raw.get("inbound_if"),
         "observer.egress.interface.name": raw.get("outbound_if"),
-        "panw.panos.type": raw.get("type"),
-        "panw.panos.sub_type": raw.get("subtype"),
         "panw.panos.flow_id": raw.get("sessionid"),
         "panw.panos.virtual_sys": raw.get("vsys"),
         "panw.panos.sequence_number": raw.get("seqno"),
         "panw.panos.url.category": raw.get("category"),
         "labels.ruleset": raw.get("rule"),
     }
-    _ends(event, raw)
-    if threat:
-        _threat(event, raw)
-    else:
-        _traffic(event, raw, settings)
-    return event
+
+
+def _action(raw: dict[str, str]) -> str:
+    return "-".join(raw.get("action", "").lower().split())
+
+
+def _flags(event: Document, raw: dict[str, str]) -> None:
+    """What the session's flags say, a label for each that is set."""
+    text = raw.get("flags", "")
+    if re.fullmatch(r"0x[0-9a-fA-F]{1,16}", text):
+        event |= {f"labels.{name}": True for name, bit in _FLAGS.items() if int(text, 16) & bit}
+
+
+def _roles(event: Document) -> None:
+    """The ends as client and server too, and the connection's community id, before and after translation."""
+    for role, end in _ROLES:
+        for name in ("ip", "port", "bytes", "packets", "nat.ip", "nat.port", "user.name"):
+            event[f"{role}.{name}"] = event.get(f"{end}.{name}")
+    for name in ("name", "domain"):
+        event[f"user.{name}"] = event.get(f"source.user.{name}")
+    plain = _community(event, "")
+    event["panw.panos.network.nat.community_id"] = translated = _community(event, "nat.")
+    append(event, "network.community_id", plain, translated)
+
+
+def _community(event: Document, kind: str) -> str | None:
+    ends = [event.get(f"{end}.{kind}{name}") for name in ("ip", "port") for end in ("source", "destination")]
+    ports = [None if port is None else str(port) for port in ends[2:]]
+    return community(ends[0], ends[1], ports[0], ports[1], event.get("network.transport"), "0", "0")
 
 
 def _ends(event: Document, raw: dict[str, str]) -> None:
@@ -166,14 +228,13 @@ def _ends(event: Document, raw: dict[str, str]) -> None:
         ("source", "src", "natsrc", "sport", "natsport", "srcuser"),
         ("destination", "dst", "natdst", "dport", "natdport", "dstuser"),
     ):
-        for target, value in ((f"{side}.ip", raw.get(name)), (f"{side}.nat.ip", raw.get(nat))):
-            if value and address(value) and not (target.endswith("nat.ip") and value in ("0.0.0.0", "::")):
-                event[target] = value
-                append(event, "related.ip", value)
-        event[f"{side}.address"] = event.get(f"{side}.ip")
+        event[f"{side}.ip"] = event[f"{side}.address"] = _address(raw.get(name))
         event[f"{side}.port"] = _number(raw.get(port))
-        if raw.get(nat_port) not in (None, "0"):
-            event[f"{side}.nat.port"] = _number(raw.get(nat_port))
+        translated = f"{side}.nat.ip", _address(raw.get(nat)), f"{side}.nat.port", _number(raw.get(nat_port))
+        event |= {f"panw.panos.{translated[0]}": translated[1], f"panw.panos.{translated[2]}": translated[3]}
+        if translated[1] not in _UNSET or translated[3]:
+            event |= {translated[0]: translated[1], translated[2]: translated[3]}
+        append(event, "related.ip", event[f"{side}.ip"], None if translated[1] in _UNSET else translated[1])
         if raw.get(user):
             domain, _, account = raw[user].rpartition("\\")
             event[f"{side}.user.name"], event[f"{side}.user.domain"] = account, domain or None
@@ -181,12 +242,14 @@ def _ends(event: Document, raw: dict[str, str]) -> None:
 
 
 def _traffic(event: Document, raw: dict[str, str], settings: Settings) -> None:
-    denied = raw.get("action") in _DENIED
-    types = ["denied", "connection"] if denied else ["allowed", "connection"]
-    types += {"start": ["start"], "end": ["end"]}.get(raw.get("subtype", ""), [])
+    kind = raw.get("subtype", "")
+    types = ["denied" if _action(raw) in _DENIED else "allowed", "connection"]
+    types += {"start": ["start"], "end": ["end"], "drop": ["denied"], "deny": ["denied"]}.get(kind, [])
     event |= {
         "event.category": ["network"],
-        "event.type": types,
+        "event.type": list(dict.fromkeys(types)),
+        "network.type": "ipv6" if ":" in raw.get("src", "") else "ipv4",
+        "panw.panos.endreason": raw.get("session_end_reason"),
         "event.outcome": "success",
         "network.bytes": _number(raw.get("bytes")),
         "source.bytes": _number(raw.get("bytes_sent")),
@@ -205,8 +268,18 @@ def _traffic(event: Document, raw: dict[str, str], settings: Settings) -> None:
             event["event.end"] = iso(start + timedelta(seconds=elapsed))
 
 
+def _threat_name(text: str) -> tuple[str | None, str | None]:
+    """Name and number of ``Name(number)``; URL filtering has the number 9999 and no name."""
+    name, bracket, rest = text.rpartition("(")
+    if not bracket or not rest.endswith(")"):
+        return text or None, None
+    identifier = rest[:-1].strip()
+    return "URL-filtering" if identifier == "9999" else name or None, identifier or None
+
+
 def _threat(event: Document, raw: dict[str, str]) -> None:
-    denied = raw.get("action") in _DENIED
+    denied = _action(raw) in _DENIED
+    name, identifier = _threat_name(raw.get("threatid", ""))
     event |= {
         "event.kind": "alert",
         "event.category": ["intrusion_detection", "threat", "network"],
@@ -214,7 +287,15 @@ def _threat(event: Document, raw: dict[str, str]) -> None:
         "event.outcome": "success",
         "event.severity": _SEVERITIES.get(raw.get("severity", "")),
         "log.level": raw.get("severity"),
-        "panw.panos.threat.name": raw.get("threatid"),
+        "panw.panos.threat.name": name,
+        "panw.panos.threat.id": identifier,
+        "panw.panos.network.pcap_id": raw["pcap_id"] if raw.get("pcap_id", "0") != "0" else None,
+        "panw.panos.file.hash": raw.get("filedigest"),
+        "panw.panos.subject": raw.get("subject"),
+        "file.type": raw.get("filetype"),
+        "network.forwarded_ip": _address(raw.get("xff")),
+        "source.user.email": raw.get("sender"),
+        "destination.user.email": raw.get("recipient"),
         "user_agent.original": raw.get("user_agent"),
         "panw.panos.threat.resource": raw.get("misc"),
         "http.request.referrer": raw.get("referer"),
@@ -222,11 +303,18 @@ def _threat(event: Document, raw: dict[str, str]) -> None:
     }
     if raw.get("subtype") == "url" and raw.get("misc"):
         event["url.original"] = raw["misc"]
-        event["url.domain"] = raw["misc"].split("/", 1)[0].split(":", 1)[0]
+        parts = url_parts(raw["misc"] if "://" in raw["misc"] else f"//{raw['misc']}")
+        event |= {f"url.{name}": value for name, value in parts.items()}
+        event.setdefault("url.domain", raw["misc"].split("/", 1)[0].split(":", 1)[0])
     elif raw.get("misc"):
         event["file.name"] = raw["misc"]
+        event["file.extension"] = raw["misc"].rpartition(".")[2] if "." in raw["misc"] else None
     if raw.get("filedigest"):
         append(event, "related.hash", raw["filedigest"])
+
+
+def _address(text: str | None) -> str | None:
+    return text if address(text) else None
 
 
 def _number(text: str | None) -> int | None:
