@@ -1,15 +1,21 @@
 """Linux audit records as ECS: the records of one serial number are one event, as Auditbeat's auditd module joins them.
 
 What a syscall did is told by its name: execve starts a process, connect goes out, accept and bind come in, open and its kin
-touch a file. Other records keep their type in lower case as their action."""
+touch a file. Types of other records have actions in ``auditd.toml``, or are their action in lower case. What the records
+say stands under ``auditd.log`` too, as Beats' auditd module names it."""
 
 from __future__ import annotations
 
 import re
 import socket
+import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
+from falselight.mappings.network import address
 from falselight.readers.syslog import Document, append, iso
 
 RECORD = re.compile(
@@ -82,19 +88,6 @@ _DONE: dict[str, tuple[list[str], list[str], str]] = {
     "ptrace": (["process"], ["change"], "changed-process"),
     "exit_group": (["process"], ["end"], "exited"),
 }
-_BY_TYPE: dict[str, tuple[list[str], list[str]]] = {
-    "USER_LOGIN": (["authentication", "session"], ["start"]),
-    "USER_AUTH": (["authentication"], ["info"]),
-    "USER_START": (["session"], ["start"]),
-    "USER_END": (["session"], ["end"]),
-    "USER_CMD": (["process"], ["start"]),
-    "ADD_USER": (["iam"], ["user", "creation"]),
-    "DEL_USER": (["iam"], ["user", "deletion"]),
-    "ADD_GROUP": (["iam"], ["group", "creation"]),
-    "SERVICE_START": (["process"], ["start"]),
-    "SERVICE_STOP": (["process"], ["end"]),
-    "CONFIG_CHANGE": (["configuration"], ["change"]),
-}
 _USERS = {
     "uid": "user.id",
     "auid": "user.audit.id",
@@ -103,7 +96,21 @@ _USERS = {
     "fsuid": "user.filesystem.id",
     "gid": "user.group.id",
     "egid": "user.effective.group.id",
+    "sgid": "user.saved.group.id",
+    "fsgid": "user.filesystem.group.id",
 }
+# Keys whose values are fields of ECS; the others stand under auditd.log.
+_ECS_KEYS = {
+    *_USERS, "acct", "addr", "agid", "arch", "cmd", "comm", "dst", "exe", "exit", "msg", "ogid", "ouid", "pid", "ppid",
+    "record_type", "res", "src", "terminal",
+}  # fmt: skip
+_WHOLE = {"lport", "rport", "entries", "dst_prefixlen", "ksize", "size", "src_prefixlen"}
+_SIGNED = re.compile(r"-?\d{1,18}")
+
+
+@cache
+def _table() -> dict[str, Any]:
+    return tomllib.loads(files("falselight.mappings").joinpath("auditd.toml").read_text("utf-8"))
 
 
 def event_of(records: Sequence[re.Match[str]]) -> Document:
@@ -146,13 +153,18 @@ def event_of(records: Sequence[re.Match[str]]) -> Document:
             case _:
                 data |= pairs
     _process(event, data)
+    _log(event, data, first)
     _meaning(event, data, first["type"])
     return event
 
 
 def _pairs(text: str) -> dict[str, str]:
-    """``key=value`` pairs; those within the quoted ``msg`` of a user record are taken out of it."""
-    found = {key: double or single or bare for key, double, single, bare in _PAIR.findall(text)}
+    """``key=value`` pairs; those within the quoted ``msg`` of a user record are taken out of it. A text in quotes that could
+    be hexadecimal keeps them, for ``_text`` to tell it from one that the kernel encoded."""
+    found = {
+        key: (f'"{double}"' if _HEX.fullmatch(double) else double) or single or bare
+        for key, double, single, bare in _PAIR.findall(text)
+    }
     inner = found.pop("msg", None)
     return {**found, **_pairs(inner)} if inner and "=" in inner else found
 
@@ -163,7 +175,7 @@ def _text(value: str | None) -> str | None:
         return None
     if _HEX.fullmatch(value):
         return bytes.fromhex(value).decode("utf-8", "replace").replace("\0", " ").strip()
-    return value
+    return value.strip('"')
 
 
 def _arguments(event: Document, pairs: dict[str, str]) -> None:
@@ -195,9 +207,14 @@ def _process(event: Document, data: dict[str, str]) -> None:
             event[target] = int(data[key])
     executable, name = _text(data.get("exe")), _text(data.get("comm"))
     event["process.executable"] = executable
-    event["process.name"] = executable.rsplit("/", 1)[-1] if executable else name
+    event["process.name"] = name or (executable.rsplit("/", 1)[-1] if executable else None)
+    event["process.exit_code"] = int(data["exit"]) if _SIGNED.fullmatch(data.get("exit", "")) else None
+    command = _text(data.get("cmd"))
+    if command:
+        event["process.command_line"], event["process.args"] = command, command.split()
+        event["process.args_count"] = len(event["process.args"])
     for key, target in _USERS.items():
-        if data.get(key) not in (None, "4294967295", "unset"):
+        if data.get(key) not in (None, "unset"):
             event[target] = data[key]
     event["user.name"] = _text(data.get("acct")) or _text(data.get("UID"))
     if event["user.name"]:
@@ -212,6 +229,42 @@ def _process(event: Document, data: dict[str, str]) -> None:
             event[f"auditd.data.{key}"] = data[key]
 
 
+def _log(event: Document, data: dict[str, str], first: re.Match[str]) -> None:
+    """What stands under ``auditd.log``, and the ends, terminal and users that a record of its own names."""
+    for key, value in data.items():
+        if key in _WHOLE:
+            event[f"auditd.log.{key}"] = int(value) if value.isdecimal() and len(value) < 19 else None
+        elif key not in _ECS_KEYS and value not in ("", "?", "(null)"):
+            event[f"auditd.log.{key}"] = value.strip('"')
+    event["auditd.log.sequence"] = int(first["serial"])
+    event["auditd.log.node"] = first["node"]
+    event["user.terminal"] = _text(data.get("terminal"))
+    for side, key in (("source", "src"), ("source", "addr"), ("destination", "dst")):
+        end = _text(data.get(key))
+        if end is not None and event.get(f"{side}.address") is None:
+            event[f"{side}.address"] = end
+            event[f"{side}.ip"] = end if address(end) else None
+            append(event, "related.ip", event[f"{side}.ip"])
+
+
+def _name(key: str, value: str | None) -> str | None:
+    """A user's or group's name or number; names only are hexadecimal at times."""
+    return _text(value) if key == "acct" or value in ("?", "(null)") else value
+
+
+def _record(event: Document, data: dict[str, str], kind: str) -> None:
+    """Action, category, type and users of a record by its type."""
+    records, roles = _table()["records"], _table()["users"]
+    for name in (kind, *(f"{kind} {key}" for key in ("seresult", "apparmor") if key in data)):
+        if name in records:
+            event["event.action"], category, types, users = records[name]
+            event["event.category"], event["event.type"] = list(category), list(types)
+            for target, keys in roles.get(users, {}).items():
+                value = next((text for key in keys if (text := _name(key, data.get(key)))), None)
+                if value is not None:
+                    event[f"{target}.id" if value.isdecimal() else f"{target}.name"] = value
+
+
 def _meaning(event: Document, data: dict[str, str], kind: str) -> None:
     peer: tuple[str, int] | None = event.pop("_peer", None)
     number = data.get("syscall", "")
@@ -220,8 +273,8 @@ def _meaning(event: Document, data: dict[str, str], kind: str) -> None:
     if done is not None:
         event["event.category"], event["event.type"], event["event.action"] = list(done[0]), list(done[1]), done[2]
         event["auditd.data.syscall"] = call
-    elif kind in _BY_TYPE:
-        event["event.category"], event["event.type"] = (list(part) for part in _BY_TYPE[kind])
+    else:
+        _record(event, data, kind)
     if peer is not None and call is not None:
         incoming = call.startswith("accept")
         side = "source" if incoming else "destination"

@@ -14,6 +14,7 @@ _DEFAULT = (
     "start", "end", "action", "log-status",
 )  # fmt: skip
 _HEADER = re.compile(r"^[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)+$")
+_HEADS = {"interface-id", "srcaddr", "start"}  # a line of column names has one of them
 _TRANSPORTS = {
     "1": "icmp",
     "2": "igmp",
@@ -40,7 +41,7 @@ class Parser:
 
     def __call__(self, line: str, settings: Settings) -> Document | None:
         words = line.split()
-        if _HEADER.match(line.strip()) and "start" in words:
+        if _HEADER.match(line.strip()) and not _HEADS.isdisjoint(words):
             self._columns = tuple(words)
             return {}
         if len(words) != len(self._columns):
@@ -75,7 +76,8 @@ def _event(line: str, row: dict[str, str]) -> Document:
         if address(event.get(f"{side}.address")):
             event[f"{side}.ip"] = event[f"{side}.address"]
     _network(event, row)
-    append(event, "related.ip", event.get("source.ip"), event.get("destination.ip"))
+    packets = [row[name] for name in ("pkt-srcaddr", "pkt-dstaddr") if address(row.get(name))]
+    append(event, "related.ip", event.get("source.ip"), event.get("destination.ip"), *packets)
     return event
 
 

@@ -51,7 +51,10 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
         re.compile(rb"\bdnsmasq\[\d+\]: (?:\d+ \S+ )?(?:query\[[A-Z0-9=]+\]|reply|cached|forwarded|config) \S+ (?:from|is|to) "),
     ),
     ("aws-vpcflow", re.compile(rb"^[2-9] (?:\d{12}|unknown) eni-[0-9a-f]+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \d+ \d+ [A-Z-]+ [A-Z]+")),
-    ("aws-vpcflow", re.compile(rb"^(?=[a-z -]*\binterface-id\b|[a-z -]*\bsrcaddr\b)(?=[a-z0-9 -]*\bstart\b)[a-z][a-z0-9 -]+$")),
+    (
+        "aws-vpcflow",
+        re.compile(rb"^(?=[a-z0-9 -]*\b(?:interface-id|srcaddr)\b)(?=[a-z0-9 -]*\b(?:start|dstaddr)\b)[a-z][a-z0-9 -]+$"),
+    ),
     ("azure-flows-csv", re.compile(rb"^(?=.*\bFlowStartTime)(?=.*\bFlowDirection)(?=.*\bL4Protocol)[^{}]*$")),
     ("netflow-csv", re.compile(rb"^(?:ts,te,td,sa,da,sp,dp,pr,|(?=.*\bfirstSeen,)(?=.*\bsrcAddr,)(?=.*\bdstAddr,)[\w,-]+$)")),
     ("netflow-csv", re.compile(rb"^\s*sIP\s*([|,])\s*dIP\s*\1")),
