@@ -10,13 +10,19 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.network import address
+from falselight.mappings.network import address, community
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment
 
 _CEF = re.compile(r"CEF:(\d+)\|")
 _LEEF = re.compile(r"LEEF:([12])\.0\|")
 _KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z_][\w.\[\]]{0,63})=")
+_CUSTOM = re.compile(r"(cs|cn|cfp|c6a)([1-6])(Label)?")
+_CUSTOM_NAMES = {"cs": "String", "cn": "Number", "cfp": "FloatingPoint", "c6a": "IPv6Address"}
+_HASH = re.compile(r"[0-9A-Fa-f]{32,64}")
+_HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
+_VENDORS = {"Check Point", "FORCEPOINT"}
+_TIMES = {"deviceReceiptTime", "startTime", "endTime", "deviceCustomDate1", "deviceCustomDate2"}
 _MOST_KEYS = 400
 _LEEF_MARK = re.compile(r"x([0-9A-Fa-f]{1,4})|(.)")
 
@@ -47,6 +53,7 @@ def _cef(line: str, found: re.Match[str]) -> Document | None:
         return None
     vendor, product, version, class_id, name, severity, extension = parts
     event: Document = {
+        "event.kind": "event",
         "event.module": "cef",
         "event.dataset": "cef.log",
         "cef.version": found.group(1),
@@ -64,6 +71,8 @@ def _cef(line: str, found: re.Match[str]) -> Document | None:
         "event.severity": _severity(severity),
     }
     _map(event, _pairs(extension), "cef", "cef.extensions.")
+    for key, target in (_table()[vendor] if vendor in _VENDORS else {}).items():
+        event[target] = event.get(f"cef.extensions.{key}")
     return event
 
 
@@ -133,21 +142,43 @@ def _map(event: Document, pairs: dict[str, str], table: str, below: str) -> None
     for key, value in pairs.items():
         if value in ("", "-"):
             continue
-        full, *targets = names.get(key, [key])
-        event[below + full] = value
+        full, *targets = names.get(key) or [_full_name(key)]
+        event[below + full] = (iso(_time(value)) or value) if full in _TIMES else value
         for target in targets:
             made = _typed(target, value)
             if made is not None and event.get(target) is None:
                 event[target] = made
-    for name in ("source.ip", "destination.ip", "source.nat.ip", "destination.nat.ip", "observer.ip"):
+    for name in ("source.ip", "destination.ip", "source.nat.ip", "destination.nat.ip"):
         if event.get(name):
             append(event, "related.ip", event[name])
     for name in ("source.user.name", "destination.user.name"):
         if event.get(name):
             append(event, "related.user", event[name])
+    _hashes(event, below)
+    append(event, "related.hosts", event.get("observer.hostname"))
+    source, destination = (
+        None if event.get(name) is None else str(event[name]) for name in ("source.port", "destination.port")
+    )
+    event["network.community_id"] = community(
+        event.get("source.ip"), event.get("destination.ip"), source, destination, event.get("network.transport")
+    )
     if event.get("source.ip") or event.get("destination.ip"):
         event["event.category"] = ["network"]
         event["event.type"] = ["connection"]
+
+
+def _hashes(event: Document, below: str) -> None:
+    """Hashes of files, by what their length tells."""
+    text = event.get(f"{below}fileHash")
+    append(event, "related.hash", text, event.get(f"{below}oldFileHash"))
+    if text is not None and _HASH.fullmatch(text) and len(text) in _HASHES:
+        event[f"file.hash.{_HASHES[len(text)]}"] = text
+
+
+def _full_name(key: str) -> str:
+    """The name of ArcSight's custom fields, ``cs1Label`` being deviceCustomString1Label; other keys are their name."""
+    found = _CUSTOM.fullmatch(key)
+    return key if found is None else f"deviceCustom{_CUSTOM_NAMES[found[1]]}{found[2]}{found[3] or ''}"
 
 
 def _typed(target: str, value: str) -> Any:
