@@ -1,11 +1,12 @@
-"""PAN-OS traffic and threat logs (CSV within syslog) as ECS, with the fields of Elastic's panw integration."""
+"""PAN-OS logs (CSV within syslog) as ECS, with the fields of Elastic's panw integration."""
 
 from __future__ import annotations
 
 import csv
 import re
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 
+from falselight.mappings import panos_users
 from falselight.mappings.network import address, community, url_parts
 from falselight.readers.settings import TIMEZONE, Settings
 from falselight.readers.syslog import Document, append, iso, zone_name
@@ -95,6 +96,7 @@ _THREAT = (
     *("",) * 6,
     "device_name",
 )
+_COLUMNS = {"TRAFFIC": (*_SHARED, *_TRAFFIC), "THREAT": (*_SHARED, *_THREAT)}
 _ACTIONS = {
     "start": "flow_started", "end": "flow_terminated", "drop": "flow_dropped", "deny": "flow_denied",
     "data": "data_match", "file": "file_match", "flood": "flood_detected", "packet": "packet_attack",
@@ -109,7 +111,11 @@ _FLAGS = {
 }  # fmt: skip
 _UNSET = frozenset({None, "0.0.0.0", "::"})
 _ROLES = (("client", "source"), ("server", "destination"))
-_START = re.compile(r"(?:^|[\s>])(\d{1,4},\d{4}/\d\d/\d\d \d\d:\d\d:\d\d,\w{0,20},(?:TRAFFIC|THREAT),.*)$")
+_START = re.compile(
+    r"(?:^|[\s>])(\d{1,10},\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?Z?,[^,\s]{0,40},"
+    r"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM),.*)$"
+)
+_ZONE = re.compile(r"\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)\s")
 _SEVERITIES = {"critical": 1, "high": 2, "medium": 3, "low": 4, "informational": 5}
 _DENIED = frozenset(
     {
@@ -129,18 +135,16 @@ _DENIED = frozenset(
 
 
 def parse(line: str, settings: Settings) -> Document | None:
-    """The event of one line, None if it is no traffic or threat log."""
+    """The event of one line, None if it is no log of PAN-OS."""
     found = _START.search(line)
     if found is None or len(line) > 65_536:
         return None
     cells = next(csv.reader([found.group(1)]))
-    threat = len(cells) > 3 and cells[3] == "THREAT"
-    raw = {
-        name: cell
-        for name, cell in zip((*_SHARED, *(_THREAT if threat else _TRAFFIC)), cells, strict=False)
-        if name and cell
-    }
-    time = _time(raw.get("generated_time") or raw.get("receive_time"), settings)
+    kind = cells[3] if len(cells) > 4 else ""
+    header = _ZONE.search(line, 0, found.start(1))
+    zone = None if header is None else datetime.strptime(header.group(1), "%z").tzinfo
+    raw = {name: cell for name, cell in zip(_COLUMNS.get(kind, _SHARED[:7]), cells, strict=False) if name and cell}
+    time = _time(raw.get("generated_time") or raw.get("receive_time"), settings, zone)
     if time is None:
         return None
     event: Document = {
@@ -154,21 +158,30 @@ def parse(line: str, settings: Settings) -> Document | None:
         "observer.type": "firewall",
         "observer.serial_number": raw.get("serial"),
         "observer.hostname": raw.get("device_name"),
-        "event.timezone": zone_name(settings, time),
+        "event.timezone": zone_name(settings, time) if header is None else header.group(1),
         "event.action": _ACTIONS.get(raw.get("subtype", "")),
         "panw.panos.type": raw.get("type"),
         "panw.panos.sub_type": raw.get("subtype"),
     }
-    _session(event, raw)
-    _ends(event, raw)
-    if threat:
-        _threat(event, raw)
+    if kind in _COLUMNS:
+        _session(event, raw)
+        _ends(event, raw)
+        if kind == "THREAT":
+            _threat(event, raw)
+        else:
+            _traffic(event, raw, _time(raw.get("start"), settings, zone))
+        _flags(event, raw)
     else:
-        _traffic(event, raw, settings)
-    _flags(event, raw)
+        _users(event, kind, cells, settings, zone)
     _roles(event)
     append(event, "related.hosts", event.get("observer.hostname"), event.get("url.domain"))
     return event
+
+
+def _users(event: Document, kind: str, cells: list[str], settings: Settings, zone: tzinfo | None) -> None:
+    panos_users.fill(event, kind, cells)
+    completed = "panw.panos.factorcompletiontime"
+    event[completed] = iso(_time(event.get(completed), settings, zone))
 
 
 def _session(event: Document, raw: dict[str, str]) -> None:
@@ -241,7 +254,7 @@ def _ends(event: Document, raw: dict[str, str]) -> None:
             append(event, "related.user", account)
 
 
-def _traffic(event: Document, raw: dict[str, str], settings: Settings) -> None:
+def _traffic(event: Document, raw: dict[str, str], start: datetime | None) -> None:
     kind = raw.get("subtype", "")
     types = ["denied" if _action(raw) in _DENIED else "allowed", "connection"]
     types += {"start": ["start"], "end": ["end"], "drop": ["denied"], "deny": ["denied"]}.get(kind, [])
@@ -257,11 +270,10 @@ def _traffic(event: Document, raw: dict[str, str], settings: Settings) -> None:
         "network.packets": _number(raw.get("packets")),
         "source.packets": _number(raw.get("pkts_sent")),
         "destination.packets": _number(raw.get("pkts_received")),
-        "event.start": iso(_time(raw.get("start"), settings)),
+        "event.start": iso(start),
         "event.reason": raw.get("session_end_reason"),
     }
     elapsed = _number(raw.get("elapsed"))
-    start = _time(raw.get("start"), settings)
     if elapsed is not None and elapsed < 10**9:
         event["event.duration"] = elapsed * 10**9
         if start is not None:
@@ -321,13 +333,16 @@ def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdecimal() and len(text) < 19 else None
 
 
-def _time(text: str | None, settings: Settings) -> datetime | None:
-    """``2026/03/11 09:00:00`` in the user's zone."""
+def _time(text: str | None, settings: Settings, zone: tzinfo | None) -> datetime | None:
+    """``2026/03/11 09:00:00`` in the zone of the syslog header, else the user's; or ISO 8601 with its own."""
     if not text:
         return None
     try:
-        found = datetime.strptime(text, "%Y/%m/%d %H:%M:%S")
+        found = datetime.fromisoformat(text.replace("/", "-"))
     except ValueError:
         return None
-    settings.assumed[TIMEZONE] += 1
-    return found.replace(tzinfo=settings.timezone)
+    if found.tzinfo is not None:
+        return found
+    if zone is None:
+        settings.assumed[TIMEZONE] += 1
+    return found.replace(tzinfo=zone or settings.timezone)

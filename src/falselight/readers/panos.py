@@ -1,4 +1,4 @@
-"""PAN-OS traffic and threat logs as normalised batches; ``mappings.panos`` says what their fields become."""
+"""PAN-OS logs as normalised batches; ``mappings.panos`` says what their fields become."""
 
 from functools import partial
 

@@ -9,7 +9,13 @@ _LINES_LOOKED_AT, _LONGEST = 50, 4_096
 _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("windows-xml", re.compile(rb"<Event(?: xmlns=[\"']http://schemas\.microsoft\.com/win/[^\"'<>]{1,80}[\"']>|>\s*<System>)")),
     ("cef", re.compile(rb"(?:^|[\s>:])CEF:\d{1,2}\|[^|]{0,200}\|[^|]{0,200}\||(?:^|[\s>:])LEEF:[12]\.0\|[^|]{0,200}\|")),
-    ("panos", re.compile(rb"(?:^|[\s>])\d{1,4},\d{4}/\d\d/\d\d \d\d:\d\d:\d\d,\w{0,20},(?:TRAFFIC|THREAT),")),
+    (
+        "panos",
+        re.compile(
+            rb"(?:^|[\s>])\d{1,10},\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?Z?,[^,\s]{0,40},"
+            rb"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM),"
+        ),
+    ),
     ("auditd", re.compile(rb"(?:^|\s)type=(?:[A-Z_]{2,40}|UNKNOWN\[\d+\]) msg=audit\(\d{1,12}\.\d{3}:\d{1,12}\):")),
     (
         "windows-dns-debug",
