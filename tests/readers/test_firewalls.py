@@ -13,7 +13,7 @@ from falselight import ingest
 from falselight.analytics import connections
 from falselight.ecs import release
 from falselight.hunting import hunt
-from falselight.mappings import checkpoint, cisco_ftd, pfsense, proxysg, sophos_xg, zscaler_zia
+from falselight.mappings import checkpoint, cisco_ftd, panos, pfsense, proxysg, sophos_xg, zscaler_zia
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import header
 from falselight.rules import loading
@@ -74,6 +74,14 @@ def zscaler(port: int, start: datetime, end: datetime) -> list[str]:
     return [json.dumps({"sourcetype": "zscalernss-fw", "event": told})]
 
 
+def pan_os(port: int, start: datetime, end: datetime) -> list[str]:
+    return [
+        f"1,{time:%Y/%m/%d %H:%M:%S},01,TRAFFIC,{kind},1,{time:%Y/%m/%d %H:%M:%S},{INNER},{SERVER},198.51.100.9,{SERVER},out,,,"
+        f"ssl,vsys1,in,out,e2,e1,log,,9,1,{port},443,0,0,0x400000,tcp,allow,70,40,30,2,{start:%Y/%m/%d %H:%M:%S},{seconds},any"
+        for kind, time, seconds in (("start", start, 0), ("end", end, 2))
+    ]
+
+
 def proxy(port: int, start: datetime, end: datetime) -> list[str]:
     fields = (
         "date time time-taken c-ip sc-status s-action sc-bytes cs-bytes cs-method cs-uri-scheme cs-host cs-uri-port"
@@ -111,7 +119,7 @@ def write(folder: Path, lines: Lines) -> Path:
     return path
 
 
-@pytest.mark.parametrize("lines", [ftd, check_point, srx, sophos, filterlog, zscaler])
+@pytest.mark.parametrize("lines", [ftd, check_point, srx, sophos, filterlog, zscaler, pan_os])
 def test_the_portable_rule_fires_on_a_beacon_through_a_firewall(lines: Lines, tmp_path: Path) -> None:
     rules = [rule for rule in loading.bundled(pytest.fail) if rule.name.startswith("Ten outbound connections")]
     result = hunt([write(tmp_path, lines)], rules, report=pytest.fail)
@@ -119,7 +127,7 @@ def test_the_portable_rule_fires_on_a_beacon_through_a_firewall(lines: Lines, tm
     assert SERVER in json.dumps(finding.servers, default=str) and finding.windows
 
 
-@pytest.mark.parametrize("lines", [ftd, check_point, srx, sophos, filterlog, zscaler, proxy])
+@pytest.mark.parametrize("lines", [ftd, check_point, srx, sophos, filterlog, zscaler, pan_os, proxy])
 def test_a_connection_is_one_whether_its_device_logs_it_once_or_twice(lines: Lines, tmp_path: Path) -> None:
     table = ingest.read_events(
         [write(tmp_path, lines)], release.schema(), wanted=connections.WANTED, report=pytest.fail
@@ -188,3 +196,28 @@ def test_what_is_no_base64_is_no_address() -> None:
     assert list(zscaler_zia.make({"sourcetype": "zscalernss-web", "event": {"time": "never"}}, "{}", SETTINGS)) == [
         None
     ]
+
+
+def test_pan_os_times_are_in_the_header_s_zone_and_damaged_cells_make_no_value() -> None:
+    (line, _) = pan_os(40_000, datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 9))
+    event = panos.parse(f"<14>1 2026-03-02T09:00:00+01:00 fw - - - - {line}", SETTINGS) or {}
+    assert event["@timestamp"] == event["event.start"] == "2026-03-02T08:00:00.000000Z"
+    assert event["event.timezone"] == "+01:00" and event["labels.nat_translated"] is True
+    damaged = (
+        panos.parse(line.replace(SERVER, "nowhere").replace("0x400000", "0xzz").replace("40000", "9" * 40), SETTINGS)
+        or {}
+    )
+    assert damaged["client.ip"] == INNER and damaged["server.ip"] is None and damaged["client.port"] is None
+    assert "network.community_id" not in damaged and not [name for name in damaged if name.startswith("labels.nat")]
+
+
+def test_pan_os_logs_of_users_tell_no_connection_and_may_end_early() -> None:
+    head = "1,2026/03/02 09:00:00,01,{},login,1,2026/03/02 09:00:00"
+    for kind in ("USERID", "HIPMATCH", "HIP-MATCH", "GLOBALPROTECT", "CONFIG", "SYSTEM"):
+        event = panos.parse(head.format(kind), SETTINGS) or {}
+        assert (
+            event["panw.panos.type"] == kind and event.get("source.ip") is None and event.get("destination.ip") is None
+        )
+    event = panos.parse(head.format("USERID") + ",vsys1,<b>,a@b.example,,,,,x,-1", SETTINGS) or {}
+    assert (event["source.ip"], event["source.port"], event["user.name"]) == (None, None, "a")
+    assert panos.parse(head.format("OTHER"), SETTINGS) is None
