@@ -101,7 +101,7 @@ _USERS = {
 }
 # Keys whose values are fields of ECS; the others stand under auditd.log.
 _ECS_KEYS = {
-    *_USERS, "acct", "addr", "agid", "arch", "cmd", "comm", "dst", "exe", "exit", "msg", "ogid", "ouid", "pid", "ppid",
+    *_USERS, "acct", "addr", "agid", "arch", "cmd", "comm", "cwd", "dst", "exe", "exit", "msg", "ogid", "ouid", "pid", "ppid",
     "record_type", "res", "src", "terminal",
 }  # fmt: skip
 _WHOLE = {"lport", "rport", "entries", "dst_prefixlen", "ksize", "size", "src_prefixlen"}
@@ -205,10 +205,12 @@ def _process(event: Document, data: dict[str, str]) -> None:
     for key, target in (("pid", "process.pid"), ("ppid", "process.parent.pid")):
         if data.get(key, "").isdecimal() and len(data[key]) < 19:
             event[target] = int(data[key])
-    executable, name = _text(data.get("exe")), _text(data.get("comm"))
+    arguments = event.get("process.args") or [None]
+    executable, name = _text(data.get("exe")) or arguments[0] or None, _text(data.get("comm"))
     event["process.executable"] = executable
     event["process.name"] = name or (executable.rsplit("/", 1)[-1] if executable else None)
     event["process.exit_code"] = int(data["exit"]) if _SIGNED.fullmatch(data.get("exit", "")) else None
+    event.setdefault("process.working_directory", _text(data.get("cwd")))
     command = _text(data.get("cmd"))
     if command:
         event["process.command_line"], event["process.args"] = command, command.split()
