@@ -16,7 +16,7 @@ import pytest
 from falselight.diagnostics import Diagnostic
 from falselight.mappings import windows_batches
 from falselight.mappings.apply import apply
-from falselight.mappings.windows_batches import General, in_order
+from falselight.mappings.windows_batches import Block, in_order
 from falselight.readers import evtx
 from falselight.readers.evtx import Reader, Records
 from falselight.readers.windows_event import WindowsEvent
@@ -144,7 +144,7 @@ def rows(batches: list[pa.Table | pa.RecordBatch]) -> list[dict[str, Any]]:
 def both(texts: list[str], wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     reader = Together()
     records = Records(b"", list(range(len(texts))), [0] * len(texts), texts)
-    tables = General(reader, records, wanted, {}).tables()
+    tables = Block(reader, records, wanted, {}).tables()
     together = [in_order(tables)] if tables else []
     events = [(row, event) for row in range(len(texts)) if (event := reader.event(records, row)) is not None]
     return rows(together), rows([apply(events, wanted)])

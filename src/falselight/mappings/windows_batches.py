@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from io import BytesIO
-from itertools import chain
 from operator import itemgetter
 from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from falselight.diagnostics import Diagnostic
 from falselight.mappings import windows_columns
 from falselight.mappings.apply import apply
 from falselight.mappings.columnar import flat
 from falselight.mappings.plans import plan
 from falselight.mappings.windows_wanted import Needs
-from falselight.readers import Report, second
-from falselight.readers.evtx import CHUNK_BYTES, Chunks, Reader, Records
+from falselight.readers import Report
+from falselight.readers.evtx import CHUNK_BYTES, Reader, Records
 from falselight.readers.evtx_kinds import Definitions, Intact, Kind
 from falselight.readers.evtx_values import Numbers
 from falselight.readers.windows_columns import EventColumns, Lines, head_of, kind_of
@@ -28,11 +24,6 @@ from falselight.readers.windows_event import Unsuitable, WindowsEvent
 
 # Below so many records the work for each column outweighs that for each record.
 FEWEST = 32
-# So many bytes of a file are worth the start of a second process.
-LARGE = 64 << 20
-# What was learnt of templates holds for every file.
-_DEFINITIONS = Definitions()
-_RECORDS = b"records"
 
 
 def read_evtx(
@@ -40,53 +31,17 @@ def read_evtx(
 ) -> Iterator[pa.Table | pa.RecordBatch]:
     """Batches as ``mappings.apply.apply`` makes them, of the readable records of an EVTX stream.
 
-    ``path`` is for the reports. What is damaged is reported (E0504, E0508) and counted in ``skipped``. The blocks of a
-    large file are shared with a second process; damaged ones are read here, in their turn."""
+    ``path`` is for the reports. What is damaged is reported (E0504, E0508) and counted in ``skipped``."""
     reader = Reader(stream, path, report, skipped)
+    definitions = Definitions()
     shapes: dict[str, Any] = {}
-    blocks = reader.blocks()
-    first = next(blocks, None)
-    if first is None:
-        return
-    made: Iterator[tuple[Chunks, pa.Table | None]] = ((chunks, None) for chunks in chain([first], blocks))
-    if len(first.joined) >= LARGE:
-        every = (chunks for chunks, _ in made)
-        made = second.shared(every, lambda chunks: [reader.header, chunks.joined], of_block, wanted)
-    for chunks, table in made:
-        reader.begin(chunks)
-        if table is None:
-            tables = _Block(reader, chunks.joined, wanted, shapes).tables()
-            table = in_order(tables) if tables else None
-        else:
-            records = int(table.schema.metadata[_RECORDS])
-            numbers = pc.add(table["_record"], reader.passed(records))
-            place = table.schema.get_field_index("_record")
-            table = table.set_column(place, "_record", numbers).replace_schema_metadata()
-        if table is not None:
-            yield table
+    for chunks in reader.blocks():
+        made = _Chunks(reader, chunks, wanted, definitions, shapes).tables()
+        if made:
+            yield in_order(made)
 
 
-def of_block(parts: list[bytes], wanted: frozenset[str] | None) -> pa.Table | None:
-    """The table of some chunks behind their file's header; None if there is something to report. Records are counted
-    from 0; the schema's metadata tell how many there are."""
-    header, chunks = parts
-    reader = Reader(BytesIO(header), "", _refuse, Counter())
-    try:
-        tables = _Block(reader, chunks, wanted, {}).tables()
-    except _Refused:
-        return None
-    return in_order(tables).replace_schema_metadata({_RECORDS: str(reader.passed(0))}) if tables else None
-
-
-class _Refused(Exception):
-    """Something that is to be reported where the file is read in order."""
-
-
-def _refuse(diagnostic: Diagnostic) -> None:
-    raise _Refused(diagnostic.message)
-
-
-class _Block:
+class _Chunks:
     """Some chunks: what is intact and usual as columns straight from its binary form, the rest by the general parser."""
 
     def __init__(
@@ -94,19 +49,20 @@ class _Block:
         reader: Reader,
         chunks: bytes,
         wanted: frozenset[str] | None,
+        definitions: Definitions,
         shapes: dict[str, Any],
     ) -> None:
         self._reader = reader
         self._wanted = wanted
         self._events: list[tuple[int, WindowsEvent]] = []
         self._columns: list[tuple[Numbers, pa.Table]] = []
-        intact = Intact(chunks, _DEFINITIONS)
+        intact = Intact(chunks, definitions)
         left = intact.left.tolist()
         for kind in intact.kinds:
             left += self._read(kind)
         self._intact = intact
         self._firsts = np.full(len(intact.starts), -1, np.int64)
-        self._rest = General(reader, self._general(chunks, left), wanted, shapes)
+        self._rest = Block(reader, self._general(chunks, left), wanted, shapes)
 
     def tables(self) -> list[pa.Table]:
         """The records of each kind, and those that are read one by one."""
@@ -200,7 +156,7 @@ def _table(columns: EventColumns, aim: _Aim) -> pa.Table:
     return pa.table({"_time": times, **arrays})
 
 
-class General:
+class Block:
     """Records as the general parser gives them, those of one kind together. ``shapes`` keeps what was learnt of each
     kind for the blocks that follow."""
 

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import numpy as np
 import orjson
@@ -131,13 +131,6 @@ class Records:
         return pa.array(exact, pa.int64(), mask=absent)
 
 
-class Chunks(NamedTuple):
-    """Some chunks of a file, joined, and what is wrong with others that stood among them."""
-
-    joined: bytes
-    faults: list[str]
-
-
 class Reader:
     """One EVTX stream as blocks of records, and records as events. What is damaged is reported and counted."""
 
@@ -147,23 +140,13 @@ class Reader:
         self._report = report
         self._reading = _Reading(stream.read(HEADER_BYTES), path, report, skipped)
 
-    @property
-    def header(self) -> bytes:
-        """The file's header."""
-        return self._reading.header
-
-    def blocks(self) -> Iterator[Chunks]:
-        """The file's chunks, some at a time. They are to be begun, and read, in their order."""
+    def blocks(self) -> Iterator[bytes]:
+        """The file's chunks, some at a time. Each must be read before the next is asked for."""
         if not self._reading.is_evtx():
             self._report(fault(DAMAGED, f"{self._path} is no EVTX file: its header is not one", self._path))
             return
         while group := self._stream.read(CHUNK_BYTES * _BLOCK_CHUNKS):
-            yield Chunks(*self._reading.sorted(group))
-
-    def begin(self, chunks: Chunks) -> None:
-        """Tells what is wrong with chunks that are read next."""
-        for message in chunks.faults:
-            self._reading.fault(message)
+            yield self._reading.whole_chunks(group)
 
     def records(self, chunks: bytes) -> Records:
         """All readable records of the chunks that follow those read before."""
@@ -187,7 +170,7 @@ class _Reading:
 
     def __init__(self, header: bytes, path: str, report: Report, skipped: Counter[str]) -> None:
         self._skipped = skipped
-        self.header = header
+        self._header = header
         self._path = path
         self._report = report
         self._record = 0
@@ -195,7 +178,7 @@ class _Reading:
         self._faults = 0
 
     def is_evtx(self) -> bool:
-        return self.header.startswith(MAGIC) and len(self.header) == HEADER_BYTES
+        return self._header.startswith(MAGIC) and len(self._header) == HEADER_BYTES
 
     def sure(self, chunk: bytes, count: int) -> Records | None:
         try:
@@ -218,29 +201,21 @@ class _Reading:
 
     def whole_chunks(self, data: bytes) -> bytes:
         """The chunks that are some, joined; of the others it is told."""
-        chunks, faults = self.sorted(data)
-        for message in faults:
-            self.fault(message)
-        return chunks
-
-    def sorted(self, data: bytes) -> tuple[bytes, list[str]]:
-        """The chunks that are some, joined, and what is wrong with the others."""
-        faults = []
         if len(data) % CHUNK_BYTES:
-            faults.append(f"the file ends inside chunk {self._chunk + len(data) // CHUNK_BYTES}")
+            self._fault(f"the file ends inside chunk {self._chunk + len(data) // CHUNK_BYTES}")
             data += bytes(-len(data) % CHUNK_BYTES)
         places = range(0, len(data), CHUNK_BYTES)
         if all(data.startswith(_CHUNK_MAGIC, at) for at in places):
             self._chunk += len(places)
-            return data, faults
+            return data
         whole = []
         for chunk in (data[at : at + CHUNK_BYTES] for at in places):
             if chunk.startswith(_CHUNK_MAGIC):
                 whole.append(chunk)
             elif chunk.count(0) != CHUNK_BYTES:
-                faults.append(f"chunk {self._chunk} has no chunk header")
+                self._fault(f"chunk {self._chunk} has no chunk header")
             self._chunk += 1
-        return b"".join(whole), faults
+        return b"".join(whole)
 
     def block(self, chunks: bytes) -> Records:
         """All readable records of the chunks; a damaged one has a number as well."""
@@ -277,10 +252,10 @@ class _Reading:
     def _parser(self, chunks: bytes) -> Iterator[dict[str, Any] | None] | None:
         if not chunks:
             return None
-        return iter(PyEvtxParser(io.BytesIO(self.header + chunks), number_of_threads=1).records_json())
+        return iter(PyEvtxParser(io.BytesIO(self._header + chunks), number_of_threads=1).records_json())
 
     def _damaged(self, error: Exception) -> None:
-        self.fault(f"record {self._record} is damaged: {error}", self._record)
+        self._fault(f"record {self._record} is damaged: {error}", self._record)
         self._record += 1
 
     def _parsed(self, chunks: bytes, raw: dict[int, tuple[int, int]]) -> Iterator[tuple[int, WindowsEvent]]:
@@ -294,16 +269,16 @@ class _Reading:
         try:
             event = event_of_tree(orjson.loads(text)["Event"])
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            self.fault(f"record {number} is no event: {error}", number, NOT_JSON)
+            self._fault(f"record {number} is no event: {error}", number, NOT_JSON)
             return None
         if event is None:
-            self.fault(f"record {number} has no event id", number, NOT_JSON)
+            self._fault(f"record {number} has no event id", number, NOT_JSON)
             return None
         if place[0] and event.time is not None:
             event.time = _exact(chunks, place, event.time)
         return event
 
-    def fault(self, message: str, record: int | None = None, code: str = DAMAGED) -> None:
+    def _fault(self, message: str, record: int | None = None, code: str = DAMAGED) -> None:
         self._faults += 1
         self._skipped["damaged chunk" if record is None else "damaged record"] += 1
         if self._faults > _REPORTED:
