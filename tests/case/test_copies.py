@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from itertools import permutations
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_other_events_are_never_copies(place: Place) -> None:
     assert (done.events, done.copies) == (3, 0)
 
 
-SHARED = Path(__file__).parents[3] / "shared" / "data"
+SHARED = Path(os.environ.get("FALSELIGHT_SHARED", Path(__file__).parents[3] / "shared")) / "data"
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real telemetry is not beside the project")
