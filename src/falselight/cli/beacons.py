@@ -9,9 +9,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from falselight import ingest
-from falselight.cli import errors, options, plots, progress, servers
-from falselight.ecs import release
+from falselight.cli import errors, loading, options, plots, servers
 from falselight.fusion import ranking, timeline
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
@@ -54,10 +52,7 @@ def command(
     """
     talk = errors.Talk(diagnostics == "json")
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
-    with progress.bar(console) as tell:
-        table = ingest.read_events(
-            list(paths), release.schema(), wanted=ranking.WANTED, report=talk.report, progress=tell, settings=settings
-        )
+    table = loading.read(paths, ranking.WANTED, settings, talk, console)
     allowed = allow.read_text(encoding="utf-8", errors="replace").splitlines() if allow is not None else []
     rows = ranking.rank(table, settings, allowed=allowed)
     shown = [row for row in rows if row.risk >= min_risk or min_risk == 0]

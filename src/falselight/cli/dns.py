@@ -10,11 +10,9 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from falselight import ingest
-from falselight.cli import errors, options, plots, progress
+from falselight.cli import errors, loading, options, plots
 from falselight.dns import lookups, scoring
 from falselight.drawing import visible
-from falselight.ecs import release
 from falselight.fusion import ranking, timeline
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
@@ -49,10 +47,7 @@ def command(
     """
     talk = errors.Talk(diagnostics == "json")
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
-    with progress.bar(console) as tell:
-        table = ingest.read_events(
-            paths, release.schema(), wanted=lookups.WANTED, report=talk.report, progress=tell, settings=settings
-        )
+    table = loading.read(paths, lookups.WANTED, settings, talk, console)
     everything = scoring.scores(table, settings.internal, settings.external)
     found = [score for score in everything if score.risk >= min_risk]
     chosen = options.chosen(format)

@@ -11,10 +11,8 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from falselight import ingest
-from falselight.cli import errors, options, progress
+from falselight.cli import errors, loading, options
 from falselight.drawing import visible
-from falselight.ecs import release
 from falselight.fusion import ranking
 from falselight.infrastructure import contacts, facts, servers
 from falselight.infrastructure.pivots import WEAK, Link
@@ -88,10 +86,7 @@ def command(
     """
     talk = errors.Talk(diagnostics == "json")
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
-    with progress.bar(console) as tell:
-        table = ingest.read_events(
-            paths, release.schema(), wanted=contacts.WANTED, report=talk.report, progress=tell, settings=settings
-        )
+    table = loading.read(paths, contacts.WANTED, settings, talk, console)
     loaded = facts.load(table.connection, scans, talk.report)
     store.load(table.connection, indicators, talk.report)
     only = (*asked, *(_of_findings(findings) if findings is not None else ()))

@@ -11,10 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from falselight import ingest
-from falselight.cli import errors, options, plots, progress
+from falselight.cli import errors, loading, options, plots
 from falselight.drawing import visible
-from falselight.ecs import release
 from falselight.fusion import timeline
 from falselight.intel import matching, observed, scoring, store
 from falselight.readers.places import any_there
@@ -60,10 +58,7 @@ def command(
     """
     talk = errors.Talk(diagnostics == "json")
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
-    with progress.bar(console) as tell:
-        table = ingest.read_events(
-            paths, release.schema(), wanted=observed.WANTED, report=talk.report, progress=tell, settings=settings
-        )
+    table = loading.read(paths, observed.WANTED, settings, talk, console)
     loaded = store.load(table.connection, indicators, talk.report)
     observed.build(table)
     matching.build(table.connection, asn)

@@ -1,4 +1,4 @@
-"""Reading events for ``search`` and ``explain``: the query's fields only, with a progress bar."""
+"""Reading events for the verbs, with a progress bar; for ``search`` and ``explain`` the query's fields only."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ def query(text: str) -> Source:
         raise click.UsageError(f"{text[1:]} cannot be read: {fault}") from fault
 
 
+def read(
+    paths: tuple[str, ...], wanted: frozenset[str] | None, settings: Settings, talk: errors.Talk, console: Console
+) -> EventTable:
+    """The events under the paths with the wanted fields, all without them; a bar on the console tells how far it is."""
+    with progress.bar(console) as tell:
+        return ingest.read_events(
+            paths, release.schema(), wanted=wanted, report=talk.report, progress=tell, settings=settings
+        )
+
+
 def events(
     source: Source, paths: tuple[str, ...], options: Options, settings: Settings, talk: errors.Talk, *, whole: bool
 ) -> EventTable:
@@ -39,15 +49,7 @@ def events(
     if options.tiebreaker_field:
         needed.add(options.tiebreaker_field)
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr))
-    with progress.bar(console) as tell:
-        table = ingest.read_events(
-            paths,
-            release.schema(),
-            wanted=None if whole else frozenset(needed),
-            report=talk.report,
-            progress=tell,
-            settings=settings,
-        )
+    table = read(paths, None if whole else frozenset(needed), settings, talk, console)
     if not any_there(paths):
         raise click.exceptions.Exit(errors.MISUSE)
     return table

@@ -14,6 +14,10 @@ whether bytes are known. Times are epoch nanoseconds. Needs the relation ``conne
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import duckdb
 import pyarrow as pa
 
@@ -43,6 +47,13 @@ _OWN = (
 _NAMED = "coalesce(NOT regexp_matches(domain, '^[0-9.]+$|:'), FALSE)"
 # How many hosts there are; a source that meets one server only (a scanner of ours, say) does not make the network larger.
 NETWORK = """SELECT greatest(count(*), 1) AS hosts FROM (SELECT host FROM met GROUP BY host HAVING min(domain) <> max(domain))"""
+
+
+def told(connection: duckdb.DuckDBPyConnection, sql: Callable[[float], str], risk: float) -> Iterator[dict[str, Any]]:
+    """The rows, by column, of a statement that asks for the log-odds of a risk (in per cent) or more."""
+    found = connection.execute(sql(math.log(risk / (100 - risk))))
+    names = [column[0] for column in found.description or ()]
+    return (dict(zip(names, row, strict=True)) for row in found.fetchall())
 
 
 def build(table: EventTable) -> None:

@@ -13,7 +13,7 @@ from falselight.analytics.beacons import parameters as of_beacons
 from falselight.analytics.wording import duration
 from falselight.infrastructure.hosting import by_name
 from falselight.infrastructure.parameters import parameters
-from falselight.infrastructure.signs import NETWORK, ends, lies_in, steps
+from falselight.infrastructure.signs import NETWORK, ends, lies_in, steps, told
 from falselight.risks import Reason
 
 KIND = "staging"
@@ -41,10 +41,7 @@ class Staged:
 
 def score(connection: duckdb.DuckDBPyConnection) -> list[Staged]:
     """All pairs whose risk reaches ``told``, highest odds first. Needs the relations of ``signs``."""
-    least = parameters()["staging"]["told"] / 100
-    found = connection.execute(_sql(math.log(least / (1 - least))))
-    names = [column[0] for column in found.description or ()]
-    made = [_staged(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+    made = map(_staged, told(connection, _sql, parameters()["staging"]["told"]))
     return sorted(made, key=lambda one: (-one.odds, one.host, one.server))
 
 

@@ -12,7 +12,7 @@ import duckdb
 from falselight.analytics.beacons import parameters as of_beacons
 from falselight.infrastructure.hosting import by_name
 from falselight.infrastructure.parameters import parameters
-from falselight.infrastructure.signs import DAY, NETWORK, ends, lies_in
+from falselight.infrastructure.signs import DAY, NETWORK, ends, lies_in, told
 from falselight.plan.dates import iso
 from falselight.risks import Reason
 
@@ -40,10 +40,7 @@ class Upload:
 
 def score(connection: duckdb.DuckDBPyConnection) -> list[Upload]:
     """All pairs whose risk reaches ``told``, highest odds first. Needs the relations of ``signs``."""
-    least = parameters()["upload"]["told"] / 100
-    found = connection.execute(_sql(math.log(least / (1 - least))))
-    names = [column[0] for column in found.description or ()]
-    made = [_upload(dict(zip(names, row, strict=True))) for row in found.fetchall()]
+    made = map(_upload, told(connection, _sql, parameters()["upload"]["told"]))
     return sorted(made, key=lambda one: (-one.odds, one.host, one.server))
 
 
