@@ -17,7 +17,7 @@ LAYERS = (
     ("timestamps", "ecs"),
     ("values", "columns", "eql"),
     ("batches", "documents", "mappings", "readers", "store"),
-    ("derive", "plan"),
+    ("derive", "expressions", "plan"),
     ("case", "ingest"),
     ("nesting", "rebuild", "sql"),
     ("engines", "risks", "sources"),

@@ -32,14 +32,14 @@ import pyarrow as pa
 from falselight.analytics import flows
 from falselight.analytics.domains import public, registered
 from falselight.analytics.networks import INTERNAL, NEVER, Network, inside, parse
-from falselight.ecs.schema import DATE_TYPES, STRING_TYPES, Field, column, ip_column
+from falselight.ecs.schema import DATE_TYPES
+from falselight.expressions import Expressions
 from falselight.store import EventTable, quoted
 
 NAME = "connections"
 # The sensor's id of a connection. community_id is none: it repeats when a port is used again.
 _SESSIONS = ("zeek.session_id", "suricata.eve.flow_id")
 _NAMES = ("tls.client.server_name", "zeek.ssl.server.name", "suricata.eve.tls.sni", "url.domain", "destination.domain")
-_TEXT = STRING_TYPES | {"ip"}
 # Requests at one inner address and port for so many registered domains: it is a proxy.
 _PROXY_DOMAINS = 5
 _INNER = "^(10|127|192[.]168|172[.](1[6-9]|2[0-9]|3[01]))[.][0-9.]+$"
@@ -144,7 +144,7 @@ def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
 def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: Scope, name: str) -> None:
     """A row for each lookup of a registered domain that its host never called by name. Zeek and captures have one record for
     question and answer; others write an answer as a record of its own, which counts once with its question."""
-    if read.is_empty("dns.question.name"):
+    if read.filled("dns.question.name") is None:
         return
     source = read.bytes("source.ip")
     connection.execute(f"""
@@ -152,7 +152,7 @@ def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: S
     SELECT coalesce({read.text("host.name")}, {read.text("source.ip")}) AS host, {read.text("source.ip")} AS source,
       lower(rtrim({read.text("dns.question.name")}, '.')) AS question, {read.text("process.executable", "process.name")}
       AS process, _time AS time, {scope.is_internal(source)} AS inward
-    FROM {quoted(read.table)} WHERE {read.text("dns.question.name")} IS NOT NULL AND _time IS NOT NULL
+    FROM {read.table} WHERE {read.text("dns.question.name")} IS NOT NULL AND _time IS NOT NULL
       AND ({read.text("dns.type")} IS DISTINCT FROM 'answer' OR {read.text("event.module")} IN ('zeek', 'pcap'))
     """)
     questions = [row[0] for row in connection.execute("SELECT DISTINCT question FROM connection_lookups").fetchall()]
@@ -215,48 +215,15 @@ def _records(read: _Columns, scope: Scope) -> str:
         OR coalesce({read.text("event.module")} = 'squid', FALSE) AS proxied,
       {read.text("http.request.method")} IS NOT NULL AS request,
       {turned} OR {scope.is_internal(source)} AS inward, {turned} OR NOT {scope.is_internal(destination)} AS outward
-    FROM {quoted(read.table)}
+    FROM {read.table}
     WHERE ({address} IS NOT NULL OR {raw} IS NOT NULL)
       AND {read.text("dns.question.name")} IS NULL AND NOT ({read.only_ends()}) AND NOT ({never}))
     WHERE host IS NOT NULL AND time IS NOT NULL
     """
 
 
-class _Columns:
-    """Expressions over the event table's columns; what is not filled is a typed null, of a list the first value."""
-
-    def __init__(self, events: EventTable) -> None:
-        self.table = events.name
-        self._schema = events.schema
-
-    def _filled(self, name: str, kinds: frozenset[str] | None = None) -> Field | None:
-        entry = self._schema.find(name)
-        return entry if entry is not None and entry.filled and (kinds is None or entry.type in kinds) else None
-
-    def _first(self, physical: str, many: bool) -> str:
-        return f"{quoted(physical)}[1]" if many else quoted(physical)
-
-    def is_empty(self, name: str) -> bool:
-        return self._filled(name) is None
-
-    def text(self, *names: str) -> str:
-        """The first of these fields that has a value, as text."""
-        found = [self._as_text(entry) for name in names if (entry := self._filled(name)) is not None]
-        return f"coalesce({', '.join(found)})" if found else "CAST(NULL AS VARCHAR)"
-
-    def _as_text(self, entry: Field) -> str:
-        value = self._first(column(entry.name), entry.many)
-        return value if entry.type in _TEXT else f"CAST({value} AS VARCHAR)"
-
-    def number(self, name: str) -> str:
-        entry = self._filled(name)
-        if entry is None:
-            return "NULL"
-        return f"TRY_CAST({self._first(column(entry.name), entry.many)} AS BIGINT)"
-
-    def bytes(self, name: str) -> str:
-        entry = self._filled(name, frozenset({"ip"}))
-        return "CAST(NULL AS BLOB)" if entry is None else self._first(ip_column(entry.name), entry.many)
+class _Columns(Expressions):
+    """What only connections ask for."""
 
     def start(self) -> str:
         """Epoch nanoseconds: a flow record is written at its end and has event.start."""
@@ -269,30 +236,23 @@ class _Columns:
 
     def _date(self, name: str) -> str:
         """A date in epoch nanoseconds, else the event's time."""
-        entry = self._filled(name, DATE_TYPES)
+        entry = self.filled(name, DATE_TYPES)
         if entry is None:
             return "_time"
         factor = 1 if entry.type == "date_nanos" else 1_000_000
-        value = f"CAST({self._first(column(entry.name), entry.many)} AS HUGEINT) * {factor}"
+        value = f"CAST({self.first(entry)} AS HUGEINT) * {factor}"
         return f"coalesce(TRY_CAST({value} AS BIGINT), _time)"
 
     def ends(self) -> str:
         """Whether event.type tells of an end and of no start."""
-        entry = self._filled("event.type")
-        if entry is None:
-            return "FALSE"
-        values = quoted(column(entry.name))
-        listed = values if entry.many else f"[{values}]"
-        return f"coalesce(list_contains({listed}, 'end') AND NOT list_contains({listed}, 'start'), FALSE)"
+        values = self.all("event.type")
+        return f"coalesce(list_contains({values}, 'end') AND NOT list_contains({values}, 'start'), FALSE)"
 
     def only_ends(self) -> str:
         """Endpoint sensors and Azure tell of the end of a connection apart from its start; flow sensors write one record."""
-        action = self._filled("event.action")
         own = [self.text(name) + " IS NULL" for name in (*_SESSIONS, "event.start")]
-        parts = [f"({self.ends()} AND {' AND '.join(own)})"]
-        if action is not None:
-            parts.append(f"coalesce({self._as_text(action)} IN ('disconnect_received', 'flow-continued'), FALSE)")
-        return " OR ".join(parts)
+        further = f"coalesce({self.text('event.action')} IN ('disconnect_received', 'flow-continued'), FALSE)"
+        return f"({self.ends()} AND {' AND '.join(own)}) OR {further}"
 
 
 def rows(events: EventTable, columns: Sequence[str], name: str = NAME) -> list[tuple[object, ...]]:

@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from falselight.analytics.networks import INTERNAL, NEVER, Network, bounds, inside, parse
-from falselight.dns.lookups import Columns
 from falselight.dns.measures import HOUR
 from falselight.dns.parameters import parameters
+from falselight.expressions import Expressions
 from falselight.store import EventTable
 
 MOST_SHOWN = 5
@@ -47,7 +47,7 @@ class Host:
 
 def reach(table: EventTable, internal: Sequence[Network] = (), external: Sequence[Network] = ()) -> None:
     """Make ``reached``: host, address, shown, direct: the public addresses a host connected to."""
-    sql = _reached(Columns(table), internal, external)
+    sql = _reached(Expressions(table), internal, external)
     table.connection.execute(f"CREATE OR REPLACE TEMP TABLE reached AS {sql}")
 
 
@@ -57,7 +57,7 @@ def hosts(table: EventTable) -> list[Host]:
     own = parameters()["generated"]
     ratio, fewest = float(own["ratio"]), int(own["fewest"])
     connection.execute(f"CREATE OR REPLACE TEMP TABLE bursts AS {_BURSTS}")
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE encrypted AS {_encrypted(Columns(table))}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE encrypted AS {_encrypted(Expressions(table))}")
     rows = connection.execute(
         f"""WITH pairs AS (SELECT host, domain, sum(failures) > 0 AND sum(failures) = sum(answers) AS failed,
           sum(times) AS times, min(first) AS first, max(last) AS last FROM lookups GROUP BY host, domain),
@@ -95,7 +95,7 @@ _BURSTS = f"""SELECT host, burst, burst_answers, burst_failures, hour FROM (
     WHERE burst > 0 QUALIFY row_number() OVER (PARTITION BY host ORDER BY burst DESC, hour) = 1"""
 
 
-def _encrypted(read: Columns) -> str:
+def _encrypted(read: Expressions) -> str:
     """host, resolvers: known DNS-over-HTTPS servers that it looked up, or reached at port 443."""
     known = parameters()["resolvers"]
     names = ", ".join(f"'{name}'" for name in known["names"])
@@ -109,7 +109,7 @@ def _encrypted(read: Columns) -> str:
       WHERE host IS NOT NULL GROUP BY host"""
 
 
-def _reached(read: Columns, internal: Sequence[Network], external: Sequence[Network]) -> str:
+def _reached(read: Expressions, internal: Sequence[Network], external: Sequence[Network]) -> str:
     """``direct``: neither an answer to the host nor a name in any of its connections told of the address."""
     own = tuple(internal) or parse(INTERNAL)
     never = parse(NEVER)

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from falselight.ecs.schema import column
+from falselight.expressions import Expressions
 from falselight.mappings.network import domain_parts
-from falselight.store import EventTable, quoted
+from falselight.store import EventTable
 
 WANTED = frozenset(
     {
@@ -28,46 +28,10 @@ _LOCAL = ("arpa", "local", "localdomain", "lan", "home", "internal", "intranet",
 _LOCAL_PORTS = "(137, 5353, 5355)"
 
 
-class Columns:
-    """Expressions over the event table; what is not filled is a typed null."""
-
-    def __init__(self, table: EventTable) -> None:
-        self._schema = table.schema
-        self.table = quoted(table.name)
-
-    def text(self, field: str) -> str:
-        """The first value as VARCHAR."""
-        entry = self._schema.find(field)
-        if entry is None or not entry.filled:
-            return "CAST(NULL AS VARCHAR)"
-        value = quoted(column(entry.name))
-        return f"CAST({value}[1] AS VARCHAR)" if entry.many else f"CAST({value} AS VARCHAR)"
-
-    def number(self, field: str) -> str:
-        """The first value as BIGINT."""
-        return f"TRY_CAST({self.text(field)} AS BIGINT)"
-
-    def all(self, field: str, kind: str) -> str:
-        """All values as a list; of an ip field, the 16 bytes if ``kind`` is BLOB."""
-        entry = self._schema.find(field)
-        if entry is None or not entry.filled:
-            return f"CAST(NULL AS {kind}[])"
-        value = quoted(column(entry.name) + ("#ip" if kind == "BLOB" else ""))
-        return (
-            f"CAST({value} AS {kind}[])"
-            if entry.many
-            else f"CASE WHEN {value} IS NULL THEN NULL ELSE [CAST({value} AS {kind})] END"
-        )
-
-    def bytes(self, field: str) -> str:
-        """The first address as 16 bytes."""
-        return f"{self.all(field, 'BLOB')}[1]"
-
-
 def build(table: EventTable) -> int:
     """Make the relations; gives the rows of ``lookups``."""
     connection = table.connection
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE asked AS {_asked(Columns(table))}")
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE asked AS {_asked(Expressions(table))}")
     _register_domains(table)
     connection.execute(
         """CREATE OR REPLACE TEMP TABLE lookups AS SELECT host, asked.name, domains.domain,
@@ -85,7 +49,7 @@ def build(table: EventTable) -> int:
     return int(connection.execute("SELECT count(*) FROM lookups").fetchall()[0][0])
 
 
-def _asked(read: Columns) -> str:
+def _asked(read: Expressions) -> str:
     """One row for each record of a lookup. An answer that travels from a server's port 53 belongs to its receiver."""
     ports = f"{read.number('source.port')} = 53 AND {read.number('destination.port')} <> 53"
     back = f"({read.text('dns.type')} = 'answer' AND {ports})"

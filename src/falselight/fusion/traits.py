@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from falselight.dns.lookups import Columns
+from falselight.expressions import Expressions
 from falselight.plan.dates import iso
 from falselight.risks import Reason
 from falselight.store import EventTable
@@ -35,7 +35,7 @@ class Traits:
 
 def traits(table: EventTable, settings: Mapping[str, Any]) -> Iterator[Traits]:
     """All pairs of which handshakes say something, by host and address."""
-    table.connection.execute(f"CREATE OR REPLACE TEMP TABLE handshakes AS {_handshakes(Columns(table))}")
+    table.connection.execute(f"CREATE OR REPLACE TEMP TABLE handshakes AS {_handshakes(Expressions(table))}")
     for host, address, names, subject, born, met, print_, hosts in table.connection.execute(
         _PAIRS, [int(settings["fewest_servers"])]
     ).fetchall():
@@ -56,7 +56,7 @@ def traits(table: EventTable, settings: Mapping[str, Any]) -> Iterator[Traits]:
             yield Traits(host, address, tuple(names or ()), tuple(reasons))
 
 
-def _handshakes(read: Columns) -> str:
+def _handshakes(read: Expressions) -> str:
     """host, address, name, print, subject (of a certificate that signs itself), born (not before), time. Clocks in
     milliseconds, as the event table holds dates, become nanoseconds."""
     subject, issuer = read.text("tls.server.subject"), read.text("tls.server.issuer")

@@ -22,7 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from falselight.analytics.domains import registered
-from falselight.dns.lookups import Columns
+from falselight.expressions import Expressions
 from falselight.infrastructure.parameters import parameters
 from falselight.store import EventTable
 
@@ -58,7 +58,7 @@ def told(connection: duckdb.DuckDBPyConnection, sql: Callable[[float], str], ris
 
 def build(table: EventTable) -> None:
     """Make all relations."""
-    read = Columns(table)
+    read = Expressions(table)
     connection = table.connection
     connection.execute(f"CREATE OR REPLACE TEMP TABLE fetched AS {_fetched(read)}")
     connection.execute(f"CREATE OR REPLACE TEMP TABLE started AS {_started(read)}")
@@ -106,7 +106,7 @@ def _register_domains(connection: duckdb.DuckDBPyConnection) -> None:
     connection.unregister("incoming_domains")
 
 
-def _fetched(read: Columns) -> str:
+def _fetched(read: Expressions) -> str:
     """Pairs whose requests brought a program or script, by the MIME type of the answer or the end of the path."""
     own = parameters()["staging"]
     types = _listed(own["types"])
@@ -126,7 +126,7 @@ def _fetched(read: Columns) -> str:
       FROM {read.table}) WHERE (mime OR ending) AND host IS NOT NULL AND server IS NOT NULL GROUP BY ALL"""
 
 
-def _started(read: Columns) -> str:
+def _started(read: Expressions) -> str:
     """Programs by their first start on each host, and on how many hosts they started."""
     return f"""SELECT host, process, min(time) AS first, count(*) OVER (PARTITION BY process) AS hosts FROM (
       SELECT {read.text("host.name")} AS host, lower({read.text("process.executable")}) AS process, _time AS time

@@ -6,6 +6,7 @@ count, first, last (epoch nanoseconds)."""
 from __future__ import annotations
 
 from falselight.ecs.schema import column
+from falselight.expressions import Expressions
 from falselight.intel.model import Kind
 from falselight.store import EventTable, quoted
 
@@ -53,17 +54,17 @@ WANTED = frozenset(
 
 def build(table: EventTable) -> int:
     """Make the relation; gives its rows."""
-    host = f"coalesce({_text(table, 'host.name')}, {_text(table, 'source.ip')}, '')"
-    name = ", ".join(f"rtrim(lower({_text(table, field)}), '.')" for field in _NAMES)
+    read = Expressions(table)
+    name = ", ".join(f"rtrim(lower({read.text(field)}), '.')" for field in _NAMES)
     whose = (
-        f"{host} AS host, {_text(table, 'destination.ip')} AS address, coalesce({name}) AS name, "
-        f"TRY_CAST({_text(table, 'destination.port')} AS BIGINT) AS port, _time AS time"
+        f"coalesce({read.text('host.name', 'source.ip')}, '') AS host, {read.text('destination.ip')} AS address, "
+        f"coalesce({name}) AS name, {read.number('destination.port')} AS port, _time AS time"
     )
     parts = []
     for kind, fields in FIELDS.items():
         for field in fields:
-            entry = table.schema.find(field)
-            if entry is None or not entry.filled:
+            entry = read.filled(field)
+            if entry is None:
                 continue
             value = quoted(column(entry.name))
             each = f"unnest({value})" if entry.many else value
@@ -89,14 +90,6 @@ _NOTHING = (
     "SELECT '' AS kind, CAST(NULL AS VARCHAR) AS value, '' AS role, '' AS host, '' AS address, '' AS name, "
     "CAST(NULL AS BIGINT) AS port, CAST(NULL AS BIGINT) AS time WHERE FALSE"
 )
-
-
-def _text(table: EventTable, field: str) -> str:
-    entry = table.schema.find(field)
-    if entry is None or not entry.filled:
-        return "CAST(NULL AS VARCHAR)"
-    value = quoted(column(entry.name))
-    return f"CAST({value}[1] AS VARCHAR)" if entry.many else f"CAST({value} AS VARCHAR)"
 
 
 def _normal(kind: Kind, field: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from falselight.expressions import Expressions
 from falselight.inventory import events
 from falselight.inventory.events import DAY, EARLIEST, SECOND
 from falselight.store import EventTable
@@ -80,13 +81,13 @@ def _jumps(table: EventTable, now: int) -> tuple[Jump, ...]:
 
 def _by_receipt(table: EventTable, now: int) -> list[HostClock]:
     """The delay between a record's time and its receipt, per host, against the median of the hosts' medians."""
-    name = next((each for each in RECEIVED if events.value(table, each) is not None), None)
-    if name is None or events.value(table, "host.name") is None:
+    read = Expressions(table)
+    entry = next(filter(None, map(read.filled, RECEIVED)), None)
+    if entry is None or read.filled("host.name") is None:
         return []
-    entry = table.schema.find(name)
-    unit = 1 if entry is not None and entry.type == "date_nanos" else 1_000_000
+    unit = 1 if entry.type == "date_nanos" else 1_000_000
     # A receipt that 64 bits of nanoseconds do not reach is none.
-    received = f"TRY_CAST(CAST({events.value(table, name)} AS HUGEINT) * {unit} AS BIGINT)"
+    received = f"TRY_CAST(CAST({read.first(entry)} AS HUGEINT) * {unit} AS BIGINT)"
     found = table.connection.execute(
         "WITH delays AS (SELECT host, quantile_disc(received - time, 0.5) AS delay, count(*) AS records "
         f"FROM {events.rows(table, now, received=received)} "
@@ -94,15 +95,16 @@ def _by_receipt(table: EventTable, now: int) -> list[HostClock]:
         "SELECT host, (SELECT quantile_disc(delay, 0.5) FROM delays) - delay, records FROM delays "
         f"WHERE records >= {FEWEST} ORDER BY 1"
     ).fetchall()
-    return [HostClock(host, offset, records, name) for host, offset, records in found if abs(offset) >= DIFFERS]
+    return [HostClock(host, offset, records, entry.name) for host, offset, records in found if abs(offset) >= DIFFERS]
 
 
 def _by_sensor(table: EventTable, now: int) -> list[HostClock]:
     """Connections that both a host and a sensor recorded, once each."""
-    if any(events.value(table, name) is None for name in ("network.community_id", "host.name", "event.module")):
+    read = Expressions(table)
+    if not all(map(read.filled, ("network.community_id", "host.name", "event.module"))):
         return []
     modules = ", ".join(f"'{name}'" for name in SENSORS)
-    id, module = events.text(table, "network.community_id"), events.text(table, "event.module")
+    id, module = read.text("network.community_id"), read.text("event.module")
     rows = events.rows(table, now, id=id, sensor=f"coalesce({module} IN ({modules}), FALSE)")
     found = table.connection.execute(
         f"WITH seen AS (SELECT id, sensor, host, time FROM {rows} WHERE id IS NOT NULL AND time IS NOT NULL), "

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from falselight.ecs.schema import Field, column
+from falselight.ecs.schema import Field
+from falselight.expressions import Expressions
 from falselight.store import EventTable, quoted
 
 SECOND = 1_000_000_000
@@ -13,32 +14,9 @@ DATASET = ("event.dataset", "data_stream.dataset", "event.module", "winlog.chann
 NO_DATASET = "(none)"
 
 
-def value(table: EventTable, name: str) -> str | None:
-    """SQL of a field's value, of several the first; None where no event has the field."""
-    entry = table.schema.find(name)
-    if entry is None or not entry.filled:
-        return None
-    return f"{quoted(column(entry.name))}[1]" if entry.many else quoted(column(entry.name))
-
-
-def text(table: EventTable, name: str) -> str:
-    """SQL of a field's first value as text; NULL where no event has the field."""
-    found = value(table, name)
-    return "CAST(NULL AS VARCHAR)" if found is None else f"CAST({found} AS VARCHAR)"
-
-
-def each(table: EventTable, name: str) -> str:
-    """SQL of all values of a field as a list of text, empty where there is none."""
-    entry = table.schema.find(name)
-    if entry is None or not entry.filled:
-        return "CAST([] AS VARCHAR[])"
-    own = quoted(column(entry.name))
-    return f"CAST({own} AS VARCHAR[])" if entry.many else f"[CAST({own} AS VARCHAR)]"
-
-
 def dataset(table: EventTable) -> str:
     """SQL of the name of an event's source."""
-    return f"coalesce({', '.join(text(table, name) for name in DATASET)}, '{NO_DATASET}')"
+    return f"coalesce({Expressions(table).text(*DATASET)}, '{NO_DATASET}')"
 
 
 def rows(table: EventTable, now: int, **more: str) -> str:
@@ -47,7 +25,7 @@ def rows(table: EventTable, now: int, **more: str) -> str:
     added = "".join(f", {sql} AS {quoted(name)}" for name, sql in more.items())
     return (
         f"(SELECT _seq AS seq, _input AS input, {dataset(table)} AS dataset, "
-        f"{text(table, 'host.name')} AS host, _time AS raw, "
+        f"{Expressions(table).text('host.name')} AS host, _time AS raw, "
         f"CASE WHEN _time >= {EARLIEST} AND _time < {now + DAY} THEN _time END AS time{added} FROM {quoted(table.name)})"
     )
 

@@ -15,7 +15,7 @@ from falselight.diagnostics import EqlError
 from falselight.ecs.schema import Field, column
 from falselight.eql import syntax, walk
 from falselight.eql.parser import parse
-from falselight.inventory import events
+from falselight.expressions import Expressions
 from falselight.rules import Rule
 from falselight.source import Source
 from falselight.store import EventTable, quoted
@@ -84,7 +84,7 @@ def _stage(table: EventTable, rule: Rule, event: syntax.EventFilter, keys: list[
     category = "TRUE"
     if event.category is not None:
         literal = "'" + event.category.replace("'", "''") + "'"
-        category = f"list_contains({events.each(table, rule.event_category_override)}, {literal})"
+        category = f"list_contains({Expressions(table).all(rule.event_category_override)}, {literal})"
     columns = {name: _column(table, name) for name in named}
     known = {name: text for name, text in columns.items() if text is not None}
     able = " AND ".join([presence(event.condition, known), *(_filled(name, known) for name in keys)])

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from falselight.ecs.schema import column
+from falselight.expressions import Expressions
 from falselight.inventory import events
 from falselight.inventory.clocks import Clocks, clocks
 from falselight.inventory.feeding import Feed, feeds
@@ -177,7 +178,7 @@ def _datasets(table: EventTable, now: int) -> tuple[Dataset, ...]:
 
 def _categories(table: EventTable) -> dict[str, int]:
     found = table.connection.execute(
-        f"SELECT unnest({events.each(table, 'event.category')}) AS category, count(*) FROM {quoted(table.name)} "
+        f"SELECT unnest({Expressions(table).all('event.category')}) AS category, count(*) FROM {quoted(table.name)} "
         "GROUP BY 1 ORDER BY 2 DESC, 1"
     ).fetchall()
     return dict(found)
