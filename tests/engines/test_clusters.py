@@ -59,19 +59,19 @@ def agree(case: Case, most_ranges: int, sieved: dict[str, float]) -> None:
 HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=60, suppress_health_check=HEALTH)
 @given(cases())
 def test_clusters_answer_as_the_table_does(case: Case) -> None:
     agree(case, 24, {})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=60, suppress_health_check=HEALTH)
 @given(cases())
 def test_so_they_do_where_ranges_are_made_coarse(case: Case) -> None:
     agree(case, 1, {})
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=60, suppress_health_check=HEALTH)
 @given(cases(), st.sampled_from([0.0, 1.0]))
 def test_so_they_do_where_every_cluster_has_a_guard(case: Case, weak: float) -> None:
     agree(case, 24, {**ALL_GUARDED, "WEAK": weak})

@@ -31,7 +31,7 @@ def check(text: str) -> str:
     return result
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(texts())
 def test_any_layout(text: str) -> None:
     check(text)

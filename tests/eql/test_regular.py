@@ -193,7 +193,7 @@ PATTERNS = st.recursive(
 VALUES = st.lists(st.text(alphabet="abKké1.\n", max_size=5), min_size=1, max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(PATTERNS, VALUES, st.booleans())
 def test_as_the_model(pattern: str, values: list[str], insensitive: bool) -> None:
     node = regular.parse(pattern)
@@ -205,7 +205,7 @@ def test_as_the_model(pattern: str, values: list[str], insensitive: bool) -> Non
         assert _holds(translation, value) == (len(value) in ends(node, value, 0, insensitive)), (pattern, value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet='ab()[]{}<>|&~@#?*+.,-^$\\"1dw\n', max_size=12))
 def test_any_text_is_translated_or_refused(pattern: str) -> None:
     try:

@@ -28,14 +28,14 @@ def agree(case: Case) -> None:
 HEALTH = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example]
 
 
-@settings(max_examples=500, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=500, suppress_health_check=HEALTH)
 @given(cases())
 def test_agreement(case: Case) -> None:
     agree(case)
 
 
 @pytest.mark.nightly
-@settings(max_examples=20_000, deadline=None, suppress_health_check=HEALTH)
+@settings(max_examples=20_000, suppress_health_check=HEALTH)
 @given(cases())
 def test_agreement_at_length(case: Case) -> None:
     agree(case)

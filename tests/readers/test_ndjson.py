@@ -92,7 +92,7 @@ def test_a_line_longer_than_several_blocks_is_one_line() -> None:
     assert len(table(data, fast=True)[0]) == 3
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(line, max_size=12), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
 def test_fast_and_exact_path_agree_on_nasty_lines(lines: list[bytes], end: bytes, closed: bool) -> None:
     data = end.join(lines) + (end if closed else b"")
@@ -110,14 +110,14 @@ VALUES = [
 two = st.lists(st.sampled_from(VALUES), min_size=1, max_size=2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(FORMS), two.flatmap(lambda few: st.lists(st.sampled_from(few), min_size=3, max_size=12)))
 def test_fast_and_exact_path_agree_on_one_field_in_every_form(form: bytes, values: list[bytes]) -> None:
     data = b"".join(b'{"@timestamp":"2024-05-01T10:00:00Z",%s}\n' % (form % value) for value in values)
     assert table(data, fast=True) == table(data, fast=False)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(tame, min_size=1, max_size=30))
 def test_fast_and_exact_path_agree_on_tame_lines(documents: list[dict[str, Any]]) -> None:
     data = b"".join(json.dumps(document).encode() + b"\n" for document in documents)

@@ -187,7 +187,7 @@ def replayed(case: Plot) -> RuleReplay:
     return replay(case.rule, plan(Source(case.rule.query), table.schema, options(case.rule)), table)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(plots())
 def test_the_replay_is_what_every_run_finds_in_the_events_that_it_sees(case: Plot) -> None:
     made = replayed(case).schedule

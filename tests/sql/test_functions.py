@@ -282,7 +282,7 @@ def test_lower_case_of_a_final_sigma() -> None:
         assert value("eql_lower(?)", text) == text.lower()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, TEXTS, OFFSETS, st.booleans())
 @example("\U0001f600b\U0001f600b", "b", 4, False)
 @example("\U0001f600", "", 1, False)
@@ -292,7 +292,7 @@ def test_index_of(text: str, part: str, start: int | None, insensitive: bool) ->
     assert on_columns(sql, s=text, p=part, a=start) == java_find(units(searched), units(wanted), start or 0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, OFFSETS, OFFSETS)
 def test_substring_and_length(text: str, start: int | None, end: int | None) -> None:
     java = units(text)
@@ -301,7 +301,7 @@ def test_substring_and_length(text: str, start: int | None, end: int | None) -> 
     assert value(functions.call("length", ["?"], ["keyword"]).replace("?", spelling.text(text))) == len(java)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, LEFTS, RIGHTS, st.booleans(), st.booleans())
 def test_between(text: str, left: str, right: str, greedy: bool, insensitive: bool) -> None:
     arguments = ["s", "p", "q", "TRUE" if greedy else "FALSE"]
@@ -309,7 +309,7 @@ def test_between(text: str, left: str, right: str, greedy: bool, insensitive: bo
     assert on_columns(sql, s=text, p=left, q=right) == java_between(text, left, right, greedy, insensitive)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, TEXTS, st.booleans())
 def test_starts_ends_contains(text: str, part: str, insensitive: bool) -> None:
     searched, wanted = (text.lower(), part.lower()) if insensitive else (text, part)
@@ -319,7 +319,7 @@ def test_starts_ends_contains(text: str, part: str, insensitive: bool) -> None:
     assert on_columns(f"[{', '.join(calls)}]", s=text, p=part) == list(expected)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LONGS, LONGS)
 def test_long_arithmetic(a: int, b: int) -> None:
     names = ("add", "subtract", "multiply", "divide", "modulo")
@@ -331,7 +331,7 @@ def test_long_arithmetic(a: int, b: int) -> None:
     assert on_columns(f"[{', '.join(calls)}]", a=a, b=b) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(allow_subnormal=False), st.floats(allow_subnormal=False))
 def test_doubles(x: float, y: float) -> None:
     assert on_columns(functions.string("x", "double"), x=x) == java_double(x)
@@ -343,7 +343,7 @@ def test_doubles(x: float, y: float) -> None:
     assert [repr(one) for one in result] == [repr(one) for one in (x + y, x - y, x * y, quotient, remainder)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(LONGS.map(str) | st.floats(allow_nan=False).map(repr) | st.text(alphabet="0123456789.eE+-x ", max_size=8))
 def test_number_in_base_ten(text: str) -> None:
     plain = re.fullmatch(r"[\x00-\x20]*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)[\x00-\x20]*", text)
