@@ -35,7 +35,7 @@ class Gatherer:
         types = {entry.name: entry.type for entry in table.schema}
         if self._waiting and not self._fits(types):
             yield from self.flush()
-        self._types.update(types)
+        self._types.update({name: kind for name, kind in types.items() if self._types.get(name) != pa.list_(kind)})
         self._waiting.append(table)
         self.rows += table.num_rows
         self._bytes += table.nbytes
@@ -48,13 +48,15 @@ class Gatherer:
         waiting, self._waiting, self._types, self.rows = self._waiting, [], {}, 0
         self._bytes = 0
         if waiting:
-            yield waiting[0] if len(waiting) == 1 else pa.concat_tables(waiting, promote_options="default")
+            yield together(waiting)
 
     def _fits(self, types: dict[str, pa.DataType]) -> bool:
-        """Whether no column has another type than before. Without ``@timestamp`` a batch means it to come of ``_time``."""
+        """Whether no column has another type than before, but for lists of it. Without ``@timestamp`` a batch means it to
+        come of ``_time``."""
         if (TIMESTAMP in types) != (TIMESTAMP in self._types):
             return False
-        return all(self._types.get(name, kind) == kind for name, kind in types.items())
+        pairs = ((self._types.get(name, kind), kind) for name, kind in types.items())
+        return all(known == kind or known == pa.list_(kind) or kind == pa.list_(known) for known, kind in pairs)
 
 
 def numbered(batch: pa.RecordBatch | pa.Table, input_index: int) -> pa.Table:
@@ -68,7 +70,7 @@ def numbered(batch: pa.RecordBatch | pa.Table, input_index: int) -> pa.Table:
 
 
 def together(tables: Sequence[pa.Table]) -> pa.Table:
-    """Tables of physical columns one after another: a column that some lack is null there, one that holds lists in some
+    """Tables one after another: a column that some lack is null there, one that holds lists in some
     holds lists of one where they have single values."""
     if len(tables) == 1:
         return tables[0]

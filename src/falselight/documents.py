@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -126,12 +126,7 @@ class Collector:
     @cached_property
     def _objects(self) -> set[str]:
         """The paths that objects stand at."""
-        return {
-            above
-            for entry in self.schema
-            for above in paths_above(entry.name)
-            if not is_scalar(self.schema.find(above)) and not _is_opaque(self.schema.find(above))
-        }
+        return set(_objects_of(self.schema))
 
     def add(self, document: Mapping[str, Any]) -> None:
         """One document is one row."""
@@ -257,6 +252,13 @@ def paths_above(name: str) -> list[str]:
     """The paths of the objects that a dotted name stands in."""
     parts = name.split(".")
     return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
+@lru_cache(maxsize=4)
+def _objects_of(schema: Schema) -> frozenset[str]:
+    """The paths that a schema's objects stand at. Kept, since each small input has a collector of its own."""
+    above = {path for entry in schema for path in paths_above(entry.name)}
+    return frozenset(path for path in above if not is_scalar(schema.find(path)) and not _is_opaque(schema.find(path)))
 
 
 def is_scalar(entry: Field | None) -> bool:

@@ -72,7 +72,10 @@ class Schema:
 
     def with_fields(self, fields: Mapping[str, Field], aliases: Mapping[str, str] | None = None) -> Schema:
         """A copy in which these fields are added or replaced."""
-        return Schema({**self._fields, **fields}, {**self._aliases, **(aliases or {})})
+        widened = Schema({})
+        widened._fields = {**self._fields, **fields}
+        widened._aliases = {**self._aliases, **aliases} if aliases else self._aliases
+        return widened
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> Schema:
