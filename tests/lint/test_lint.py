@@ -61,10 +61,59 @@ def test_every_code_has_its_example() -> None:
         ("query = 'any where process.code_signature.trusted == true and event.code == \"1\"'", "L21"),
         ("query = 'sequence by host.name with maxspan=1h [any where true] with runs=10'\nfrom = \"now-70m\"", "L02"),
         ('query = \'any where event.code == "1"\'\nindex = ["logs-*"]', "L10"),
+        ("query = 'network where destination.port == 443'\nindex = [\"logs-endpoint.events.network-*\"]", "L12"),
+        (
+            'query = \'network where destination.port == 443\'\nindex = ["logs-endpoint.events.process-*", "logs-*"]',
+            "L12",
+        ),
+        ("query = 'network where not destination.domain : \"*api.example.com\"'", "L30"),
+        ('query = \'network where destination.domain : ("pastebin.*", "*google*")\'', "L30"),
+        ("query = 'network where not destination.domain : \"*.cloudflare.com\"'", "L40"),
+        ('query = \'process where process.name in ("go", "node")\'', "L31"),
+        ('query = \'process where host.os.type == "linux" and process.name == "wine.exe"\'', "L31"),
+        ("query = 'process where process.name in~ (\"cmd.exe\")'", "L31"),
+        (
+            'query = \'process where process.name : "a" or ( /* why */ process.name : "b" and process.args : "x")\'',
+            "L34",
+        ),
+        ("query = '''any where stringContains(process.command_line, \"Principal=\\\\*\")'''", "L36"),
+        ("query = '''any where user.email regex \"\"\".*[@]a\\@b\"\"\" '''", "L38"),
+        ("query = 'process where process.command_line regex~ \".*-enc .*\"'", "L33"),
+        (
+            'query = \'process where host.os.type == "windows" and not user.domain : "NT AUTHORITY"\'\n'
+            'index = ["logs-endpoint.events.process-*"]',
+            "L11",
+        ),
+        (
+            "query = 'sequence by process.parent.pid with maxspan=1m [process where true] "
+            "[file where not process.parent.pid == 1]'\n"
+            'index = ["logs-endpoint.events.process-*", "logs-endpoint.events.file-*"]\nfrom = "now-20m"',
+            "L11",
+        ),
+        (
+            "query = 'sequence by host.name with maxspan=1m [any where true] with runs=5 [process where true]'",
+            "L04",
+        ),
+        ("query = 'sequence with maxspan=1m [any where true] by host.id [process where true] by host.id'", "L07"),
     ],
 )
 def test_what_is_right_has_no_remark(text: str, code: str) -> None:
     assert code not in remarked(text)
+
+
+def test_a_look_back_counts_to_where_a_run_stops_looking() -> None:
+    query = "query = 'sequence by host.name with maxspan=10m [any where true] [process where true]'\n"
+    assert "L02" not in remarked(query + 'from = "now-15m"')
+    assert "L02" in remarked(query + 'from = "now-15m"\nto = "now-10m"')
+    assert "L03" in remarked(query + 'from = "now-12m"\nto = "now-10m"')
+
+
+def test_only_a_form_that_has_cases_is_asked_for_them(tmp_path: Path) -> None:
+    path = tmp_path / "rules.ndjson"
+    path.write_text(
+        '{"rule_id": "a", "name": "a", "type": "eql", "query": "any where event.code == \\"1\\""}\n', encoding="utf-8"
+    )
+    assert not list(lint(load_pack([str(path)], lambda _: None)))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="Elastic's rules are not here")

@@ -70,6 +70,11 @@ def hosting(names: Iterable[str] = (), system: int | None = None, organisation: 
     return Hosting(UNKNOWN, "", system, organisation)
 
 
+def shared_endings() -> frozenset[str]:
+    """Names below which anyone can have one, of all classes."""
+    return frozenset(_table().names)
+
+
 def by_name(kind: str, server: str) -> Iterator[Reason]:
     """What a server's name tells of its hosting, as a reason of a score of this kind."""
     found = hosting((server,))

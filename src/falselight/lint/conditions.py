@@ -1,54 +1,45 @@
-"""Remarks on single conditions: case, wildcards, names, addresses, cost, contradictions."""
+"""Remarks on single conditions, each by the room that it belongs in; here constants, addresses, repetitions and brackets."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from itertools import pairwise
 
 from falselight.diagnostics import Severity
-from falselight.ecs.schema import EXACT_STRING_TYPES, Schema
+from falselight.ecs.schema import Schema
 from falselight.eql import syntax, walk
+from falselight.eql.lexer import lex
+from falselight.eql.patterns import fold
+from falselight.lint import cost, letters, names, systems
 from falselight.lint.remark import Remark
 from falselight.rules import Rule
-from falselight.source import Span
+from falselight.source import Source
 
-_NAME_ENDS = (".domain", ".server_name", "dns.question.name", ".registered_domain", "url.domain")
-# Names under which adversaries rent servers, or get one for a trial.
-_CLOUDS = ("amazonaws.com", "azure.com", "azurewebsites.net", "cloudapp.net", "googleapis.com", "googleusercontent.com",
-           "cloudfront.net", "azureedge.net", "windows.net", "digitaloceanspaces.com", "cloudflare.com",
-           "akamaiedge.net", "herokuapp.com")  # fmt: skip
 _LOOPBACK = "127.0.0.0/8"
 _PRIVATE = (_LOOPBACK, "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12")
-_MANY_LEADING = 25
 _LEFT_OUT, _NEITHER, _ASKED = -1, 0, 1
-# Fields whose values keep the case that the system gave them; programs' names differ by caller.
-_BY_CASE = (
-    "process.name",
-    "process.parent.name",
-    "process.executable",
-    "file.name",
-    "file.path",
-    "registry.path",
-    "dll.name",
-)
 
 
 def remarks(rule: Rule, tree: syntax.Query, schema: Schema) -> Iterator[Remark]:
     """All remarks on the conditions of a query."""
+    opened = _opened(rule)
     for event in walk.filters(tree):
+        own = systems.of(rule, event)
         for expression, negated, parent in _walked(event.condition):
+            yield from names.remarks(rule, expression, negated=negated)
+            yield from letters.remarks(rule, expression, own)
             match expression:
-                case syntax.Comparison():
-                    yield from _comparison(rule, expression, schema)
-                case syntax.Match():
-                    yield from _match(rule, expression, negated)
                 case syntax.Call(name=name) if name.lower() == "cidrmatch":
                     yield from _addresses(rule, expression, negated)
+                case syntax.Match():
+                    yield from cost.remarks(rule, expression, schema)
+                    yield from _listed_twice(rule, expression)
                 case syntax.And():
                     yield from _twice(rule, expression)
                 case syntax.Or():
                     yield from _twice(rule, expression)
-                    yield from _precedence(rule, expression)
+                    yield from _precedence(rule, expression, opened)
                 case syntax.Literal(value=value) if isinstance(value, bool) and (
                     isinstance(parent, syntax.And | syntax.Or | syntax.Not) or (parent is None and not value)
                 ):
@@ -74,76 +65,6 @@ def _walked(expression: syntax.Expression) -> Iterator[tuple[syntax.Expression, 
         if isinstance(current, syntax.And) and state == _LEFT_OUT:
             inner = _NEITHER
         pending.extend((each, inner, current) for each in reversed(walk.children(current)))
-
-
-def _comparison(rule: Rule, expression: syntax.Comparison, schema: Schema) -> Iterator[Remark]:
-    name, value = expression.left, expression.right
-    if (
-        not isinstance(name, syntax.FieldName)
-        or not isinstance(value, syntax.Literal)
-        or not isinstance(value.value, str)
-    ):
-        return
-    if expression.operator not in ("==", "!="):
-        return
-    text = value.value
-    if "*" in text or text.endswith("?"):
-        reason = f"`{expression.operator}` compares with the text [{text}] itself: its wildcards match nothing"
-        yield Remark("L32", Severity.WARNING, reason, f'{name.name} : "{text}"', rule, expression.span)
-        return
-    entry = schema.find(name.name)
-    exact = entry is not None and entry.type in EXACT_STRING_TYPES
-    if exact and name.name in _BY_CASE and any(letter.isalpha() for letter in text) and not _linux(rule):
-        reason = f"`{expression.operator}` tells {text} from {text.swapcase()}, and Windows does not"
-        fix = f'{name.name} : "{text}"' if expression.operator == "==" else f'not {name.name} : "{text}"'
-        yield Remark("L31", Severity.NOTE, reason, fix, rule, expression.span)
-
-
-def _linux(rule: Rule) -> bool:
-    """Whether a rule is for systems whose names have a case."""
-    tags = {tag.lower() for tag in rule.tags}
-    return not tags & {"os: windows", "windows"} and bool(tags & {"os: linux", "os: macos", "linux", "macos"})
-
-
-def _match(rule: Rule, expression: syntax.Match, negated: bool) -> Iterator[Remark]:
-    texts = [(str(pattern.value), pattern.span) for pattern in expression.patterns]
-    field = expression.operand.name if isinstance(expression.operand, syntax.FieldName) else ""
-    if field.endswith(_NAME_ENDS):
-        yield from _names(rule, field, texts, negated)
-    if expression.operator.startswith("regex"):
-        for text, span in texts:
-            if text.startswith(".*") or text.count(".*") > 3:
-                reason = f"the pattern [{text}] begins anywhere: every value is tried at every place"
-                yield Remark(
-                    "L33", Severity.NOTE, reason, "begin the pattern with what the value begins with", rule, span
-                )
-    leading = sum(text.startswith("*") for text, _ in texts)
-    if leading > _MANY_LEADING:
-        reason = f"{leading} patterns begin with a wildcard: no index helps, every value is tried with each"
-        yield Remark(
-            "L33",
-            Severity.NOTE,
-            reason,
-            "compare a part that stands whole in a field (a name instead of a path)",
-            rule,
-            expression.span,
-        )
-
-
-def _names(rule: Rule, field: str, texts: list[tuple[str, Span]], negated: bool) -> Iterator[Remark]:
-    for text, span in texts:
-        rest = text.lstrip("*")
-        if text.startswith("*") and rest and not rest.startswith(".") and "." in rest and "*" not in rest:
-            hidden = ", and leaves it out" if negated else ""
-            reason = f"[{text}] also matches evil{rest}{hidden}: the wildcard does not stop at a dot"
-            severity = Severity.WARNING if negated else Severity.NOTE
-            yield Remark("L30", severity, reason, f'"{rest}", "*.{rest}"', rule, span)
-    clouds = [(text, span) for text, span in texts if text.lstrip("*.").lower().endswith(_CLOUDS)]
-    if negated and clouds:
-        named = ", ".join(text.lstrip("*.") for text, _ in clouds[:4])
-        reason = f"servers are rented under {named}: leaving these names out of {field} hides an adversary's there"
-        fix = "leave out the process and the exact service together, or let the name lower a score"
-        yield Remark("L40", Severity.WARNING, reason, fix, rule, clouds[0][1])
 
 
 def _addresses(rule: Rule, call: syntax.Call, negated: bool) -> Iterator[Remark]:
@@ -184,11 +105,27 @@ def _twice(rule: Rule, expression: syntax.And | syntax.Or) -> Iterator[Remark]:
         seen[text] = part
 
 
-def _precedence(rule: Rule, expression: syntax.Or) -> Iterator[Remark]:
-    """``a or b and c`` without brackets: what binds first is easily misread."""
+def _listed_twice(rule: Rule, expression: syntax.Match) -> Iterator[Remark]:
+    """A pattern that an earlier one of its list is as well."""
+    seen: set[str] = set()
+    for pattern in expression.patterns:
+        text = str(pattern.value)
+        text = text if expression.operator in ("like", "regex") else fold(text)
+        if text in seen:
+            yield Remark("L22", Severity.NOTE, f"[{text[:80]}] stands here twice", "leave one out", rule, pattern.span)
+        seen.add(text)
+
+
+def _opened(rule: Rule) -> frozenset[int]:
+    """Where the query has the first token behind an opening bracket."""
+    found = lex(Source(rule.query, rule.name))
+    return frozenset(after.start for before, after in pairwise(found) if before.text == "(")
+
+
+def _precedence(rule: Rule, expression: syntax.Or, opened: frozenset[int]) -> Iterator[Remark]:
+    """``a or b and c`` without brackets: what binds first is easily misread. The span of an ``and`` begins behind its bracket."""
     for part in expression.operands:
-        before = rule.query[: part.span.start].rstrip()
-        if isinstance(part, syntax.And) and not before.endswith("("):
+        if isinstance(part, syntax.And) and part.span.start not in opened:
             reason = "`and` binds before `or`: this `and` is one alternative"
             yield Remark("L34", Severity.NOTE, reason, "put the alternative in brackets", rule, part.span)
             return

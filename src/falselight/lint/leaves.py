@@ -140,7 +140,7 @@ def _call(name: str, call: syntax.Call, rest: list[syntax.Expression]) -> Leaf |
         return None
     function = call.name.lower()
     if function == "cidrmatch":
-        networks = [_network(text) for text, _ in texts]
+        networks = [network(text) for text, _ in texts]
         known = tuple(each for each in networks if each is not None)
         return Leaf(name, call.span, False, networks=known) if len(known) == len(networks) else None
     if function in _AROUND and len(texts) == 1 and texts[0][0]:
@@ -151,7 +151,8 @@ def _call(name: str, call: syntax.Call, rest: list[syntax.Expression]) -> Leaf |
     return None
 
 
-def _network(text: str) -> Network | None:
+def network(text: str) -> Network | None:
+    """An address or network; None for what is neither."""
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
@@ -177,14 +178,24 @@ def covers(outer: Pattern, inner: Pattern) -> bool:
 
 
 def apart(one: Pattern, other: Pattern) -> bool:
-    """Whether no text is of both; True is certain. Only literals are compared."""
-    if not one.is_literal:
-        one, other = other, one
-    if not one.is_literal:
-        return False
-    if one.insensitive or other.insensitive:
-        return not _matches(fold(other.text), fold(one.text))
-    return not _matches(other.text, one.text)
+    """Whether no text is of both; True is certain. Two patterns with wildcards are compared by how they begin and end."""
+    insensitive = one.insensitive or other.insensitive
+    mine, yours = (fold(each.text) if insensitive else each.text for each in (one, other))
+    if one.is_literal:
+        return not _matches(yours, mine)
+    if other.is_literal:
+        return not _matches(mine, yours)
+    return _disagree(_head(mine), _head(yours)) or _disagree(_head(mine[::-1]), _head(yours[::-1]))
+
+
+def _head(pattern: str) -> str:
+    """What stands before the first wildcard."""
+    return pattern[: next((at for at, sign in enumerate(pattern) if sign in "*?"), len(pattern))]
+
+
+def _disagree(one: str, other: str) -> bool:
+    shared = min(len(one), len(other))
+    return one[:shared] != other[:shared]
 
 
 def _matches(pattern: str, text: str) -> bool:

@@ -7,13 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from falselight.diagnostics import Severity
 from falselight.eql import syntax, walk
 from falselight.lint import leaves
-from falselight.lint.leaves import Leaf
+from falselight.lint.leaves import Interval, Leaf, Network
 from falselight.lint.remark import Remark
 from falselight.rules import Rule
 from falselight.source import Span
 
 # Leaves of one field that are compared with each other, and patterns of two leaves: hand-written rules stay far below.
 MOST_LEAVES, MOST_PAIRS = 60, 20_000
+# What numbers can be, by how the names of their fields end.
+_NUMBERS = {
+    ".port": Interval(0, 65_535),
+    **dict.fromkeys((".pid", ".bytes", ".packets", ".size", ".args_count", ".duration"), Interval(low=0)),
+}
 # Fields that ECS gives as lists: two different values may both be there.
 _MANY = frozenset(
     {
@@ -49,10 +54,31 @@ def _visited(rule: Rule, expression: syntax.Expression, known: list[Leaf]) -> It
                 if not isinstance(part, syntax.And):
                     yield from _conjunction(rule, [part], known)
                 yield from _visited(rule, part, known)
+            yield from _everything(rule, operands)
         case syntax.Not(operand=operand):
             yield from _visited(rule, operand, [])
-        case syntax.Comparison() if not list(walk.fields(expression)):
+        case syntax.Comparison() if list(walk.fields(expression)):
+            yield from _possible(rule, expression)
+        case syntax.Comparison():
             yield Remark("L20", Severity.WARNING, "no field stands in it", "compare a field", rule, expression.span)
+
+
+def _possible(rule: Rule, expression: syntax.Comparison) -> Iterator[Remark]:
+    """A number that no value of its field has, or that tells none from another."""
+    found = leaves.leaf(expression)
+    able = next((able for end, able in _NUMBERS.items() if found is not None and found.field.endswith(end)), None)
+    if found is None or able is None or not found.intervals:
+        return
+    told = f"{found.field} is {_range(able.low, able.high, False, False)}"
+    if all(each.is_apart(able) for each in found.intervals):
+        code, reason = ("L21", "leaves nothing out") if found.negated else ("L20", "never holds")
+        fix = "compare with a number that it can be"
+    elif any(each.holds(able) for each in found.intervals) and not found.negated:
+        code, reason = "L21", "holds for every event that has the field"
+        fix = f"{found.field} != null"
+    else:
+        return
+    yield Remark(code, Severity.WARNING, f"{told}: this {reason}", fix, rule, expression.span)
 
 
 def _flat(expression: syntax.And) -> list[syntax.Expression]:
@@ -133,6 +159,11 @@ def _all_numbers(wanted: Leaf, refused: Leaf) -> bool:
 
 
 def _are_apart(one: Leaf, other: Leaf) -> bool:
+    if one.networks or other.networks:
+        mine, yours = _networks(one), _networks(other)
+        return bool(mine and yours) and not any(
+            each.overlaps(no) for each in mine for no in yours if each.version == no.version
+        )
     if one.patterns and other.patterns:
         if len(one.patterns) * len(other.patterns) > MOST_PAIRS:
             return False
@@ -142,8 +173,17 @@ def _are_apart(one: Leaf, other: Leaf) -> bool:
     return False
 
 
+def _networks(leaf: Leaf) -> list[Network]:
+    """The networks of a leaf; an address that it is compared with is one. Empty where something is neither."""
+    if leaf.networks:
+        return list(leaf.networks)
+    found = [leaves.network(str(pattern)) if pattern.is_literal else None for pattern in leaf.patterns]
+    return [each for each in found if each is not None] if all(found) else []
+
+
 def _told(leaf: Leaf) -> str:
     texts = [f"[{each}]" for each in leaf.patterns]
+    texts += [f"[{each}]" for each in leaf.networks]
     texts += [_range(each.low, each.high, each.low_open, each.high_open) for each in leaf.intervals]
     return " or ".join(texts[:3]) + (f" or {len(texts) - 3} more" if len(texts) > 3 else "")
 
@@ -151,6 +191,8 @@ def _told(leaf: Leaf) -> str:
 def _range(low: float, high: float, low_open: bool, high_open: bool) -> str:
     if low == high:
         return f"[{low:g}]"
+    if low > float("-inf") and high < float("inf"):
+        return f"from {low:g} to {high:g}"
     if high == float("inf"):
         return f"above {low:g}" if low_open else f"{low:g} or above"
     return f"below {high:g}" if high_open else f"{high:g} or below"
@@ -168,6 +210,28 @@ def _disjunction(rule: Rule, parts: Sequence[syntax.Expression]) -> Iterator[Rem
             )
             fix = "join exclusions with `and`, or use `not in`"
             yield Remark("L21", Severity.WARNING, reason, fix, rule, found.span)
+
+
+def _everything(rule: Rule, parts: Sequence[syntax.Expression]) -> Iterator[Remark]:
+    """Ranges of one number that leave none out."""
+    by_field: dict[str, list[tuple[Interval, Span]]] = {}
+    for found in _leaves(parts):
+        if not found.negated:
+            by_field.setdefault(found.field, []).extend((each, found.span) for each in found.intervals)
+    for name, ranges in by_field.items():
+        ordered = sorted(ranges, key=lambda each: (each[0].low, each[0].low_open))
+        reached = Interval(high=float("-inf"))
+        for each, _ in ordered:
+            if each.is_apart(reached) and (each.low > reached.high or (each.low_open and reached.high_open)):
+                break
+            if (each.high, not each.high_open) > (reached.high, not reached.high_open):
+                reached = each
+        else:
+            if reached.high == float("inf"):
+                reason = (
+                    f"these ranges of {name} leave no number out: together they hold for every event that has the field"
+                )
+                yield Remark("L21", Severity.WARNING, reason, f"{name} != null", rule, ordered[-1][1])
 
 
 def _opposites(rule: Rule, parts: Sequence[syntax.Expression], code: str, reason: str) -> Iterator[Remark]:

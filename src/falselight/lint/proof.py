@@ -20,11 +20,16 @@ def remarks(rule: Rule, tree: syntax.Query, pack: Pack) -> Iterator[Remark]:
             kind = "cannot fire" if result.fires and not result.matches else "fails"
             reason = f"its case [{result.case.name}] {kind}: {what}"
             yield Remark("L50", Severity.ERROR, reason, "mend the case or the query: falselight test shows both", rule)
-    if not rule.fires and "metadata" not in rule.beside:
+    if not rule.fires and _has_place_for_cases(rule):
         reason = "no [[fires]] shows an event that fires it"
         yield Remark("L51", Severity.NOTE, reason, "add [[fires]] and [[stays_silent]] with their events", rule)
     yield from _suppression(rule, tree)
     yield from _exceptions(rule, tree, pack)
+
+
+def _has_place_for_cases(rule: Rule) -> bool:
+    """Whether a rule's form is Falselight's own; detection-rules' and Kibana's have no cases."""
+    return "metadata" not in rule.beside and not (rule.path or "").endswith(".ndjson")
 
 
 def _suppression(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:

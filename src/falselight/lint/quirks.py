@@ -14,6 +14,19 @@ _UNESCAPED = ("endswith", "stringcontains")
 # Two backslashes within a path; elsewhere they name a host.
 _DOUBLED = re.compile(r"(?:^[A-Za-z?]:|[A-Za-z0-9%)])\\\\")
 
+# A backslash and what it stands before.
+_ESCAPED = re.compile(r"\\(?s:.)")
+# Signs outside of classes that other regular expressions take for letters.
+_OPERATOR = re.compile(r"(?:\[[^\]]*\]|[^\[#@~&<\"])*+(?:([#@~&\"])|(<[^>]*>))")
+_OPERATORS = {
+    "#": "nothing at all matches it",
+    "@": "it matches any text",
+    "~": "it turns what follows round",
+    "&": "both sides must match the same text",
+    '"': "what stands between two of them is text",
+    "<": "it is a range of numbers",
+}
+
 
 def remarks(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
     """Remarks on the texts of all conditions."""
@@ -22,8 +35,6 @@ def remarks(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
             match expression:
                 case syntax.Match(operator=operator):
                     yield from _regex(rule, expression) if operator.startswith("regex") else _wildcard(rule, expression)
-                case syntax.Membership():
-                    yield from _membership(rule, expression)
                 case syntax.Call():
                     yield from _call(rule, expression)
 
@@ -37,9 +48,15 @@ def _all(expression: syntax.Expression) -> Iterator[syntax.Expression]:
 
 
 def _regex(rule: Rule, match: syntax.Match) -> Iterator[Remark]:
-    """Lucene always matches the whole value, and has no anchors."""
+    """Lucene always matches the whole value, has no anchors, and has operators of its own."""
     for pattern in match.patterns:
         text = str(pattern.value)
+        operator = _OPERATOR.match(_ESCAPED.sub("  ", text))
+        if operator is not None:
+            sign = operator.group(1) or operator.group(2)
+            reason = f"Lucene reads `{sign}` of [{text}] as an operator: {_OPERATORS[sign[0]]}"
+            fix = f"write a backslash before it where it is meant as a letter: \\{sign[0]}"
+            yield Remark("L38", Severity.WARNING, reason, fix, rule, pattern.span)
         if text.startswith("^") or (text.endswith("$") and not text.endswith("\\$")):
             reason = f"Lucene takes `^` and `$` of [{text}] for letters: it matches whole values and has no anchors"
             fix = "leave them out; write `.*` where more may follow"
@@ -54,28 +71,22 @@ def _wildcard(rule: Rule, match: syntax.Match) -> Iterator[Remark]:
             yield Remark("L37", Severity.NOTE, reason, fix, rule, pattern.span)
 
 
-def _membership(rule: Rule, membership: syntax.Membership) -> Iterator[Remark]:
-    operator = "in~" if membership.insensitive else "in"
-    for item in membership.items:
-        if isinstance(item, syntax.Literal) and isinstance(item.value, str) and "*" in item.value:
-            reason = f"`{operator}` compares with the text [{item.value}] itself: its wildcards match nothing"
-            yield Remark("L32", Severity.WARNING, reason, "use `:` (or `like`) with the list", rule, item.span)
-
-
 def _call(rule: Rule, call: syntax.Call) -> Iterator[Remark]:
-    """``endsWith`` and ``stringContains`` hand their constant to a wildcard query as it is; ``startsWith`` does not."""
+    """``endsWith`` and ``stringContains`` hand their constant to a wildcard query as it is; ``startsWith`` does not. A sign that
+    a backslash stands before is meant as it is."""
     constant = call.arguments[1] if len(call.arguments) == 2 else None
     if not isinstance(constant, syntax.Literal) or not isinstance(constant.value, str):
         return
     if not isinstance(call.arguments[0], syntax.FieldName):
         return
     name, text = call.name.lower(), constant.value
-    if name in _UNESCAPED and any(sign in text for sign in "*?\\"):
+    if name in _UNESCAPED and any(sign in _ESCAPED.sub("", text) for sign in "*?\\"):
         reason = (
             f"Elasticsearch hands [{text}] of {call.name} to a wildcard query as it is: `*` and `?` in it are wildcards, and a "
             "backslash is eaten"
         )
-        yield Remark("L36", Severity.NOTE, reason, "use `:` with the pattern that is meant", rule, constant.span)
+        fix = "put a backslash before a sign that is meant as it is; use `:` where a pattern is meant"
+        yield Remark("L36", Severity.NOTE, reason, fix, rule, constant.span)
     elif name == "startswith" and "*" in text:
         reason = f"startsWith compares with the text [{text}] itself: its wildcards match nothing"
         yield Remark("L32", Severity.WARNING, reason, "use `:` with the pattern", rule, constant.span)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from falselight.diagnostics import Severity
 from falselight.ecs import availability
 from falselight.eql import syntax, walk
-from falselight.lint import leaves
+from falselight.lint import leaves, systems
 from falselight.lint.remark import Remark
 from falselight.rules import Rule
 
@@ -33,6 +33,14 @@ INDICES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("winlogbeat-*", ("sysmon", "security")),
     ("logs-windows.forwarded*", ("sysmon", "security")),
 )
+# Sources whose events are a part of another's: of which, and of which systems.
+_PARTS = {
+    "defend_linux": ("defend_process", {systems.LINUX}),
+    "defend_windows": ("defend_process", {systems.WINDOWS}),
+    "defend_network_mac": ("defend_network", {systems.MACOS}),
+    "defend_dns_unix": ("defend_dns", {systems.LINUX, systems.MACOS}),
+    "defend_signed": ("defend_", {systems.WINDOWS, systems.MACOS}),
+}
 
 
 # What events of a category a source has; connections, or queries where a condition speaks of DNS.
@@ -61,20 +69,27 @@ _COMMON = (
 
 
 def remarks(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
-    """Fields that no named index fills, and ``not`` on fields that some events of the indices lack."""
+    """Fields and categories that no named index has, and ``not`` on fields that some events of the indices lack."""
     held = held_sources(rule.index)
     if held is None:
         return
-    for event in walk.filters(tree):
+    shared = () if isinstance(tree, syntax.EventQuery) else tree.keys
+    stages = walk.stages(tree)
+    for number, event in enumerate(walk.filters(tree)):
         own = _sources_of(event, held)
+        if own == [] and all(pattern.startswith("logs-") for pattern in rule.index):
+            reason = f"no index of this rule has events of category {event.category}"
+            fix = "name an index that has, or another category"
+            yield Remark("L12", Severity.WARNING, reason, fix, rule, event.span)
         if not own:
             continue
+        keys = [key for key in (*shared, *(stages[number].keys if stages else ())) if not key.optional]
         told: set[str] = set()
-        for name in walk.fields(event.condition):
+        for name in (*walk.fields(event.condition), *keys):
             if name.name not in told and not name.optional and not name.name.startswith(_COMMON):
                 told.add(name.name)
                 yield from _unfilled(rule, name, held)
-        yield from _negated(rule, event.condition, own)
+        yield from _negated(rule, event, own, {key.name for key in keys})
 
 
 def held_sources(patterns: list[str]) -> tuple[str, ...] | None:
@@ -91,14 +106,17 @@ def held_sources(patterns: list[str]) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(found)) or None
 
 
-def _sources_of(event: syntax.EventFilter, held: tuple[str, ...]) -> list[str]:
-    """Keys of the sources that give this filter its events."""
+def _sources_of(event: syntax.EventFilter, held: tuple[str, ...]) -> list[str] | None:
+    """Keys of the sources that give this filter its events; None where its category may have any."""
+    keys: tuple[str, ...] | None = _BY_CATEGORY.get(event.category or "")
     if event.category == "network":
-        asks = any(name.name.startswith("dns.") for name in walk.fields(event.condition))
-        keys: tuple[str, ...] = _QUERIES if asks else _CONNECTIONS
-    else:
-        keys = _BY_CATEGORY.get(event.category or "", ())
-    return [key for key in keys if any(key.startswith(mine) for mine in held)]
+        asked = {name.name for part in _parts(event.condition) if _refused(part) is None for name in walk.fields(part)}
+        named = {name.name for name in walk.fields(event.condition)}
+        if any(name.startswith("dns.") for name in asked):
+            keys = _QUERIES
+        else:
+            keys = (*_CONNECTIONS, *(_QUERIES if any(name.startswith("dns.") for name in named) else ()))
+    return None if keys is None else [key for key in keys if any(key.startswith(mine) for mine in held)]
 
 
 def _unfilled(rule: Rule, name: syntax.FieldName, held: tuple[str, ...]) -> Iterator[Remark]:
@@ -109,24 +127,56 @@ def _unfilled(rule: Rule, name: syntax.FieldName, held: tuple[str, ...]) -> Iter
         yield Remark("L10", Severity.WARNING, reason, f"these would: {others}", rule, name.span)
 
 
-def _negated(rule: Rule, condition: syntax.Expression, own: list[str]) -> Iterator[Remark]:
+def _parts(condition: syntax.Expression) -> list[syntax.Expression]:
+    """What must all hold; ``not (a or b)`` is two of them."""
+    found: list[syntax.Expression] = []
+    for part in condition.operands if isinstance(condition, syntax.And) else (condition,):
+        if isinstance(part, syntax.Not) and isinstance(part.operand, syntax.Or):
+            found.extend(syntax.Not(each, each.span) for each in part.operand.operands)
+        else:
+            found.append(part)
+    return found
+
+
+def _refused(part: syntax.Expression) -> list[syntax.FieldName] | None:
+    """The fields of what a ``not``, ``!=`` or ``not in`` leaves out; None for what is asked."""
+    match part:
+        case syntax.Not(operand=syntax.Not(operand=inner)):
+            return _refused(inner)
+        case syntax.Not(operand=inner):
+            return list(walk.fields(inner))
+        case syntax.Comparison(operator="!=", right=syntax.Literal(value=value)) if value is not None:
+            return list(walk.fields(part))
+        case syntax.Membership(negated=True):
+            return list(walk.fields(part))
+    return None
+
+
+def _negated(rule: Rule, event: syntax.EventFilter, own: list[str], keys: set[str]) -> Iterator[Remark]:
     """``not field : …``, ``!=`` and ``not in`` where events of the rule's indices lack the field: they pass."""
-    parts = condition.operands if isinstance(condition, syntax.And) else (condition,)
-    needed = {
-        name.name
-        for part in parts
-        if not isinstance(part, syntax.Not) and not ((found := leaves.leaf(part)) and found.negated)
-        for name in walk.fields(part)
-    }
+    parts = _parts(event.condition)
+    needed = keys | {name.name for part in parts if _refused(part) is None for name in walk.fields(part)}
+    able = systems.of(rule, event)
     for part in parts:
-        refused = leaves.leaf(part)
-        if refused is None or not refused.negated or refused.is_existence:
+        refused = _refused(part)
+        leaf = leaves.leaf(part)
+        names = {name.name for name in refused or () if not name.optional}
+        if refused is None or len(names) != 1 or len(names) < len({each.name for each in refused}):
             continue
-        name = refused.field
-        keys = availability.source_keys(name)
-        lacking = [key for key in own if key not in keys]
-        if keys and "*" not in keys and lacking and name not in needed and not name.startswith(_COMMON):
+        if leaf is not None and leaf.is_existence:
+            continue
+        (name,) = names
+        keys_of = availability.source_keys(name)
+        lacking = [key for key in own if not _fills(keys_of, key, able)]
+        if keys_of and "*" not in keys_of and lacking and name not in needed and not name.startswith(_COMMON):
             labels = ", ".join(availability.label(key) for key in lacking[:2])
             reason = f"an event without {name} passes this exclusion, and {labels} often have none"
             fix = f"add `{name} != null` if such events must not count"
             yield Remark("L11", Severity.NOTE, reason, fix, rule, part.span)
+
+
+def _fills(keys: Sequence[str], source: str, able: frozenset[str]) -> bool:
+    """Whether a field with these sources is there in all events of a source of such systems."""
+    return source in keys or any(
+        key in _PARTS and source.startswith(_PARTS[key][0]) and able <= _PARTS[key][1] for key in keys
+    )
