@@ -145,14 +145,18 @@ def test_what_a_user_sends_does_not_replace_what_the_device_says() -> None:
     assert not [name for name in event if "evil" in name]
 
 
-def test_lines_of_both_cisco_devices_may_stand_in_one_log(tmp_path: Path) -> None:
-    path = tmp_path / "log"
+@pytest.mark.parametrize(("most", "dataset"), [("ASA", "cisco.asa"), ("FTD", "cisco.ftd")])
+def test_a_log_with_lines_of_both_cisco_devices_is_one_integration_s(tmp_path: Path, most: str, dataset: str) -> None:
     ends = "outside:203.0.113.6/443 (203.0.113.6/443) to inside:10.7.0.4/50112 (198.51.100.2/40112)"
     tail = f"-6-302013: Built outbound TCP connection 7 for {ends}"
-    path.write_text(f"Mar 02 2026 08:15:30 a : %ASA{tail}\nMar 02 2026 08:15:31 b : %FTD{tail}\n", encoding="utf-8")
+    security = "%FTD-1-430002: AccessControlRuleAction: Allow, SrcIP: 10.7.0.4, DstIP: 203.0.113.6"
+    lines = [f"%{device}{tail}" for device in ("FTD", "ASA", most)]
+    dated = [f"Mar 02 2026 08:15:3{second} a : {line}\n" for second, line in enumerate([*lines, security])]
+    path = tmp_path / "log"
+    path.write_text("".join(dated), encoding="utf-8")
     table = ingest.read_events([path], release.schema(), report=pytest.fail)
-    found = table.connection.execute(f'SELECT "event.dataset" FROM {table.name} ORDER BY _time').fetchall()
-    assert found == [("cisco.asa",), ("cisco.ftd",)]
+    found = table.connection.execute(f'SELECT "event.dataset", "source.ip" FROM {table.name} ORDER BY _time').fetchall()
+    assert found == [(dataset, "203.0.113.6")] * 3 + [("cisco.ftd", "10.7.0.4")]
 
 
 def test_quotes_and_brackets_within_values_end_nothing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
@@ -16,13 +17,17 @@ from falselight.readers.syslog import MOMENT, Document, append, iso, moment
 
 _CEF = re.compile(r"CEF:(\d+)\|")
 _LEEF = re.compile(r"LEEF:([12])\.0\|")
-_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z_][\w.\[\]]{0,63})=")
-_CUSTOM = re.compile(r"(cs|cn|cfp|c6a)([1-6])(Label)?")
+_KEY = re.compile(r"(?:^|(?<=\s))([A-Za-z0-9_][\w.,\[\]]{0,63})=")
+_CUSTOM = re.compile(r"(cs|cn|cfp|c6a)([1-6])(Label)?", re.IGNORECASE)
 _CUSTOM_NAMES = {"cs": "String", "cn": "Number", "cfp": "FloatingPoint", "c6a": "IPv6Address"}
 _HASH = re.compile(r"[0-9A-Fa-f]{32,64}")
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256"}
 _VENDORS = {"Check Point", "FORCEPOINT"}
-_TIMES = {"deviceReceiptTime", "startTime", "endTime", "deviceCustomDate1", "deviceCustomDate2"}
+_WORD = re.compile(r"[\w./+-]{1,64}")
+_MAC = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]?){5}[0-9A-Fa-f]{2}")
+_MALWARE = ("protection_id", "spyware_name", "malware_family", "spyware_status")
+_TRANSPORTS = {"1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "47": "gre", "58": "ipv6-icmp", "132": "sctp"}
+_WHOLE, _REAL = re.compile(r"-?\d{1,18}"), re.compile(r"-?\d{1,18}(?:\.\d{1,18})?")
 _MOST_KEYS = 400
 _LEEF_MARK = re.compile(r"x([0-9A-Fa-f]{1,4})|(.)")
 
@@ -71,9 +76,43 @@ def _cef(line: str, found: re.Match[str]) -> Document | None:
         "event.severity": _severity(severity),
     }
     _map(event, _pairs(extension), "cef", "cef.extensions.")
-    for key, target in (_table()[vendor] if vendor in _VENDORS else {}).items():
-        event[target] = event.get(f"cef.extensions.{key}")
+    if vendor in _VENDORS:
+        _of_vendor(event, _table()[vendor])
+    if vendor == "Check Point":
+        _check_point(event)
+    _relate(event, "cef.extensions.")
     return event
+
+
+def _of_vendor(event: Document, table: dict[str, Any]) -> None:
+    """What one vendor's extensions, and its custom ones by their labels, fill besides."""
+    for name, target, *values in table["copy"]:
+        value = event.get(f"cef.extensions.{name}")
+        if value is not None:
+            value = table["values"][values[0]].get(str(value).lower()) if values else value
+        if value is not None:
+            event[target] = value
+    for name, labels in table.get("labels", {}).items():
+        target = labels.get(str(event.get(f"cef.extensions.{name}Label", "")).lower())
+        made = None if target is None else _typed(target, str(event.get(f"cef.extensions.{name}", "")))
+        if made not in (None, ""):
+            event[target] = made
+
+
+def _check_point(event: Document) -> None:
+    """Kind and category by what is filled; a hash by its length."""
+    seconds = event.get("event.duration")
+    event["event.duration"] = seconds * 10**9 if isinstance(seconds, int) and 0 <= seconds < 10**9 else None
+    text = event.pop("checkpoint.file_hash", None)
+    if text is not None:
+        event[f"file.hash.{_HASHES[len(text)]}" if len(text) in _HASHES else "checkpoint.file_hash"] = text
+    if event.get("cef.extensions.cp_app_risk") is not None and any(name.startswith("rule.") for name in event):
+        event["event.kind"] = "alert"
+    attack = event.get("cef.extensions.flexString2Label") == "Attack Information"
+    if any(event.get(f"checkpoint.{name}") for name in _MALWARE):
+        event["event.category"] = ["malware"]
+    elif attack or event.get("checkpoint.protection_type"):
+        event["event.category"] = ["intrusion_detection"]
 
 
 def _leef(line: str, found: re.Match[str]) -> Document | None:
@@ -93,6 +132,7 @@ def _leef(line: str, found: re.Match[str]) -> Document | None:
     }
     pairs = dict(part.split("=", 1) for part in text.split(_mark(mark))[:_MOST_KEYS] if "=" in part)
     _map(event, {key.strip(): value.strip() for key, value in pairs.items()}, "leef", "leef.attributes.")
+    _relate(event, "leef.attributes.")
     return event
 
 
@@ -138,32 +178,52 @@ def _pairs(text: str) -> dict[str, str]:
 
 
 def _map(event: Document, pairs: dict[str, str], table: str, below: str) -> None:
-    names: dict[str, list[str]] = _table()[table]
+    known, types = _known(table), _types()
     for key, value in pairs.items():
         if value in ("", "-"):
             continue
-        full, *targets = names.get(key) or [_full_name(key)]
-        event[below + full] = (iso(_time(value)) or value) if full in _TIMES else value
+        full, *targets = known.get(key.lower()) or [_full_name(key)]
+        event[below + full] = types[full](value) if full in types else value
         for target in targets:
             made = _typed(target, value)
-            if made is not None and event.get(target) is None:
+            if made is not None and (event.get(target) is None or target == "message"):
                 event[target] = made
+
+
+@cache
+def _known(table: str) -> dict[str, list[str]]:
+    return {key.lower(): names for key, names in _table()[table].items()}
+
+
+@cache
+def _types() -> dict[str, Callable[[str], Any]]:
+    """How the values of extensions are read; what is not of its type stays text."""
+    readers: dict[str, Callable[[str], Any]] = {
+        "whole": lambda text: text if (found := _whole(text)) is None else found,
+        "real": lambda text: float(text) if _REAL.fullmatch(text) else text,
+        "time": lambda text: iso(_time(text)) or text,
+    }
+    return {name: readers[kind] for kind, names in _table()["types"].items() for name in names}
+
+
+def _relate(event: Document, below: str) -> None:
     for name in ("source.ip", "destination.ip", "source.nat.ip", "destination.nat.ip"):
-        if event.get(name):
-            append(event, "related.ip", event[name])
+        append(event, "related.ip", event.get(name))
     for name in ("source.user.name", "destination.user.name"):
-        if event.get(name):
-            append(event, "related.user", event[name])
+        append(event, "related.user", event.get(name))
     _hashes(event, below)
     append(event, "related.hosts", event.get("observer.hostname"))
     source, destination = (
         None if event.get(name) is None else str(event[name]) for name in ("source.port", "destination.port")
     )
+    transport = event.get("network.transport")
+    # As the processor does it that Beats runs: ICMP's type, which such records do not have, is nought.
     event["network.community_id"] = community(
-        event.get("source.ip"), event.get("destination.ip"), source, destination, event.get("network.transport")
-    )
+        event.get("source.ip"), event.get("destination.ip"), source, destination,
+        _TRANSPORTS.get(transport or "", transport), "0", "0",
+    )  # fmt: skip
     if event.get("source.ip") or event.get("destination.ip"):
-        event["event.category"] = ["network"]
+        event.setdefault("event.category", ["network"])
         event["event.type"] = ["connection"]
 
 
@@ -178,19 +238,38 @@ def _hashes(event: Document, below: str) -> None:
 def _full_name(key: str) -> str:
     """The name of ArcSight's custom fields, ``cs1Label`` being deviceCustomString1Label; other keys are their name."""
     found = _CUSTOM.fullmatch(key)
-    return key if found is None else f"deviceCustom{_CUSTOM_NAMES[found[1]]}{found[2]}{found[3] or ''}"
+    if found is None:
+        return key
+    return f"deviceCustom{_CUSTOM_NAMES[found[1].lower()]}{found[2]}{'Label' if found[3] else ''}"
 
 
 def _typed(target: str, value: str) -> Any:
+    """The value as its field holds it, None for one that the field cannot hold."""
     if target.endswith(".ip"):
         return value if address(value) else None
-    if target.endswith((".port", ".bytes", ".pid")):
-        return int(value) if value.isdecimal() and len(value) < 19 else None
-    if target in ("@timestamp", "event.start", "event.end"):
+    if target.endswith((".port", ".bytes", ".pid", ".duration", ".size")):
+        return _whole(value)
+    if target.endswith(".mac"):
+        return _mac(value)
+    if target in ("@timestamp", "event.start", "event.end", "file.created", "file.mtime", "checkpoint.subs_exp"):
         return iso(_time(value))
     if target == "network.direction":
         return {"0": "inbound", "1": "outbound"}.get(value, value.lower())
-    return value.lower() if target in ("network.transport", "network.protocol") else value
+    if target == "network.protocol":
+        return value.lower() if _WORD.fullmatch(value) else None
+    if target == "http.request.referrer":
+        return value if value.startswith("http") else None
+    return value.lower() if target == "network.transport" else value
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if _WHOLE.fullmatch(text) else None
+
+
+def _mac(text: str) -> str | None:
+    """The address in capitals, with dashes."""
+    digits = re.sub("[:-]", "", text).upper() if _MAC.fullmatch(text) else ""
+    return "-".join(digits[at : at + 2] for at in range(0, 12, 2)) if digits else None
 
 
 def _time(text: str) -> datetime | None:

@@ -16,7 +16,7 @@ from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, zone_name
 
 _MESSAGE = re.compile(
-    r"%ASA-(?:(?P<suffix>[^0-9-]{1,40})-)?(?P<severity>[0-7])-(?P<id>\d{6}):? *(?P<text>.*)$", re.DOTALL
+    r"%(?:ASA|FTD|NGIPS)-(?:(?P<suffix>[^0-9-]{1,40})-)?(?P<severity>[0-7])-(?P<id>\d{6}):? *(?P<text>.*)$", re.DOTALL
 )
 _PRIORITY = re.compile(r"^<(\d{1,3})>")
 _PROCESS = re.compile(r"\s(?P<name>[^%\s:\[]{1,128})\[(?P<pid>\d{1,10})\]:? *$")
@@ -28,7 +28,7 @@ _NUMBERS = {
     "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
 }  # fmt: skip
 _NAMES = {str(number): name for name, number in _NUMBERS.items()}
-_END = r"(?P<{0}_interface>[^:\s]*):(?P<{0}>[^\s/()]+)/(?P<{1}port>\d{{1,5}})"
+_END = r"(?P<{0}_interface>[^:/()]{{0,80}}?):(?P<{0}>[^\s/()]+)/(?P<{1}port>\d{{1,5}})"
 _SOURCE, _DESTINATION = _END.format("source", "s"), _END.format("destination", "d")
 _MAPPED = r" \((?P<mapped_{0}>[^\s/()]+)/(?P<mapped_{1}port>\d{{1,5}})\)(?:\((?P<{0}_user>[^()]*)\))?"
 _USER = r"(?: ?\(?(?P<{0}_user>[^\s()]+)\)?)?"
@@ -56,6 +56,10 @@ _register(
     r"gaddr (?P<mapped_source>[^\s/()]+)/\d+ laddr (?P<source>[^\s/()]+)/\d+(?: ?\((?P<source_user>[^()]*)\))?"
     r"(?: type (?P<icmp_type>\d+) code (?P<icmp_code>\d+))?",
 )  # fmt: skip
+_register(
+    "113029 113030 113031 113032 113033 113034 113035 113036 113038 113039",
+    r"Group <?(?P<group>[^\s<>]+)>? User <?(?P<source_user_name>[^\s<>]+)>? IP <?(?P<source>[^\s<>]+)>?",
+)
 _register(
     "302020",
     r"Built (?P<direction>\S+) (?P<protocol>\S+) connection for faddr (?P<destination>[^\s/()]+)/\d+"
@@ -93,7 +97,7 @@ _GROUPS = {
     "source_interface": "cisco.asa.source_interface", "destination_interface": "cisco.asa.destination_interface",
     "initiator": "cisco.asa.termination_initiator", "termination_user": "cisco.asa.termination_user",
     "source_user": "cisco.asa.source_username", "destination_user": "cisco.asa.destination_username",
-    "plain_user": "source.user.name", "number": "network.iana_number",
+    "plain_user": "source.user.name", "source_user_name": "source.user.name", "number": "network.iana_number",
 }  # fmt: skip
 _WHOLE = (
     "source.port", "destination.port", "network.bytes", "source.bytes", "destination.bytes", "source.packets",
@@ -102,7 +106,9 @@ _WHOLE = (
     "cisco.asa.icmp_code", "cisco.asa.mapped_source_port", "cisco.asa.mapped_destination_port", "network.iana_number",
 )  # fmt: skip
 _ACCOUNT = re.compile(r"^(?:LOCAL\\)?(?:(?P<domain>[\w.-]+)\\)?(?P<name>[\w.' -]+)(?:@(?P<host>[\w.-]+))?")
+_CHANNEL = re.compile(r"\b(?:UDP|TCP|RTP|RTCP)\b")
 _TAGGED = re.compile(r"(?P<name>.*), *(?P<tag>\d{1,9})")
+_ADMINISTRATORS = frozenset(("111009", "111010", "502103", "611101", "611102"))  # whose user is one of the device
 _NAMED_DOMAIN = frozenset("338001 338002 338005 338006 338101 338102 338201 338202 338203 338204".split())  # noqa: SIM905
 
 
@@ -241,6 +247,13 @@ def _addresses(event: Document, code: str | None) -> None:
         event[f"{whose}.domain"] = event["server.domain"] = named
     if code == "106013":
         event["network.transport"], event["network.direction"] = "icmp", "inbound"
+    if code == "419002":
+        event["network.protocol"] = "tcp"
+    if code == "607001":
+        channel = _CHANNEL.search(event.get("cisco.asa.connection_type") or "")
+        event["network.transport" if channel and channel[0] in ("UDP", "TCP") else "network.protocol"] = (
+            channel[0] if channel else None
+        )
     if code == "338301":
         for own, other in (("client", "destination"), ("server", "source")):
             event[f"{own}.address"], event[f"{own}.port"] = event.get(f"{other}.address"), event.get(f"{other}.port")
@@ -295,6 +308,8 @@ def _users(event: Document) -> None:
             event[f"{side}.user.name"], event[f"{side}.user.domain"] = found["name"], found["domain"] or found["host"]
     if event.get("user.name") is None:
         event["user.name"] = event.get("destination.user.name")
+    if event["event.code"] in _ADMINISTRATORS:
+        event["server.user.name"] = event["user.name"]
 
 
 def _categorise(event: Document) -> None:
@@ -306,7 +321,7 @@ def _categorise(event: Document) -> None:
         event["event.outcome"] = "unknown"
         return
     event["event.kind"], event["event.category"], event["event.type"] = "event", list(made[0]), list(made[1])
-    if result is not None or event["event.action"] in ("deleted", "creation"):
+    if result is not None or event["event.action"] in ("deleted", "created"):
         event["event.outcome"] = result or "success"
     elif event["event.action"] == "bypass":
         event["event.outcome"] = "unknown"

@@ -11,6 +11,7 @@ from falselight.readers.syslog import MOMENT, Document, iso, moment, zone_name
 _PACKET = re.compile(r"(?:^|[ \]])IN=(?P<inside>[^ ]*) OUT=(?P<outside>[^ ]*)(?: (?P<rest>.*))?$")
 # What is left of a record whose beginning the syslog daemon cut off.
 _REMAINDER = re.compile(r"(?<= kernel:) +(?P<rest>(?:\S{1,20} ){0,8}ID=\d{1,5} .*\bPROTO=.*)$")
+_CUT = re.compile(r"^(\d+ +)?T?L=(?=\d)")  # the hop limit's name, of which the beginning is lost
 _LABEL = re.compile(r"\[(?P<set>[^\]]{0,200})-(?P<number>[^-\]]{0,80})-(?P<action>[^-\]]{0,80})\]$")
 _HEADER = re.compile(
     r"^(?P<host>\S{1,255}) (?:[a-z0-9]{1,10}\.[a-z]{1,10} )?"
@@ -41,6 +42,8 @@ def parse(line: str, settings: Settings) -> Document | None:
     rest = found["rest"] if found else None
     if found is None or rest is None or "PROTO=" not in rest or (packet is not None and "SRC=" not in rest):
         return None
+    if packet is None:
+        rest = _CUT.sub("TTL=", rest)
     event: Document = {
         "event.original": line, "event.kind": "event", "event.category": ["network"], "event.module": "iptables",
         "event.dataset": "iptables.log", "event.timezone": zone_name(settings), "event.type": ["connection"],

@@ -110,6 +110,13 @@ _FLAGS = {
     "temporary_match": 0x00002000, "symmetric_return": 0x00000800,
 }  # fmt: skip
 _UNSET = frozenset({None, "0.0.0.0", "::"})
+# The zones that the integration calls internal and external until its user names others.
+_BY_ZONE = {
+    ("trust", "untrust"): "outbound", ("untrust", "trust"): "inbound", ("trust", "trust"): "internal",
+    ("untrust", "untrust"): "external",
+}  # fmt: skip
+# In which direction a threat's packet went, as the integration words it.
+_BY_PACKET = {"0": "inbound", "client-to-server": "inbound", "1": "outbound", "server-to-client": "outbound"}
 _ROLES = (("client", "source"), ("server", "destination"))
 _START = re.compile(
     r"(?:^|[\s>])(\d{1,10},\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?Z?,[^,\s]{0,40},"
@@ -247,7 +254,7 @@ def _ends(event: Document, raw: dict[str, str]) -> None:
         event |= {f"panw.panos.{translated[0]}": translated[1], f"panw.panos.{translated[2]}": translated[3]}
         if translated[1] not in _UNSET or translated[3]:
             event |= {translated[0]: translated[1], translated[2]: translated[3]}
-        append(event, "related.ip", event[f"{side}.ip"], None if translated[1] in _UNSET else translated[1])
+        append(event, "related.ip", event[f"{side}.ip"], translated[1])
         if raw.get(user):
             domain, _, account = raw[user].rpartition("\\")
             event[f"{side}.user.name"], event[f"{side}.user.domain"] = account, domain or None
@@ -256,12 +263,14 @@ def _ends(event: Document, raw: dict[str, str]) -> None:
 
 def _traffic(event: Document, raw: dict[str, str], start: datetime | None) -> None:
     kind = raw.get("subtype", "")
-    types = ["denied" if _action(raw) in _DENIED else "allowed", "connection"]
-    types += {"start": ["start"], "end": ["end"], "drop": ["denied"], "deny": ["denied"]}.get(kind, [])
+    types = ["denied" if _action(raw) in _DENIED else "allowed"]
+    types += {"start": ["connection", "start"], "end": ["connection", "end"]}.get(kind, [])
+    types += ["connection", "denied"] if kind in ("drop", "deny") else []
     event |= {
         "event.category": ["network"],
         "event.type": list(dict.fromkeys(types)),
         "network.type": "ipv6" if ":" in raw.get("src", "") else "ipv4",
+        "network.direction": _BY_ZONE.get((raw.get("from", ""), raw.get("to", ""))),
         "panw.panos.endreason": raw.get("session_end_reason"),
         "event.outcome": "success",
         "network.bytes": _number(raw.get("bytes")),
@@ -294,7 +303,8 @@ def _threat(event: Document, raw: dict[str, str]) -> None:
     name, identifier = _threat_name(raw.get("threatid", ""))
     event |= {
         "event.kind": "alert",
-        "event.category": ["intrusion_detection", "threat", "network"],
+        "event.category": ["intrusion_detection", "security_threat", "network"],
+        "network.direction": _BY_PACKET.get(raw.get("direction", ""), "unknown"),
         "event.type": ["denied" if denied else "allowed"],
         "event.outcome": "success",
         "event.severity": _SEVERITIES.get(raw.get("severity", "")),

@@ -40,8 +40,9 @@ def fill(event: Document, kind: str, cells: list[str]) -> None:
         name: cell for name, cell in zip(_COLUMNS.get(kind, ()), cells[7:], strict=False) if name and cell
     }
     for name, other in (("source.ip", found.pop("ipv6", "")), ("source.nat.ip", found.pop("public_ipv6", ""))):
-        value = other if found.get(name, "") in _UNSET else found[name]
-        found[name] = None if value in _UNSET or not address(value) else value
+        own = found.get(name, "")
+        value = other if own in _UNSET and other not in _UNSET else own
+        found[name] = value if address(value) else None
         append(event, "related.ip", found[name])
     for name in _NUMBERS:
         text = found.get(name, "")

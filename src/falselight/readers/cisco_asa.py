@@ -1,5 +1,5 @@
-"""Cisco ASA logs as normalised batches; ``mappings.cisco_asa`` says what its fields become. Lines of FTD among them are read as
-that device's."""
+"""Cisco ASA logs as normalised batches; ``mappings.cisco_asa`` says what its fields become. Of FTD's lines among them only
+security events are read as that device's: all other messages are those of ASA, and one log is one integration's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from falselight.readers import Report, syslog
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import Document
 
-_FTD = re.compile(r"%(?:FTD|NGIPS)-|%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-43000[1-5]\b")
+_SECURITY = re.compile(r"%(?:ASA|FTD|NGIPS)-(?:[A-Za-z]{1,20}-)?[0-7]-(?:43000[1-5]\b|:)")
 
 
 def read(
@@ -27,4 +27,4 @@ def read(
 
 
 def _parse(line: str, settings: Settings) -> Document | None:
-    return cisco_ftd.parse(line, settings) if _FTD.search(line) else cisco_asa.parse(line, settings)
+    return cisco_ftd.parse(line, settings) if _SECURITY.search(line) else cisco_asa.parse(line, settings)

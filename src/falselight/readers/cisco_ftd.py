@@ -1,6 +1,9 @@
-"""Cisco Firepower Threat Defense logs as normalised batches; ``mappings.cisco_ftd`` says what their fields become. Lines of ASA
-among them are read as that device's."""
+"""Cisco Firepower Threat Defense logs as normalised batches; ``mappings.cisco_ftd`` says what their fields become. Lines that
+bear ASA's name, as those of old versions do, are that device's too."""
 
-from falselight.readers.cisco_asa import read
+from functools import partial
 
-__all__ = ["read"]
+from falselight.mappings.cisco_ftd import parse
+from falselight.readers import syslog
+
+read = partial(syslog.read, parse)

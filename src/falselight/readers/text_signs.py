@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 _LINES_LOOKED_AT, _LONGEST = 50, 4_096
 # By the name of the kind. The first line that bears a mark decides; no mark is part of another log's line.
@@ -80,11 +81,18 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 )  # fmt: skip
 
 
+# Devices whose messages are largely the same: which of them a log is one of, the most of its lines say.
+_ALIKE = frozenset({"cisco-ftd", "cisco-asa"})
+
+
 def recognise(head: bytes) -> str | None:
     """The kind of log that begins with these bytes, None if no line bears a mark."""
+    found: Counter[str] = Counter()
     for line in head.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]:
         text = line[:_LONGEST].rstrip(b"\r")
-        for name, mark in _MARKS:
-            if mark.search(text):
-                return name
-    return None
+        name = next((name for name, mark in _MARKS if mark.search(text)), None)
+        if name is not None:
+            found[name] += 1
+            if name not in _ALIKE:
+                break
+    return max(found, key=lambda name: found[name], default=None)
