@@ -150,13 +150,13 @@ def test_a_log_with_lines_of_both_cisco_devices_is_one_integration_s(tmp_path: P
     ends = "outside:203.0.113.6/443 (203.0.113.6/443) to inside:10.7.0.4/50112 (198.51.100.2/40112)"
     tail = f"-6-302013: Built outbound TCP connection 7 for {ends}"
     security = "%FTD-1-430002: AccessControlRuleAction: Allow, SrcIP: 10.7.0.4, DstIP: 203.0.113.6"
-    lines = [f"%{device}{tail}" for device in ("FTD", "ASA", most)]
+    lines = [f"%{device}{tail}" for device in ("FTD", "ASA", most, most)]
     dated = [f"Mar 02 2026 08:15:3{second} a : {line}\n" for second, line in enumerate([*lines, security])]
     path = tmp_path / "log"
     path.write_text("".join(dated), encoding="utf-8")
     table = ingest.read_events([path], release.schema(), report=pytest.fail)
     found = table.connection.execute(f'SELECT "event.dataset", "source.ip" FROM {table.name} ORDER BY _time').fetchall()
-    assert found == [(dataset, "203.0.113.6")] * 3 + [("cisco.ftd", "10.7.0.4")]
+    assert found == [(dataset, "203.0.113.6")] * 4 + [("cisco.ftd", "10.7.0.4")]
 
 
 def test_quotes_and_brackets_within_values_end_nothing() -> None:
