@@ -71,7 +71,12 @@ def physical(
     if pa.types.is_dictionary(flat.type):
         flat = flat.dictionary_decode()
     shape = flat if pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) else None
-    stored, rejected = _convert(flat if shape is None else shape.values, field)
+    given = flat if shape is None else shape.values
+    quads = _quads(given) if field.type == "ip" else None
+    if quads is not None:
+        result = {column(field.name): given, ip_column(field.name): quads}
+        return result if shape is None else {name: _lists(shape, value) for name, value in result.items()}
+    stored, rejected = _convert(given, field)
     if rejected and malformed is not None:
         malformed[field.name] += rejected
     stored = _indexed(stored, field)
@@ -152,6 +157,15 @@ def _through(values: pa.Array, convert: Callable[[Any], Any], target: pa.DataTyp
             bad.append(True)
     rejected = pc.sum(pa.array(bad, pa.bool_()).take(encoded.indices)).as_py() if any(bad) else 0
     return pa.array(converted, target).take(encoded.indices), int(rejected or 0)
+
+
+def _quads(texts: pa.Array) -> pa.Array | None:
+    """The 16 bytes of each address where all are dotted quads, whose texts are canonical already; else None."""
+    if not pa.types.is_string(texts.type) or texts.null_count == len(texts):
+        return None
+    encoded = texts.dictionary_encode()
+    quads = conversions.dotted(encoded.dictionary.to_pylist())
+    return None if quads is None else pa.array(conversions.mapped(quads), pa.binary()).take(encoded.indices)
 
 
 def _indexed(values: pa.Array, field: Field) -> pa.Array:

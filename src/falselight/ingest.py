@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -376,5 +375,5 @@ def _columns_wanted(wanted: frozenset[str], schema: Schema) -> frozenset[str]:
 
 def _by_input(table: pa.Table) -> Iterator[tuple[int, int]]:
     """How many rows there are of each input."""
-    numbers, counts = np.unique(table.column(INPUT).to_numpy(), return_counts=True)
-    yield from zip(numbers.tolist(), counts.tolist(), strict=True)
+    for each in pc.value_counts(table.column(INPUT)):
+        yield each["values"].as_py(), each["counts"].as_py()

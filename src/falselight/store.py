@@ -142,7 +142,7 @@ class Shaper:
         """Takes over fields that a reader has mapped; those known here keep their types."""
         if schema is self._adopted:
             return
-        added = {entry.name: entry for entry in schema if entry.name not in self.schema}
+        added = schema.beyond(self.schema)
         if added:
             self.schema = self.schema.with_fields(added)
         self._adopted = schema
@@ -164,7 +164,8 @@ class Shaper:
     def truth(self) -> Schema:
         """The schema with ``filled`` and ``many`` true to what came."""
         known: dict[str, Field] = {}
-        for entry in self.schema:
+        told = [entry for entry in self.schema if entry.filled or entry.many or entry.name in self.filled]
+        for entry in told:
             filled, many = entry.name in self.filled, self.filled.get(entry.name, False)
             if (entry.filled, entry.many) != (filled, many):
                 known[entry.name] = replace(entry, filled=filled, many=many)

@@ -9,8 +9,9 @@ import math
 import re
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 import orjson
@@ -29,15 +30,31 @@ _FLOAT_FORMATS = {"float": "<f", "half_float": "<e", "double": "<d", "scaled_flo
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
 
+_quad = partial(socket.inet_pton, socket.AF_INET)
+
+
 class Malformed(ValueError):
     """A value that the field's mapper would reject."""
+
+
+def dotted(texts: Sequence[str]) -> list[bytes] | None:
+    """The four bytes of each address; None where one of them is no dotted quad, as most columns of a log are."""
+    try:
+        return list(map(_quad, texts))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def mapped(quads: Sequence[bytes]) -> list[bytes]:
+    """The 16 bytes of addresses of IPv4."""
+    return [_MAPPED + quad for quad in quads]
 
 
 def ip(text: str) -> tuple[str, bytes]:
     """Canonical text as Elasticsearch prints it, and the 16 bytes (IPv4 mapped into IPv6). Raises ``Malformed``."""
     try:
         # Most addresses of a log: a dotted quad that the system's parser takes is canonical already.
-        return text, _MAPPED + socket.inet_pton(socket.AF_INET, text)
+        return text, _MAPPED + _quad(text)
     except (OSError, ValueError):
         pass
     try:

@@ -15,13 +15,11 @@ from rich.console import Console
 from rich.text import Text
 
 from falselight import hunting
-from falselight.cli import details, errors, options, progress, replays, servers
+from falselight.cli import errors, options, progress
 from falselight.drawing import visible
 from falselight.explain import explain
 from falselight.findings import Finding
-from falselight.fusion import ranking
 from falselight.hunting import HuntResult
-from falselight.intel import store
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import findings as findings_table
@@ -30,7 +28,6 @@ from falselight.rules import LEVELS, Pack, bundled_pack, load_pack
 from falselight.sinks import write
 from falselight.source import Source
 from falselight.store import OUTSIDE
-from falselight.tuning.writing import apply
 
 # More silent rules than these are counted, not explained one by one.
 MOST_EXPLAINED = 3
@@ -118,7 +115,7 @@ def command(
             settings=settings,
             pack=pack,
             as_scheduled=as_scheduled or alerts is not None,
-            also=ranking.WANTED if ranked.wanted else (),
+            also=ranked.fields,
         )
     seconds = time.perf_counter() - started
     result.building_blocks = bool(rules) or building_blocks
@@ -135,6 +132,16 @@ class Ranked:
     indicators: tuple[str, ...]
     allow: Path | None
     min_risk: float
+
+    @property
+    def fields(self) -> Iterable[str]:
+        """The fields that ranking reads. What only some hunts need is loaded by these alone: to load it takes as long as
+        to read 100,000 events."""
+        if not self.wanted:
+            return ()
+        from falselight.fusion import ranking
+
+        return ranking.WANTED
 
 
 @dataclass(frozen=True)
@@ -155,10 +162,14 @@ def _deliver(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
     found = result.findings
     documents = [finding.to_document() for finding in found]
     if asked.as_scheduled:
+        from falselight.cli import replays
+
         replays.show(result, asked.format)
     else:
         _print(found, documents, asked.format)
     if asked.alerts is not None:
+        from falselight.cli import replays
+
         replays.save(result, asked.alerts)
     if asked.output is not None:
         save(asked.output, result, documents, asked.sequences, asked.evidence, talk)
@@ -171,6 +182,10 @@ def _deliver(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
 
 def _rank(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
     """The ranked list: a table below the findings, more documents, and ``servers.ndjson`` in the folder."""
+    from falselight.cli import servers
+    from falselight.fusion import ranking
+    from falselight.intel import store
+
     store.load(result.table.connection, asked.ranked.indicators, talk.report)
     allowed = asked.ranked.allow.read_text("utf-8", "replace").splitlines() if asked.ranked.allow is not None else []
     every = [finding for run in result.rules for finding in run.findings]
@@ -197,6 +212,8 @@ def _exit_code(paths: tuple[str, ...], result: HuntResult, talk: errors.Talk, fa
 def _rules(paths: tuple[str, ...], exceptions: tuple[str, ...], talk: errors.Talk) -> Pack:
     pack = load_pack(paths, talk.report) if paths else bundled_pack(talk.report)
     if exceptions:
+        from falselight.tuning.writing import apply
+
         pack = apply(pack, load_pack(exceptions, talk.report))
     if not pack.rules:
         raise click.UsageError("there is no rule to run")
@@ -218,6 +235,8 @@ def _details(
     result: HuntResult, found: list[Finding], format: str, sequences: bool, evidence: bool, talk: errors.Talk
 ) -> None:
     """Windows and original records on stdout: as text below a table, as more lines of NDJSON."""
+    from falselight.cli import details
+
     if format == "table":
         for finding in found:
             for line in details.text(result, finding, sequences, evidence, talk.report):
@@ -276,6 +295,8 @@ def save(
 ) -> None:
     """All results as files: findings.ndjson, findings.csv, summary.json, and sequences.ndjson and evidence.ndjson where
     asked for."""
+    from falselight.cli import details
+
     folder.mkdir(parents=True, exist_ok=True)
     _file(folder / "findings.ndjson", "ndjson", documents)
     _file(folder / "findings.csv", "csv", documents)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 Tell = Callable[[int, int, int], None]
 
@@ -17,6 +16,8 @@ def bar(console: Console, task: str = "reading") -> Iterator[Tell]:
     if not console.is_terminal:
         yield lambda done, total, events: None
         return
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

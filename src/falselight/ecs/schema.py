@@ -65,6 +65,11 @@ class Schema:
     def aliases(self) -> Mapping[str, str]:
         return self._aliases
 
+    def beyond(self, other: Schema) -> dict[str, Field]:
+        """The fields that the other schema lacks."""
+        added = self._fields.keys() - other._fields.keys()
+        return {name: self._fields[name] for name in sorted(added) if name not in other}
+
     def similar(self, name: str, most: int = 3) -> list[str]:
         """Names close to one that does not exist, best first, for "did you mean"."""
         leaves = (known for known, field in self._fields.items() if field.type not in CONTAINER_TYPES)

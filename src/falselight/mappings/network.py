@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from publicsuffixlist import PublicSuffixList
 
 from falselight.mappings.columnar import as_text, distinct, flat, jointly, paired
-from falselight.mappings.records import Frame, Step
+from falselight.mappings.records import Frame, Step, fills_below
+from falselight.values import dotted
 
 # IANA protocol numbers by the names that sensors use, as Beats' community_id processor knows them.
 _PROTOCOLS = {
@@ -56,14 +57,26 @@ def _dotted(text: str) -> bytes | None:
 
 
 def is_ip(text: str) -> bool:
+    """Whether it is an address. Names, which have neither a digit at their end nor a colon, are told at once."""
+    if not text[-1:].isdigit() and ":" not in text:
+        return False
     return _dotted(text) is not None or address(text) is not None
+
+
+def addresses(texts: pa.Array) -> pa.Array:
+    """The texts that are addresses, as they are; null for the others."""
+    encoded = texts.dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    if dotted(known) is not None:
+        return texts
+    return pa.array([text if is_ip(text) else None for text in known], pa.string()).take(encoded.indices)
 
 
 def ip(frame: Frame, step: Step) -> None:
     """The texts that are addresses, as the record writes them."""
     values = frame.get(step.sources[0])
     if values is not None and pa.types.is_string(values.type):
-        frame.put(step.targets[0], distinct(values, lambda text: text if text and is_ip(text) else None, pa.string()))
+        frame.put(step.targets[0], addresses(values))
 
 
 @lru_cache(maxsize=65_536)
@@ -78,6 +91,9 @@ def direction(frame: Frame, step: Step) -> None:
     """internal, outbound, inbound or external, by whether source and destination are private (RFC 1918, fd00::/8)."""
     source, destination = (frame.get(name) for name in step.sources)
     if source is None or destination is None:
+        return
+    known = frame.get(step.targets[0]) if step.options.get("absent") else None
+    if known is not None and not known.null_count:
         return
     left, right = (distinct(side, _is_internal, pa.bool_()) for side in (source, destination))
     _toward(frame, step, left, right)
@@ -272,6 +288,7 @@ def domain_parts(name: str) -> tuple[str | None, str | None, str | None]:
     return registered, below, top
 
 
+@fills_below("registered_domain", "subdomain", "top_level_domain")
 def domain(frame: Frame, step: Step) -> None:
     """Below the target: registered_domain, subdomain and top_level_domain. With ``when``, rows where that column is true."""
     values = frame.get(step.sources[0])

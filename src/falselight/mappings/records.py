@@ -7,7 +7,7 @@ columns at the start. What no step takes stays there: nothing is lost. Only the 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,19 @@ class Frame:
         return self.columns.pop(name, None)
 
 
+_FILLED_BELOW: dict[Convert, tuple[str, ...]] = {}
+
+
+def fills_below(*names: str) -> Callable[[Convert], Convert]:
+    """Marks a conversion that fills only these fields below each target: where none of them is wanted it is not run."""
+
+    def mark(convert: Convert) -> Convert:
+        _FILLED_BELOW[convert] = names
+        return convert
+
+    return mark
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One conversion: what it reads, where it puts the result, whether it takes its source away, and its own options."""
@@ -54,7 +67,11 @@ class Step:
     moves: bool
     options: Mapping[str, Any]
 
-    def fills(self, wanted: Iterable[str]) -> bool:
+    def fills(self, wanted: Collection[str]) -> bool:
+        """Whether it fills one of these fields: a target, or a field below it."""
+        below = _FILLED_BELOW.get(self.convert)
+        if below is not None:
+            return any(f"{target}.{name}" in wanted for target in self.targets for name in below)
         return any(name == target or name.startswith(target + ".") for name in wanted for target in self.targets)
 
 

@@ -103,8 +103,7 @@ def dns_answers(frame: Frame, step: Step) -> None:
     seconds = pc.if_else(equal, ttls, pa.scalar(None, ttls.type))
     if pa.types.is_string(data.type.value_type):
         frame.put(base + ".data", data)
-        found = columnar.distinct(data.values, lambda text: text if text and network.is_ip(text) else None, pa.string())
-        frame.put(addresses, with_values(data, found))
+        frame.put(addresses, with_values(data, network.addresses(data.values)))
     frame.put(base + ".ttl", with_values(seconds, columnar.whole(seconds.values, frame.malformed, step.sources[1])))
 
 

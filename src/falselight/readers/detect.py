@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from falselight.readers import json_signs, text_signs
+from falselight.readers import json_signs, text_signs, windows_signs
 from falselight.readers import suricata_signs as suricata
 from falselight.readers import zeek_signs as zeek
 from falselight.readers.pcap.signs import is_capture
@@ -199,7 +199,4 @@ def _content(document: dict[str, Any]) -> str | None:
 
 
 def _is_windows(document: dict[str, Any]) -> bool:
-    # That reader stands on ``ndjson``, which stands on this module: it can only be imported on use.
-    from falselight.readers import windows_json
-
-    return windows_json.recognise(document) is not None
+    return windows_signs.recognise(document) is not None

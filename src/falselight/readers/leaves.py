@@ -166,6 +166,8 @@ def _no_number(piece: Bytes, lower: Bytes) -> bool:
     nan = np.flatnonzero(n[:-2] & n[2:])
     inf = np.flatnonzero((lower[:-2] == ord("i")) & (lower[2:] == ord("f")))
     found = np.concatenate([nan[lower[nan + 1] == ord("a")], inf[lower[inf + 1] == ord("n")]])
+    if not len(found):
+        return False
     before, after = piece[np.maximum(found - 1, 0)], lower[np.minimum(found + 3, len(piece) - 1)]
     begins = (found == 0) | np.isin(before, _BEFORE_NUMBERS)
     ends = (found + 3 >= len(piece)) | np.isin(after, _AFTER_NUMBERS)

@@ -12,23 +12,8 @@ _LEVEL_NUMBERS = {"critical": 1, "error": 2, "warning": 3, "information": 4, "ve
 _KEYWORD_BITS = {"Audit Success": 1 << 53, "Audit Failure": 1 << 52, "Classic": 1 << 55}
 
 
-def is_beat(document: dict[str, Any]) -> bool:
-    """Whether this is a document of Winlogbeat 7 or later, or of an Elastic Agent, that no pipeline has seen."""
-    winlog = document.get("winlog")
-    if not (isinstance(winlog, dict) and "event_id" in winlog) and "winlog.event_id" not in document:
-        return False
-    event = document.get("event")
-    made = set(event) if isinstance(event, dict) else {key[6:] for key in document if key.startswith("event.")}
-    if "category" in made:
-        return False
-    if not made & {"module", "dataset", "ingested"} and "data_stream" not in document:
-        return True
-    # An Elastic Agent names the data stream before a pipeline has seen the event. Where a pipeline would have given a
-    # category, none has.
-    return _would_have_category(document)
-
-
-def _would_have_category(document: dict[str, Any]) -> bool:
+def would_have_category(document: dict[str, Any]) -> bool:
+    """Whether the pipeline of this event gives it a category."""
     event = beat_event(document)
     found = None if event is None else plan(event.provider, event.channel, event.event_id)
     return found is not None and "event.category" in found.constants

@@ -13,7 +13,7 @@ from falselight.documents import METADATA
 from falselight.readers import NOT_JSON, Report, fault
 from falselight.readers.ndjson import Unparsable, parse
 from falselight.readers.settings import DEFAULTS, TIMEZONE, Settings
-from falselight.readers.windows_beats import beat_6_event, beat_event, is_beat, mapped_event
+from falselight.readers.windows_beats import beat_6_event, beat_event, mapped_event
 from falselight.readers.windows_event import (
     CHUNK_EVENTS,
     WindowsEvent,
@@ -23,10 +23,10 @@ from falselight.readers.windows_event import (
     text_of,
     whole,
 )
+from falselight.readers.windows_signs import BEAT, BEAT_6, FLAT, JOURNAL, TREE, recognise
 from falselight.readers.windows_tree import event_of_tree
 from falselight.readers.windows_xml import event_of_xml
 
-TREE, FLAT, BEAT, BEAT_6, JOURNAL = "event-tree", "flat", "winlogbeat", "winlogbeat-6", "journal"
 _REPORTED = 20
 _ZONED = re.compile(r"(?:[Zz]|UTC|[+-][0-9]{2}:?(?:[0-9]{2})?)\Z")
 _QUARTER_HOUR = 900_000_000_000
@@ -74,24 +74,6 @@ _FLAT_SYSTEM = frozenset(
         "Computer",
     ]
 )
-
-
-def recognise(document: dict[str, Any]) -> str | None:
-    """Which shape of Windows event a JSON object has: ``event-tree``, ``flat``, ``winlogbeat``, ``winlogbeat-6``, ``journal``;
-    None if it is none. What Elastic's pipelines already made is no raw event any more, so None too."""
-    event = document.get("Event")
-    if isinstance(event, dict) and isinstance(event.get("System"), dict):
-        return TREE
-    if "EventID" in document and ("Channel" in document or "SourceName" in document):
-        return FLAT
-    if is_beat(document):
-        return BEAT
-    message = document.get("MESSAGE")
-    if isinstance(message, str) and message.startswith("<Event>"):
-        return JOURNAL
-    if "event_id" in document and "source_name" in document and ("log_name" in document or "event_data" in document):
-        return BEAT_6
-    return None
 
 
 def read_lines(
