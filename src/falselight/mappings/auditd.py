@@ -1,13 +1,11 @@
-"""Linux audit records as ECS: the records of one serial number are one event, as Auditbeat's auditd module joins them.
+"""Linux audit records as ECS, an event a record, as Beats' auditd module indexes them; what the records of one serial number
+tell together stands in that of the system call, as Auditbeat's auditd module joins them (``auditd_calls``).
 
-What a syscall did is told by its name: execve starts a process, connect goes out, accept and bind come in, open and its kin
-touch a file. Types of other records have actions in ``auditd.toml``, or are their action in lower case. What the records
-say stands under ``auditd.log`` too, as Beats' auditd module names it."""
+What is no field of ECS stands under ``auditd.log``, as the record names it."""
 
 from __future__ import annotations
 
 import re
-import socket
 import tomllib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from falselight.mappings import auditd_calls
 from falselight.mappings.network import address
 from falselight.readers.syslog import Document, append, iso
 
@@ -22,267 +21,155 @@ RECORD = re.compile(
     r"(?:^|\s)(?:node=(?P<node>\S{1,255}) )?type=(?P<type>[A-Z_]{2,40}|UNKNOWN\[\d+\]) "
     r"msg=audit\((?P<time>\d{1,12}\.\d{3}):(?P<serial>\d{1,12})\): ?(?P<rest>.*)$"
 )
-_PAIR = re.compile(r"([A-Za-z_][\w-]{0,63})=(?:\"([^\"]*)\"|'([^']*)'|(\S*))")
-_HEX = re.compile(r"(?:[0-9A-F]{2}){2,}")
-_MOST_RECORDS, _MOST_ARGUMENTS = 256, 1_024
-# x86-64 and arm64 numbers of the calls that mean something here (Linux, include/uapi/asm-generic/unistd.h and syscall_64.tbl).
-_CALLS = {
-    "c000003e": {
-        "59": "execve",
-        "322": "execveat",
-        "42": "connect",
-        "43": "accept",
-        "288": "accept4",
-        "49": "bind",
-        "2": "open",
-        "257": "openat",
-        "87": "unlink",
-        "263": "unlinkat",
-        "82": "rename",
-        "264": "renameat",
-        "316": "renameat2",
-        "44": "sendto",
-        "46": "sendmsg",
-        "62": "kill",
-        "101": "ptrace",
-        "56": "clone",
-        "57": "fork",
-        "58": "vfork",
-        "231": "exit_group",
-    },
-    "c00000b7": {
-        "221": "execve",
-        "281": "execveat",
-        "203": "connect",
-        "202": "accept",
-        "242": "accept4",
-        "200": "bind",
-        "56": "openat",
-        "35": "unlinkat",
-        "276": "renameat2",
-        "206": "sendto",
-        "211": "sendmsg",
-        "129": "kill",
-        "117": "ptrace",
-        "220": "clone",
-        "94": "exit_group",
-    },
-}
-_DONE: dict[str, tuple[list[str], list[str], str]] = {
-    "execve": (["process"], ["start"], "executed"),
-    "execveat": (["process"], ["start"], "executed"),
-    "connect": (["network"], ["connection", "start"], "connected-to"),
-    "accept": (["network"], ["connection", "start"], "accepted-connection-from"),
-    "accept4": (["network"], ["connection", "start"], "accepted-connection-from"),
-    "bind": (["network"], ["start"], "bound-socket"),
-    "sendto": (["network"], ["connection", "info"], "sent-to"),
-    "sendmsg": (["network"], ["connection", "info"], "sent-message"),
-    "open": (["file"], ["access"], "opened-file"),
-    "openat": (["file"], ["access"], "opened-file"),
-    "unlink": (["file"], ["deletion"], "deleted"),
-    "unlinkat": (["file"], ["deletion"], "deleted"),
-    "rename": (["file"], ["change"], "renamed"),
-    "renameat": (["file"], ["change"], "renamed"),
-    "renameat2": (["file"], ["change"], "renamed"),
-    "kill": (["process"], ["end"], "killed-pid"),
-    "ptrace": (["process"], ["change"], "changed-process"),
-    "exit_group": (["process"], ["end"], "exited"),
-}
-_USERS = {
-    "uid": "user.id",
-    "auid": "user.audit.id",
-    "euid": "user.effective.id",
-    "suid": "user.saved.id",
-    "fsuid": "user.filesystem.id",
-    "gid": "user.group.id",
-    "egid": "user.effective.group.id",
-    "sgid": "user.saved.group.id",
-    "fsgid": "user.filesystem.group.id",
-}
-# Keys whose values are fields of ECS; the others stand under auditd.log.
-_ECS_KEYS = {
-    *_USERS, "acct", "addr", "agid", "arch", "cmd", "comm", "cwd", "dst", "exe", "exit", "msg", "ogid", "ouid", "pid", "ppid",
-    "record_type", "res", "src", "terminal",
-}  # fmt: skip
-_WHOLE = {"lport", "rport", "entries", "dst_prefixlen", "ksize", "size", "src_prefixlen"}
+# A value in quotes, or up to the next key: words without a sign of equality are part of it.
+_PAIR = re.compile(r"([A-Za-z_][\w\[\]-]{0,63})=(\"[^\"]*\"|'[^']*'|\S*(?:\s+(?!\S+=)\S+)*)")
+_LOGIN = re.compile(r" old auid=(\d+) new auid=(\d+) old ses=(\d+) new ses=(\d+)")
+_MESSAGE = re.compile(r"(?:^|\s)msg=(['\"])(?P<inner>.*)\1")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _SIGNED = re.compile(r"-?\d{1,18}")
+_NOTHING = ("", "?", "(null)")
+_OUTCOMES = {"yes": "success", "success": "success", "1": "success"}
+_INTERPRETED = ("arch", "syscall", "exit", "tty", "ses", "op", "terminal", "hostname", "addr")
+_PARAMETERS = ("a0", "a1", "a2", "a3")
+_MACHINE_TYPES = {"start": "start", "stop": "end", "create": "creation", "delete": "deletion"}
 
 
 @cache
-def _table() -> dict[str, Any]:
+def table() -> dict[str, Any]:
     return tomllib.loads(files("falselight.mappings").joinpath("auditd.toml").read_text("utf-8"))
 
 
-def event_of(records: Sequence[re.Match[str]]) -> Document:
-    """The event of all records with one serial number, in their order."""
-    first = records[0]
-    seconds, _, milli = first["time"].partition(".")
-    try:
-        time: datetime | None = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(
-            seconds=int(seconds), milliseconds=int(milli)
-        )
-    except OverflowError:
-        time = None
+def event_of(record: re.Match[str], others: Sequence[re.Match[str]] = ()) -> Document:
+    """The event of a record; ``others`` are the records with its serial number, of which a system call tells more."""
+    kind, raw = record["type"], pairs(record["rest"])
     event: Document = {
-        "@timestamp": iso(time),
+        "@timestamp": _time(record["time"]),
         "event.module": "auditd",
         "event.dataset": "auditd.log",
         "event.kind": "event",
-        "event.id": first["serial"],
-        "auditd.sequence": int(first["serial"]),
-        "auditd.message_type": first["type"].lower(),
-        "host.name": first["node"],
-        "event.original": "\n".join(record.group().strip() for record in records[:_MOST_RECORDS]),
-        "event.action": first["type"].lower(),
+        "event.id": record["serial"],
+        "event.original": record.string.strip(),
+        "auditd.sequence": int(record["serial"]),
+        "auditd.message_type": kind.lower(),
+        "host.name": record["node"],
     }
-    data: dict[str, str] = {}
-    for record in records[:_MOST_RECORDS]:
-        pairs = _pairs(record["rest"])
-        match record["type"]:
-            case "EXECVE":
-                _arguments(event, pairs)
-            case "CWD":
-                event["process.working_directory"] = _text(pairs.get("cwd"))
-            case "PATH":
-                if pairs.get("item") == "0" or "file.path" not in event:
-                    event["file.path"] = _text(pairs.get("name"))
-            case "SOCKADDR":
-                _address(event, pairs.get("saddr", ""))
-            case "PROCTITLE":
-                event["process.title"] = _text(pairs.get("proctitle"))
-            case _:
-                data |= pairs
-    _process(event, data)
-    _log(event, data, first)
-    _meaning(event, data, first["type"])
+    values = {key: text for key, value in raw.items() if (text := _value(key, value)) is not None}
+    _classify(event, values, kind)
+    values["record_type"] = kind
+    for key, target in table()["fields"]:
+        if key in values and event.get(target) is None:
+            event[target] = values.pop(key)
+    for key, value in values.items():
+        event[f"auditd.log.{key}"] = value
+    for key in table()["whole"]:
+        name = f"auditd.log.{key}"
+        event[name] = _whole(event.get(name))
+    event |= {"auditd.log.sequence": int(record["serial"]), "auditd.log.node": record["node"]}
+    event["event.action"] = event["event.action"].lower()
+    _process(event)
+    _outcome(event, raw)
+    _relate(event, raw)
+    if kind in ("SYSCALL", "EXECVE"):
+        auditd_calls.join(event, kind, [(each["type"], pairs(each["rest"])) for each in (record, *others)])
     return event
 
 
-def _pairs(text: str) -> dict[str, str]:
-    """``key=value`` pairs; those within the quoted ``msg`` of a user record are taken out of it. A text in quotes that could
-    be hexadecimal keeps them, for ``_text`` to tell it from one that the kernel encoded."""
-    found = {
-        key: (f'"{double}"' if _HEX.fullmatch(double) else double) or single or bare
-        for key, double, single, bare in _PAIR.findall(text)
-    }
-    inner = found.pop("msg", None)
-    return {**found, **_pairs(inner)} if inner and "=" in inner else found
-
-
-def _text(value: str | None) -> str | None:
-    """A value as the kernel wrote it: hexadecimal where it holds spaces or control characters; NULs are spaces."""
-    if value is None or value in ("(null)", "(none)", "?"):
-        return None
-    if _HEX.fullmatch(value):
-        return bytes.fromhex(value).decode("utf-8", "replace").replace("\0", " ").strip()
-    return value.strip('"')
-
-
-def _arguments(event: Document, pairs: dict[str, str]) -> None:
-    count = int(pairs["argc"]) if pairs.get("argc", "").isdecimal() and len(pairs["argc"]) < 6 else 0
-    arguments = [_text(pairs.get(f"a{number}")) or "" for number in range(min(count, _MOST_ARGUMENTS))]
-    if arguments:
-        event["process.args"] = arguments
-        event["process.args_count"] = count
-        event["process.command_line"] = " ".join(arguments)
-
-
-def _address(event: Document, text: str) -> None:
-    """``struct sockaddr`` in hexadecimal: IPv4 and IPv6 addresses with ports, paths of local sockets."""
+def _time(text: str) -> str | None:
+    seconds, _, milli = text.partition(".")
     try:
-        raw = bytes.fromhex(text)
-    except ValueError:
-        return
-    if len(raw) >= 8 and raw[:2] == b"\x02\x00":
-        event["_peer"] = (socket.inet_ntop(socket.AF_INET, raw[4:8]), int.from_bytes(raw[2:4], "big"))
-    elif len(raw) >= 24 and raw[:2] == b"\x0a\x00":
-        event["_peer"] = (socket.inet_ntop(socket.AF_INET6, raw[8:24]), int.from_bytes(raw[2:4], "big"))
-    elif raw[:2] == b"\x01\x00":
-        event["auditd.data.socket_path"] = raw[2:].split(b"\0")[0].decode("utf-8", "replace")
+        return iso(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(seconds), milliseconds=int(milli)))
+    except OverflowError:
+        return None  # no date that a calendar has
 
 
-def _process(event: Document, data: dict[str, str]) -> None:
-    for key, target in (("pid", "process.pid"), ("ppid", "process.parent.pid")):
-        if data.get(key, "").isdecimal() and len(data[key]) < 19:
-            event[target] = int(data[key])
-    arguments = event.get("process.args") or [None]
-    executable, name = _text(data.get("exe")) or arguments[0] or None, _text(data.get("comm"))
-    event["process.executable"] = executable
-    event["process.name"] = name or (executable.rsplit("/", 1)[-1] if executable else None)
-    event["process.exit_code"] = int(data["exit"]) if _SIGNED.fullmatch(data.get("exit", "")) else None
-    event.setdefault("process.working_directory", _text(data.get("cwd")))
-    command = _text(data.get("cmd"))
-    if command:
-        event["process.command_line"], event["process.args"] = command, command.split()
-        event["process.args_count"] = len(event["process.args"])
-    for key, target in _USERS.items():
-        if data.get(key) not in (None, "unset"):
-            event[target] = data[key]
-    event["user.name"] = _text(data.get("acct")) or _text(data.get("UID"))
-    if event["user.name"]:
-        append(event, "related.user", event["user.name"])
-    if data.get("key") not in (None, "(null)"):
-        event["tags"] = [part for part in str(_text(data["key"])).split("\x01") if part]
-    result = data.get("success") or data.get("res")
-    if result is not None:
-        event["event.outcome"] = "success" if result in ("yes", "success", "1") else "failure"
-    for key in ("arch", "syscall", "exit", "tty", "ses", "op", "terminal", "hostname", "addr", "a0", "a1", "a2", "a3"):
-        if data.get(key) not in (None, "?", "(none)"):
-            event[f"auditd.data.{key}"] = data[key]
+def pairs(text: str) -> dict[str, str]:
+    """``key=value`` pairs as written, quotes and all; those within the quoted ``msg`` of a user's record go before others."""
+    found: dict[str, str] = {}
+    login = _LOGIN.search(text)
+    if login is not None:
+        found = dict(zip(("old_auid", "new_auid", "old_ses", "new_ses"), login.groups(), strict=True))
+        text = text[: login.start()]
+    message = _MESSAGE.search(text)
+    if message is not None and "=" in message["inner"]:
+        found |= dict(_PAIR.findall(message["inner"]))
+        text = text[: message.start()] + text[message.end() :]
+    return {**dict(_PAIR.findall(text)), **found}
 
 
-def _log(event: Document, data: dict[str, str], first: re.Match[str]) -> None:
-    """What stands under ``auditd.log``, and the ends, terminal and users that a record of its own names."""
-    for key, value in data.items():
-        if key in _WHOLE:
-            event[f"auditd.log.{key}"] = int(value) if value.isdecimal() and len(value) < 19 else None
-        elif key not in _ECS_KEYS and value not in ("", "?", "(null)"):
-            event[f"auditd.log.{key}"] = value.strip('"')
-    event["auditd.log.sequence"] = int(first["serial"])
-    event["auditd.log.node"] = first["node"]
-    event["user.terminal"] = _text(data.get("terminal"))
-    for side, key in (("source", "src"), ("source", "addr"), ("destination", "dst")):
-        end = _text(data.get(key))
-        if end is not None and event.get(f"{side}.address") is None:
-            event[f"{side}.address"] = end
-            event[f"{side}.ip"] = end if address(end) else None
-            append(event, "related.ip", event[f"{side}.ip"])
+def _value(key: str, text: str) -> str | None:
+    """A value without its quotes, control characters as ^A; None where nothing is told."""
+    if text in _NOTHING:
+        return None
+    if key in table()["encoded"] and _HEX.fullmatch(text):
+        text = _written(text)
+    if key == "arch":
+        return {"c000003e": "x86_64", "c00000b7": "aarch64"}.get(text, text)
+    return re.sub("^['\"]|['\"]$", "", text) or None
 
 
-def _name(key: str, value: str | None) -> str | None:
-    """A user's or group's name or number; names only are hexadecimal at times."""
-    return _text(value) if key == "acct" or value in ("?", "(null)") else value
+def _written(text: str) -> str:
+    """What hexadecimal digits stand for, if that had to be written so: else they are themselves."""
+    raw = bytes.fromhex(text)
+    if not any(byte < 33 or byte in (34, 127) for byte in raw):
+        return text
+    shown = "".join(f"^{chr(byte ^ 64)}" if byte < 32 or byte == 127 else chr(byte) for byte in raw if byte < 128)
+    return shown if raw.isascii() else auditd_calls.text(text) or text
 
 
-def _record(event: Document, data: dict[str, str], kind: str) -> None:
+def _classify(event: Document, values: dict[str, str], kind: str) -> None:
     """Action, category, type and users of a record by its type."""
-    records, roles = _table()["records"], _table()["users"]
-    for name in (kind, *(f"{kind} {key}" for key in ("seresult", "apparmor") if key in data)):
+    records, roles = table()["records"], table()["users"]
+    for name in (kind, *(f"{kind} {key}" for key in ("apparmor", "seresult") if key in values)):
         if name in records:
             event["event.action"], category, types, users = records[name]
             event["event.category"], event["event.type"] = list(category), list(types)
             for target, keys in roles.get(users, {}).items():
-                value = next((text for key in keys if (text := _name(key, data.get(key)))), None)
+                value = next(
+                    (text for key in keys if (text := values.get(key) or values.get(key.replace("_", "-")))), None
+                )
                 if value is not None:
                     event[f"{target}.id" if value.isdecimal() else f"{target}.name"] = value
+    if kind == "VIRT_CONTROL" and values.get("op") in _MACHINE_TYPES:
+        event["event.type"] = [_MACHINE_TYPES[values["op"]]]
+    if kind == "VIRT_MACHINE_ID":
+        event["container.name"], event["container.runtime"] = values.get("vm"), values.get("virt")
 
 
-def _meaning(event: Document, data: dict[str, str], kind: str) -> None:
-    peer: tuple[str, int] | None = event.pop("_peer", None)
-    number = data.get("syscall", "")
-    call = number if not number.isdecimal() else _CALLS.get(data.get("arch", ""), {}).get(number)
-    done = _DONE.get(call or "")
-    if done is not None:
-        event["event.category"], event["event.type"], event["event.action"] = list(done[0]), list(done[1]), done[2]
-        event["auditd.data.syscall"] = call
-    else:
-        _record(event, data, kind)
-    if peer is not None and call is not None:
-        incoming = call.startswith("accept")
-        side = "source" if incoming else "destination"
-        event[f"{side}.ip"], event[f"{side}.port"], event[f"{side}.address"] = peer[0], peer[1], peer[0]
-        event["network.direction"] = "ingress" if incoming else "egress"
-        append(event, "related.ip", peer[0])
+def _whole(text: Any) -> int | None:
+    return int(text) if isinstance(text, str) and _SIGNED.fullmatch(text) else None
+
+
+def _process(event: Document) -> None:
+    for name in ("process.pid", "process.parent.pid", "process.exit_code", "process.args_count"):
+        event[name] = _whole(event.get(name))
+    command = event.get("process.command_line")
+    if command:
+        event["process.args"] = command.split()
+        event["process.args_count"] = len(event["process.args"])
+    executable = event.get("process.executable")
+    if executable and event.get("process.name") is None:
+        event["process.name"] = executable.rsplit("/", 1)[-1]
+
+
+def _outcome(event: Document, raw: dict[str, str]) -> None:
+    """How it ended in ECS's words, and what Auditbeat calls the record's data."""
+    result = event.get("event.outcome") or raw.get("success")
+    if result is not None:
+        event["event.outcome"] = _OUTCOMES.get(result, "failure")
+    for key in (*_INTERPRETED, *(_PARAMETERS if "syscall" in raw else ())):
+        if raw.get(key) not in (None, "?", "(none)"):
+            event[f"auditd.data.{key}"] = raw[key].strip('"')
+    if raw.get("key") not in (None, "(null)"):
+        event["tags"] = [part for part in str(auditd_calls.text(raw["key"])).split("\x01") if part]
+
+
+def _relate(event: Document, raw: dict[str, str]) -> None:
+    event["user.name"] = event.get("user.name") or auditd_calls.text(raw.get("UID"))
+    append(event, "related.user", event["user.name"])
+    for side in ("source", "destination"):
+        end = event.get(f"{side}.address")
+        event[f"{side}.ip"] = end if address(end) else None
+        append(event, "related.ip", event[f"{side}.ip"])
 
 
 def is_record(line: str) -> re.Match[str] | None:
