@@ -56,7 +56,7 @@ def event_of(record: re.Match[str], others: Sequence[re.Match[str]] = ()) -> Doc
     values = {key: text for key, value in raw.items() if (text := _value(key, value)) is not None}
     _classify(event, values, kind)
     values["record_type"] = kind
-    for key, target in table()["fields"]:
+    for key, target in table()["log"]:
         if key in values and event.get(target) is None:
             event[target] = values.pop(key)
     for key, value in values.items():
