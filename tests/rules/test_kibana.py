@@ -130,8 +130,11 @@ def test_suppression_of_another_rule_type_and_nulls_load_and_pass_through(tmp_pa
     (rules,) = exporting.to_kibana(pack, pytest.fail)
     assert told == [] and json.loads(rules.text.splitlines()[0]) == other
     (file,) = exporting.to_detection_rules(pack, told.append)
-    assert "note" not in tomllib.loads(file.text)["rule"] and [each.code for each in told] == ["W0612", "N0611"]
-    assert "note" in told[0].message and "meta.a[]" in told[0].message
+    assert "note" not in tomllib.loads(file.text)["rule"] and {each.code for each in told} == {"N0611"}
+    (tmp_path / "toml").mkdir()
+    (tmp_path / "toml" / file.name).write_text(file.text)
+    again, told = loaded(tmp_path / "toml")
+    assert told == [] and again.rules[0].raw == other
 
 
 def test_a_rule_that_cannot_be_written_is_told_and_the_rest_is_written() -> None:
@@ -198,8 +201,11 @@ def test_lists_of_one_id_in_two_namespaces_are_two(tmp_path: Path) -> None:
     (tmp_path / "bad.txt").write_text("203.0.113.7\n")
     lines = [RULE, LIST, {**LIST, "namespace_type": "agnostic", "name": "Of all spaces"}, ITEM]
     pack, told = loaded(export(tmp_path, *lines))
-    rules, _ = exporting.to_kibana(pack, pytest.fail)
-    assert told == [] and [json.loads(line) for line in rules.text.splitlines()[:-1]] == lines
+    assert told == []
+    rules, _ = exporting.to_kibana(pack, told.append)
+    assert [json.loads(line) for line in rules.text.splitlines()[:-1]] == lines and [each.code for each in told] == [
+        "W0619"
+    ]
 
 
 @pytest.mark.parametrize("own", ["x", {"rule": [1]}, {"beside": 3}, None])
@@ -275,16 +281,19 @@ def test_elastics_rules_survive_the_way_through_kibana(tmp_path: Path) -> None:
     assert len(pack.rules) == 615 and whole(again) == whole(pack)
 
 
-def test_a_look_back_too_short_is_lengthened_and_told(tmp_path: Path) -> None:
-    sequence = {
-        **RULE,
-        "exceptions_list": [],
-        "query": "sequence by host.name with maxspan=1h [any where true] [any where true]",
-    }
-    pack, _ = loaded(export(tmp_path, sequence))
-    told: list[Diagnostic] = []
-    (rules,) = exporting.to_kibana(pack, told.append)
-    assert json.loads(rules.text.splitlines()[0])["from"] == "now-80m" and [each.code for each in told] == ["N0611"]
+def test_a_look_back_too_short_is_lengthened_for_own_rules_and_told_of_others(tmp_path: Path) -> None:
+    query = "sequence by host.name with maxspan=1h [any where true] [any where true]"
+    (tmp_path / "own.toml").write_text(
+        f"[rule]\nid = 'a'\nname = 'a'\nfrom = 'now-25m'\ninterval = '10m'\nquery = '{query}'\n"
+    )
+    for path, written, code in (
+        (tmp_path / "own.toml", "now-80m", "N0611"),
+        (export(tmp_path, {**RULE, "exceptions_list": [], "query": query}), RULE["from"], "N0618"),
+    ):
+        pack, _ = loaded(path)
+        told: list[Diagnostic] = []
+        (rules,) = exporting.to_kibana(pack, told.append)
+        assert json.loads(rules.text.splitlines()[0])["from"] == written and [each.code for each in told] == [code]
 
 
 def test_the_command_writes_what_kibana_imports_and_toml(tmp_path: Path) -> None:

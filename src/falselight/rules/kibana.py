@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os.path
+from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path, PurePath
@@ -17,7 +18,7 @@ from falselight.rules.exceptions import ExceptionList, Item
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report, ValueList
 
-BROKEN = "E0602"
+BROKEN, ORPHAN = "E0602", "W0619"
 _MARK = b"\xef\xbb\xbf"
 _SIGNS = frozenset({"rule_id", "list_id", "exported_count", "exported_rules_count"})
 _LOOKED_AT = 100
@@ -112,9 +113,23 @@ def after_rules(pack: Pack, rules: int) -> Iterator[dict[str, Any]]:
     yield summary(pack, rules)
 
 
+def orphans(pack: Pack) -> Iterator[Diagnostic]:
+    """What an import refuses, or leaves without effect: exceptions without their list, and lists that no rule uses."""
+    lost = Counter((item.namespace_type, item.list_id) for item in pack.items)
+    for (_, list_id), items in sorted((key, count) for key, count in lost.items() if key not in pack.lists):
+        what = f"its {items} exceptions" if items > 1 else "its exception"
+        message = f"Exception list [{list_id}] is not here: Kibana's import refuses {what}"
+        yield Diagnostic(ORPHAN, Severity.WARNING, message, help="export the list with its exceptions from Kibana")
+    used = {(each.namespace_type, each.list_id) for rule in pack.rules for each in rule.exceptions_list}
+    for _, list_id in sorted(pack.lists.keys() - used):
+        yield Diagnostic(ORPHAN, Severity.WARNING, f"Exception list [{list_id}] is used by no rule of this export")
+
+
 def summary(pack: Pack, rules: int) -> dict[str, Any]:
     """The last line of an export."""
     lists, items = len(pack.lists), len(pack.items)
+    named = {(each.namespace_type, each.list_id) for rule in pack.rules for each in rule.exceptions_list}
+    missing = [{"list_id": list_id} for _, list_id in sorted(named - pack.lists.keys())]
     return {
         "exported_count": rules + lists + items + len(pack.others),
         "exported_rules_count": rules,
@@ -124,8 +139,8 @@ def summary(pack: Pack, rules: int) -> dict[str, Any]:
         "exported_exception_list_item_count": items,
         "missing_exception_list_item_count": 0,
         "missing_exception_list_items": [],
-        "missing_exception_lists": [],
-        "missing_exception_lists_count": 0,
+        "missing_exception_lists": missing,
+        "missing_exception_lists_count": len(missing),
         "exported_action_connector_count": len(pack.others),
         "missing_action_connection_count": 0,
         "missing_action_connections": [],

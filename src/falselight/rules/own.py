@@ -1,13 +1,14 @@
 """What other systems have no place for, carried along in ``meta.falselight``, which Kibana and detection-rules keep without
 reading it: keys of Falselight's own and those that had to be completed (``rule``), tables beside the rule (``beside``), and
-which keys an export had to add."""
+which keys an export had to add, and where nulls stood (``null``)."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from falselight.rules import completing
+from falselight.rules import completing, forms
 from falselight.rules.model import Rule
 
 META, OWN = "meta", "falselight"
@@ -15,10 +16,12 @@ META, OWN = "meta", "falselight"
 KEYS = ("purpose", "severity_reason", "blind_spots", "data_needed")
 
 
-def document(rule: Rule, *, carried: Iterable[str] = (), defaults: Mapping[str, Any] = {}) -> dict[str, Any]:
+def document(
+    rule: Rule, *, carried: Iterable[str] = (), defaults: Mapping[str, Any] = {}, made: Mapping[str, Any] = {}
+) -> dict[str, Any]:
     """The rule's table as Kibana names its keys. ``carried`` are further keys that go along in meta, ``defaults`` what must
-    be there."""
-    lacking = completing.completed(rule.raw)
+    be there, ``made`` keys in other words than the rule's."""
+    lacking = {**completing.completed(rule.raw), **made}
     away = {*KEYS, *carried, *lacking} | ({"id"} if "rule_id" not in rule.raw else set())
     written = {key: value for key, value in rule.raw.items() if key not in away}
     own: dict[str, Any] = {}
@@ -48,6 +51,9 @@ def taken(table: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]
     added = own.get("added", [])
     if not isinstance(added, list):
         return table, None
+    if own.get("null"):
+        table = forms.with_null(copy.deepcopy(table), own["null"])
+        own = table[META][OWN]
     kept = {key: value for key, value in table.items() if key != META and key not in added}
     rest = {key: value for key, value in table[META].items() if key != OWN}
     return {**kept, **own.get("rule", {}), **({META: rest} if rest else {})}, own.get("beside")
