@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from falselight import store
 from falselight.documents import Collector
 from falselight.ecs.schema import Field, Schema
-from falselight.readers import ndjson, projected
+from falselight.readers import leaves, ndjson, projected
 from falselight.readers.detect import Kind
 
 TYPES = {
@@ -79,6 +79,7 @@ line = st.one_of(
         b'{"process":"x"}', b'{"process":[{"pid":1},{"pid":2}]}', b'{"@timestamp":1714557600000}', b' {"flag":true} ',
         b'{"process":{"name":"\\ud800"}}', b'{"process":{"name":"a\\u0000b"}}', b'{"process":{"pid":12.0}}', b'{"score":NaN}',
         b'{"process":{"p\\u0069d":3}}', b'{"process":{"pid":-0}}', b'{"score":1e3,"process":{"pid":1e3}}', b'{"flag":true,}',
+        b'{"flag":true}\x0b', b'{"flag":true}\t ',
         b'{"@timestamp":"2024-05-01T10:00:60Z"}', b'{"@timestamp":["2024-05-01T10:00:00Z"]}', b'{"flag":true}\r',
         b'{"process.pid":5}', b'{"process":{"parent.pid":5}}', b'{"process.parent":{"pid":5}}', b'{"process.pid":null}',
     ]),
@@ -150,8 +151,43 @@ def test_of_a_block_only_the_lines_about_a_departure_go_the_exact_path() -> None
     assert len(left) == 1 and odd in left[0].lines and left[0].count < 5
 
 
+def test_lines_that_the_parser_refuses_cost_no_second_parse_of_what_stands_before_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: list[int] = []
+    rows = leaves._Parser.rows
+
+    def counted(self: leaves._Parser, block: bytes, *more: Any) -> Any:
+        given.append(len(block))
+        return rows(self, block, *more)
+
+    monkeypatch.setattr(leaves._Parser, "rows", counted)
+    many = [b'{"process":{"pid":%d}}' % number for number in range(60_000)]
+    odd = (17, 20_000, 20_001, 40_123, 59_999)
+    for number in odd:
+        many[number] = b'{"process":{"pid":1,"pid":%d}}' % number
+    data = b"\n".join(many) + b"\n"
+    parts = list(projected.Projection(WANTED).parts(data, SCHEMA))
+    assert sum(part.count for part in parts) == len(many)
+    assert sum(part.count for part in parts if part.table is None) <= 3 * len(odd)
+    # What follows a fault is given again, and of what stands before it no more than some rows.
+    some = 3 * leaves._ROWS_AT_ONCE * len(many[-2] + b"\n")
+    assert len(given) <= 2 * len(odd) + 1 and sum(size > some for size in given) <= len(odd) + 1
+    monkeypatch.setattr(projected, "BLOCK_BYTES", len(data) // 3)
+    assert table(data, fast=True) == table(data, fast=False)
+
+
 @pytest.mark.parametrize(
-    "odd", [b'{"process.pid":1}', b"{}{}", b'{"flag":true, }', b'{"x":NaN}', b'{"x":[-Infinity ]}', b'{"unmapped":1}']
+    "odd",
+    [
+        b'{"process.pid":1}',
+        b"{}{}",
+        b'{"flag":true, }',
+        b'{"x":NaN}',
+        b'{"flag":true}\f',
+        b'{"x":[-Infinity ]}',
+        b'{"unmapped":1}',
+    ],
 )
 def test_a_block_with_an_odd_line_is_left_to_the_exact_path(odd: bytes) -> None:
     tidy = b'{"@timestamp":"2024-05-01T10:00:00Z","event":{"type":["a"]}}\n'

@@ -1,7 +1,8 @@
 """The leaves of JSON lines as JSON texts, each as it was written: DuckDB parses a block of lines in compiled code.
 
 Its parser fails on what is no JSON, on a duplicate key among those it looks for, and on a value where an object should be; it
-takes more than JSON in two ways, which are looked for before: NaN and infinities, and a comma before a closing bracket.
+takes more than JSON in three ways, which are looked for before: NaN and infinities, a comma before a closing bracket, and
+other white space behind an object.
 """
 
 from __future__ import annotations
@@ -9,8 +10,8 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO, Any
 
 import duckdb
@@ -20,29 +21,39 @@ import pyarrow as pa
 
 from falselight.store import connect, quoted
 
-# A line beyond this is left to the exact path. So long a block is parsed in several threads.
+# A line beyond this is left to the exact path.
 _LONGEST_LINE = 2 << 20
+# Where the parser refuses a line, up to so many rows before it are lost with it.
+_ROWS_AT_ONCE = 2_048
 _SCANNED_AT_ONCE = 1 << 17
 _OVERLAP = 16
 _LOWER, _SPACE = np.uint8(0x20), ord(" ")
 _BEFORE_NUMBERS = np.frombuffer(b":,[- \t\r\n", np.uint8)
 # In lower case; "i" goes on to "infinity".
 _AFTER_NUMBERS = np.frombuffer(b",} \t\r\ni" + bytes(b | 0x20 for b in b",\t\r\n"), np.uint8)
-_FAULTS = (duckdb.InvalidInputException, duckdb.ConversionException)
+# How a fault begins that lies in the lines: a stream tells it as an error of the operating system.
+_FAULTS = ("Invalid Input Error", "Conversion Error")
 _LINE = re.compile(r"in line (\d{1,9})")
 Bytes = npt.NDArray[np.uint8]
 
 
 class Refused(Exception):
-    """A block that only the exact path may read. ``line`` is about where the parser met what it refuses, as far as it tells."""
+    """A block that only the exact path may read."""
 
-    def __init__(self, line: int | None = None) -> None:
-        super().__init__(line)
-        self.line = line
+
+@dataclass(frozen=True)
+class Texts:
+    """For each leaf that stands in some line, its JSON text in each, by path, and the numbers of these lines, which are not
+    blank. ``lines`` counts all lines up to where the parser stopped, ``fault`` is about where a line is that it refuses."""
+
+    leaves: dict[tuple[str, ...], pa.ChunkedArray]
+    numbers: pa.Array
+    lines: int
+    fault: int | None = None
 
 
 class Leaves:
-    """Parses blocks for the leaves of one tree: names to subtrees, or to None for a leaf."""
+    """Parses blocks for the leaves of one tree: names to subtrees, or to None for a leaf. Several threads may, at once."""
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
         self.tree = tree
@@ -56,33 +67,71 @@ class Leaves:
             f"SELECT {chosen} FROM read_json($path, columns = $columns, format = 'newline_delimited', records = true, "
             f"compression = 'none', maximum_object_size = {_LONGEST_LINE})"
         )
-        self._connection = connect()
-        self._connection.execute("SET enable_external_file_cache = false")
-        self._file, self._path = _file_for_blocks()
-        self._lock = threading.Lock()
+        self._idle: list[_Parser] = []
 
-    def texts(self, block: bytes | memoryview) -> tuple[dict[tuple[str, ...], pa.ChunkedArray], pa.Array]:
-        """For each leaf that stands in the block, its JSON text in each line, by path; and the numbers of the lines that are
-        not blank. Raises ``Refused`` where a line is not one JSON object, or is one that the parser refuses."""
+    def texts(self, block: bytes | memoryview, checked: bool = False) -> Texts:
+        """The leaves of the first lines of a block, of all of them where none is refused. Raises ``Refused`` where a line is
+        not one JSON object, or is one that the parser refuses without telling where. ``checked``: that nothing of the block is
+        beyond JSON is known."""
         characters = np.frombuffer(block, np.uint8)
-        numbers = _object_lines(characters)
-        if numbers is None or _beyond_json(characters):
+        ends = line_ends(characters)
+        numbers = _object_lines(characters, ends)
+        if numbers is None or (not checked and _beyond_json(characters)):
             raise Refused
-        with self._lock:
-            self._file.seek(0)
-            self._file.write(block)
-            self._file.truncate()
-            try:
-                table = self._connection.sql(
-                    self._query, params={"path": self._path, "columns": self._columns}
-                ).to_arrow_table()
-            except _FAULTS as fault:
-                told = _LINE.search(str(fault))
-                raise Refused(None if told is None else int(told[1]) - 1) from fault
-        if table.num_rows != len(numbers):
+        batches, fault = self._rows(block)
+        taken = sum(batch.num_rows for batch in batches)
+        if taken > len(numbers) or (taken < len(numbers)) != (fault is not None):
             raise Refused
-        columns = zip(self.paths, table.columns, strict=True)
-        return {path: texts for path, texts in columns if texts.null_count < len(texts)}, pa.array(numbers, pa.int64())
+        columns = zip(self.paths, pa.Table.from_batches(batches).columns, strict=True) if batches else ()
+        return Texts(
+            {path: texts for path, texts in columns if texts.null_count < len(texts)},
+            pa.array(numbers[:taken], pa.int64()),
+            len(ends) if fault is None else int(numbers[taken]),
+            fault,
+        )
+
+    def _rows(self, block: bytes | memoryview) -> tuple[list[pa.RecordBatch], int | None]:
+        try:
+            parser = self._idle.pop()
+        except IndexError:
+            parser = _Parser()
+        try:
+            return parser.rows(block, self._query, self._columns)
+        finally:
+            self._idle.append(parser)
+
+
+class _Parser:
+    """A connection of one thread, and the file that it reads block by block."""
+
+    def __init__(self) -> None:
+        # The blocks are what is done at once, and a single thread gives rows as it comes to them.
+        self._connection = connect(threads=1)
+        self._connection.execute("SET enable_external_file_cache = false")
+        self._connection.execute("SET streaming_buffer_size = '64KB'")
+        self._file, self._path = _file_for_blocks()
+
+    def rows(
+        self, block: bytes | memoryview, query: str, columns: Mapping[str, str]
+    ) -> tuple[list[pa.RecordBatch], int | None]:
+        """The rows of a block, or those before a line that the parser refuses, and about which line that is."""
+        self._file.seek(0)
+        self._file.write(block)
+        self._file.truncate()
+        batches: list[pa.RecordBatch] = []
+        try:
+            found = self._connection.sql(query, params={"path": self._path, "columns": columns})
+            for batch in found.to_arrow_reader(_ROWS_AT_ONCE):
+                batches.append(batch)
+        except (duckdb.Error, OSError) as fault:
+            text = str(fault)
+            if not text.startswith(_FAULTS):
+                raise
+            told = _LINE.search(text)
+            if told is None:
+                raise Refused from fault
+            return batches, int(told[1]) - 1
+        return batches, None
 
 
 def _paths(tree: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -127,12 +176,15 @@ def _in_cache(characters: Bytes, overlap: int = 0) -> Iterator[tuple[int, Bytes]
         yield at, characters[max(0, at - overlap) : at + _SCANNED_AT_ONCE]
 
 
-def _object_lines(characters: Bytes) -> npt.NDArray[np.int64] | None:
+def _object_lines(characters: Bytes, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
     """The numbers of the lines that are not blank; None if one of them does not begin as an object."""
-    ends = line_ends(characters)
     starts = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
     first = characters[starts]
     blank = (first == ord("\n")) | ((first == ord("\r")) & (ends - starts == 1))
+    # Behind an object the parser takes more for white space than JSON does.
+    open_ended = not (blank | (characters[ends - 1] == ord("}"))).all()
+    if open_ended and ((characters == ord("\v")) | (characters == ord("\f"))).any():
+        return None
     return np.flatnonzero(~blank) if (blank | (first == ord("{"))).all() else None
 
 

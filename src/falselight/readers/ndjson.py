@@ -22,10 +22,10 @@ import pyarrow.compute as pc
 from falselight.batches import INPUT, numbered
 from falselight.documents import METADATA, Collector
 from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault
-from falselight.readers.ahead import ahead
+from falselight.readers.ahead import STANDING, ahead
 from falselight.readers.containers import Opened
 from falselight.readers.detect import BOM, Kind
-from falselight.readers.projected import BLOCK_BYTES, Projection, blocks
+from falselight.readers.projected import BLOCK_BYTES, Part, Projection, blocks
 
 BATCH_DOCUMENTS = 20_000
 MAX_LINE_BYTES = 256 << 20
@@ -211,13 +211,15 @@ class Reader:
     def _projected(self, projection: Projection, stream: BinaryIO, path: str, label: str) -> Iterator[pa.Table]:
         """Block by block, fast where the block allows it, else exact; the numbers of lines run on."""
         first = 0
-        found = blocks(stream)
+        found = blocks(stream, STANDING)
         start = next(found, b"")
-        parts = (
-            part for block in chain([start], found) if block for part in projection.parts(block, self._collector.schema)
-        )
+
+        def parse(block: bytes | memoryview) -> list[Part]:
+            return list(projection.parts(block, self._collector.schema))
+
         # A file of one block gives a thread nothing to do ahead.
-        for part in ahead(parts) if len(start) > BLOCK_BYTES // 2 else parts:
+        work = ahead if len(start) > BLOCK_BYTES // 2 else map
+        for part in chain.from_iterable(work(parse, chain([start], found))):
             table = part.table
             if table is None and part.schema is not self._collector.schema:
                 # Fields that are known by now may have been all that was wrong.

@@ -8,9 +8,9 @@ departure is cut, and what of it departs goes the exact path.
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, BinaryIO, cast
 
 import numpy as np
@@ -32,8 +32,8 @@ BLOCK_BYTES = 32 << 20
 LONGEST_BYTES = 512 << 20
 # A block that departs is cut in so many pieces, these again, down to so few bytes.
 _PIECES, _SMALLEST = 8, 1 << 19
-# So often it is cut about the line that the parser tells, give or take some lines.
-_HINTS, _NEAR = 4, 3
+# So often it is cut about the line that the parser tells, give or take some lines; again where so many lines pay for it.
+_HINTS, _NEAR, _WORTH = 4, 1, 2_000
 _ARROW = {"string": pa.string(), "integer": pa.int64(), "real": pa.float64(), "boolean": pa.bool_()}
 _TAKES: dict[str, frozenset[str]] = {
     **dict.fromkeys(STRING_TYPES, frozenset({"string", "integer", "boolean"})),
@@ -47,9 +47,11 @@ _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _NAMES = Field("", "keyword")
 
 
-def blocks(stream: BinaryIO) -> Iterator[memoryview]:
-    """Whole lines in pieces of about ``BLOCK_BYTES``; without the byte-order mark. Each stands until the next is taken."""
+def blocks(stream: BinaryIO, standing: int = 0) -> Iterator[memoryview]:
+    """Whole lines in pieces of about ``BLOCK_BYTES``; without the byte-order mark. Each stands until so many more have been
+    asked for."""
     buffer, kept, first = bytearray(BLOCK_BYTES), 0, True
+    given: deque[bytearray] = deque()
     while got := cast(io.BufferedReader, stream).readinto(memoryview(buffer)[kept:]):
         filled = kept + got
         end = buffer.rfind(b"\n", 0, filled) + 1
@@ -60,7 +62,16 @@ def blocks(stream: BinaryIO) -> Iterator[memoryview]:
         marked = first and buffer.startswith(BOM)
         yield memoryview(buffer)[len(BOM) if marked else 0 : end]
         first, kept = False, filled - end
-        buffer[:kept] = buffer[end:filled]
+        given.append(buffer)
+        free = given.popleft() if len(given) > standing else b""
+        # One that grew for a long line goes when it may.
+        following = (
+            free
+            if isinstance(free, bytearray) and len(free) == BLOCK_BYTES > kept
+            else bytearray(max(BLOCK_BYTES, 2 * kept))
+        )
+        following[:kept] = memoryview(buffer)[end:filled]
+        buffer = following
     if kept:
         yield memoryview(buffer)[:kept]
 
@@ -68,17 +79,16 @@ def blocks(stream: BinaryIO) -> Iterator[memoryview]:
 @dataclass(frozen=True)
 class Part:
     """So many lines of a block, and what came of them under this schema: a normalised batch whose ``_record`` counts them
-    from 0, or the lines themselves where only the exact path may answer, and about which line ``fault`` is to blame."""
+    from 0, or the lines themselves where only the exact path may answer."""
 
     count: int
     schema: Schema
     table: pa.Table | None
     lines: bytes = b""
-    fault: int | None = None
 
 
 class Projection:
-    """Parses blocks for the wanted fields."""
+    """Parses blocks for the wanted fields. Several threads may, at once."""
 
     def __init__(self, wanted: frozenset[str]) -> None:
         self._wanted = wanted | {TIMESTAMP}
@@ -86,41 +96,61 @@ class Projection:
 
     def parts(self, block: bytes | memoryview, schema: Schema) -> Iterator[Part]:
         """A block's lines in their order, in as few parts as may be."""
-        part = self._part(block, schema)
-        yield from [part] if part.table is not None or len(block) <= _SMALLEST else self._cut(part)
+        yield from self._parts(block, schema, _HINTS, False)
 
-    def _cut(self, whole: Part, hints: int = _HINTS) -> Iterator[Part]:
-        hinted = hints > 0 and whole.fault is not None
-        pieces = _around(whole.lines, whole.fault or 0) if hinted else _pieces(whole.lines)
-        parts = [self._part(piece, whole.schema) for piece in pieces]
-        scattered = hinted or sum(part.table is None for part in parts) <= len(parts) // 2
-        for part in parts:
-            if part.table is None and scattered and len(part.lines) > _SMALLEST:
-                yield from self._cut(part, hints - 1)
+    def _parts(self, block: bytes | memoryview, schema: Schema, hints: int, checked: bool) -> Iterator[Part]:
+        while len(block):
+            try:
+                table, count, fault = self._read(block, schema, checked)
+            except Refused:
+                yield from self._cut(bytes(block), schema)
+                return
+            if count:
+                yield Part(count, schema, table)
+            if fault is None:
+                return
+            block, hints = block[_start(block, count) :], _HINTS if count >= _WORTH else hints - 1
+            if hints < 0 or len(block) <= _SMALLEST:
+                yield from self._cut(bytes(block), schema)
+                return
+            before, near, block = _around(block, fault - count)
+            yield from self._parts(before, schema, 0, True)
+            yield Part(lines(near), schema, None, bytes(near))
+            checked = True
+
+    def _cut(self, block: bytes, schema: Schema) -> Iterator[Part]:
+        """Pieces of a block that departs where it does not tell; those that depart are cut as long as others do not."""
+        if len(block) <= _SMALLEST:
+            yield Part(lines(block), schema, None, block)
+            return
+        pieces = list(_pieces(block))
+        tables = [self.table(piece, schema) for piece in pieces]
+        scattered = sum(table is None for table in tables) <= len(tables) // 2
+        for piece, table in zip(pieces, tables, strict=True):
+            if table is None and scattered:
+                yield from self._cut(piece, schema)
             else:
-                yield part
-
-    def _part(self, block: bytes | memoryview, schema: Schema) -> Part:
-        try:
-            return Part(lines(block), schema, self._read(block, schema))
-        except Refused as refused:
-            return Part(lines(block), schema, None, bytes(block), refused.line)
+                yield Part(lines(piece), schema, table, b"" if table is not None else piece)
 
     def table(self, block: bytes | memoryview, schema: Schema) -> pa.Table | None:
         """A normalised batch of one row a line, with ``_time`` and ``_record``, in the order of the lines; None where only
         the exact path may answer."""
         try:
-            return self._read(block, schema)
+            table, _, fault = self._read(block, schema)
         except Refused:
             return None
+        return table if fault is None else None
 
-    def _read(self, block: bytes | memoryview, schema: Schema) -> pa.Table:
+    def _read(
+        self, block: bytes | memoryview, schema: Schema, checked: bool = False
+    ) -> tuple[pa.Table, int, int | None]:
+        """The batch of the first lines, how many these are, and about which line it is that others were not read for."""
         leaves = self._leaves(schema)
         if leaves is None:
             raise Refused
-        texts, records = leaves.texts(block if block[-1] == ord("\n") else bytes(block) + b"\n")
+        texts = leaves.texts(block if block[-1] == ord("\n") else bytes(block) + b"\n", checked)
         arrays: dict[str, Any] = {}
-        for path, each in texts.items():
+        for path, each in texts.leaves.items():
             name = ".".join(path)
             entry = _NAMES if name in METADATA else schema.find(name)
             # What a field's name with a dot in a key would give, the exact path tells.
@@ -131,20 +161,21 @@ class Projection:
             arrays[name] = _values(flat(each), entry)
             if arrays[name] is None:
                 raise Refused
-        times = nanoseconds(arrays.pop(TIMESTAMP, pa.nulls(len(records), pa.string())))
+        times = nanoseconds(arrays.pop(TIMESTAMP, pa.nulls(len(texts.numbers), pa.string())))
         if times is None:
             raise Refused
-        made = pa.table({"_time": times, **arrays, "_record": records})
+        made = pa.table({"_time": times, **arrays, "_record": texts.numbers})
         # As the exact path gives it, so that batches of both can be joined.
-        return made.append_column(TIMESTAMP, timestamps(made, schema))
+        return made.append_column(TIMESTAMP, timestamps(made, schema)), texts.lines, texts.fault
 
     def _leaves(self, schema: Schema) -> Leaves | None:
         """The parser, made once for a schema; None where the exact path must read all."""
-        if self._made is None or self._made[0] is not schema:
-            tree, before = self._tree(schema), None if self._made is None else self._made[1]
+        made = self._made
+        if made is None or made[0] is not schema:
+            tree, before = self._tree(schema), None if made is None else made[1]
             same = before is not None and before.tree == tree
-            self._made = schema, before if same else None if tree is None else Leaves(tree)
-        return self._made[1]
+            self._made = made = schema, before if same else None if tree is None else Leaves(tree)
+        return made[1]
 
     def _tree(self, schema: Schema) -> dict[str, Any] | None:
         """What to look for, nested: names to subtrees, or to None for a leaf or a place where nothing may be."""
@@ -173,11 +204,18 @@ def _pieces(block: bytes) -> Iterator[bytes]:
         start = end
 
 
-def _around(block: bytes, line: int) -> Iterator[bytes]:
-    """The lines before this one, some about it, and those after them."""
+def _start(block: bytes | memoryview, line: int) -> int:
+    """Where a line begins; the block's end for one beyond it."""
+    if line <= 0:
+        return 0
     ends = line_ends(np.frombuffer(block, np.uint8))
-    cuts = [0, *(int(ends[at]) + 1 for at in (line - _NEAR, line + _NEAR) if 0 <= at < len(ends)), len(block)]
-    yield from (block[start:end] for start, end in pairwise(cuts) if end > start)
+    return int(ends[line - 1]) + 1 if line <= len(ends) else len(block)
+
+
+def _around(block: bytes | memoryview, line: int) -> tuple[bytes | memoryview, bytes | memoryview, bytes | memoryview]:
+    """The lines before this one, some about it, and those after them."""
+    start, end = (_start(block, line + way) for way in (-_NEAR, _NEAR + 1))
+    return block[:start], block[start:end], block[end:]
 
 
 def _values(texts: pa.Array, entry: Field) -> pa.Array | None:
