@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench import case as case_folder
 from bench import compile as compile_times
-from bench import memory, ndjson, page_rule, peer_eql, rules, scale, value_lists, windows, zeek
+from bench import intel, memory, ndjson, page_rule, peer_eql, rules, scale, value_lists, windows, zeek
 from bench.harness import CaseFailed, Ratio, Timing, render, save
 
 NAMES = (
@@ -23,6 +23,7 @@ NAMES = (
     "rules",
     "memory",
     "value_lists",
+    "intel",
     "zeek",
 )
 
@@ -74,6 +75,8 @@ def _run(options: argparse.Namespace, folder: Path) -> tuple[dict[str, Timing], 
             return memory.run(*common)
         case "value_lists":
             return value_lists.run(*common)
+        case "intel":
+            return intel.run(*common)
         case "windows":
             return windows.run(*common)
         case "zeek":

@@ -32,7 +32,7 @@ def run(folder: Path, events: list[dict[str, Any]], *indicators: str | bytes) ->
     table = ingest.read_events([data], release.schema(), wanted=observed.WANTED, report=lambda _: None)
     store.load(table.connection, files, lambda _: None)
     observed.build(table)
-    matching.build(table.connection)
+    matching.build(table)
     return scoring.servers(table)
 
 

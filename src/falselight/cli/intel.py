@@ -61,7 +61,7 @@ def command(
     table = loading.read(paths, observed.WANTED, settings, talk, console)
     loaded = store.load(table.connection, indicators, talk.report)
     observed.build(table)
-    matching.build(table.connection, asn)
+    matching.build(table, asn)
     found = [server for server in scoring.servers(table) if server.risk >= min_risk]
     chosen = options.chosen(format)
     lines = plots.draw(table, map(_moments, found), plot, svg)
@@ -81,7 +81,7 @@ def command(
 def _moments(server: scoring.Server) -> timeline.Moments:
     """When the host met what the strongest hit names."""
     hit = server.hits[0]
-    query = "SELECT time FROM shown WHERE host = ? AND role = ? AND value = ? AND " + (
+    query = "SELECT first AS time FROM observed WHERE host = ? AND role = ? AND value = ? AND " + (
         "address = ?" if server.address is not None else "name = ?"
     )
     where = server.address or next(iter(server.names), "")

@@ -112,7 +112,7 @@ def _beacons(table: EventTable, settings: Settings) -> Pairs:
 
 def _add_indicators(found: Pairs, table: EventTable) -> None:
     observed.build(table)
-    matching.build(table.connection)
+    matching.build(table)
     for server in scoring.servers(table):
         reasons = tuple(
             Reason(f"intel: {hit.kind}", round(_logit(hit.probability), 3), hit.text) for hit in server.hits

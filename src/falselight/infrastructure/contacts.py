@@ -101,12 +101,12 @@ def _insert(table: EventTable, rows: list[Fact]) -> None:
 def _observe(table: EventTable) -> None:
     """Lets indicators meet what the files say of every server, whether it was contacted or not."""
     told = ", ".join(f"('{kind}', '{trait}')" for kind, trait in INDICATORS.items())
-    table.connection.execute(f"""INSERT INTO {observed.TABLE} BY NAME
-      SELECT k.kind, f.value, 'a scan (' || source || ')' AS role, '' AS host,
+    table.connection.execute(f"""INSERT INTO {observed.BESIDE} BY NAME
+      SELECT k.kind, f.value, f.value AS raw, 'a scan (' || source || ')' AS role, '' AS host,
         CASE WHEN subject = '{Subject.ADDRESS}' THEN server END AS address,
         CASE WHEN subject = '{Subject.NAME}' THEN server END AS name, port, 1 AS count, first, last
       FROM {FACTS} f JOIN (VALUES {told}) k(kind, trait) USING (trait) WHERE source <> '{TELEMETRY}'
       UNION ALL
-      SELECT DISTINCT '{Kind.IP}', server, 'a scan', '', server, NULL, NULL, 1, first, last FROM (
+      SELECT DISTINCT '{Kind.IP}', server, server, 'a scan', '', server, NULL, NULL, 1, first, last FROM (
         SELECT server, min(first) AS first, max(last) AS last FROM {FACTS}
         WHERE subject = '{Subject.ADDRESS}' AND source NOT IN ('{TELEMETRY}', 'address', '--asn') GROUP BY server)""")

@@ -97,7 +97,7 @@ def servers(
 
     Needs ``scan_facts`` (``facts.load``) and the relation of ``intel.store.load`` in the table's database."""
     contacts.build(table, scope, systems)
-    matching.build(table.connection, systems)
+    matching.build(table, systems)
     hits = _hits(table)
     focus = _focus(table, only)
     pivots.build(table.connection, focus, hits)

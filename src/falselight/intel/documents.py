@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from falselight.intel.forms import Skip, moment
+from falselight.intel.forms import MOST_PORT, Skip, moment, number
 from falselight.intel.model import Indicator, Kind, classify
 
 # One comparison of a STIX pattern: an object path, = or ISSUBSET, a string.
@@ -138,11 +138,8 @@ def _misp(event: Mapping[str, Any], source: str, skip: Skip) -> Iterator[Indicat
         parts = value.split("|")
         if attribute.get("type") == "domain|ip" and len(parts) == 2:
             yield Indicator(Kind.IP, parts[1], str(whose or source), about, *times)
-        port = (
-            int(parts[1])
-            if str(attribute.get("type")).endswith("|port") and len(parts) == 2 and parts[1].isdecimal()
-            else None
-        )
+        with_port = str(attribute.get("type")).endswith("|port") and len(parts) == 2
+        port = number(parts[1], MOST_PORT) if with_port else None
         yield Indicator(kind, parts[0], str(whose or source), about, *times, port=port)
 
 
@@ -158,7 +155,8 @@ def _ecs(document: Mapping[str, Any], source: str, skip: Skip) -> Iterator[Indic
         skip("a JSON object that is no indicator")
         return
     confidence = below.get("confidence")
-    level = _WORDS.get(str(confidence).lower()) if not isinstance(confidence, int) else confidence
+    level = confidence if isinstance(confidence, int) else _WORDS.get(str(confidence).lower())
+    level = level if level is not None and 0 <= level <= 100 else None
     about = str(below.get("description") or below.get("type") or "")
     found = False
     for name, kind in _ECS.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from falselight import timestamps
 from falselight.intel.model import Indicator, Kind, classify
 
 Skip = Callable[[str], None]
+MOST_PORT = 65_535
 # Columns of CSV files by their lower-case names; None: the value tells its kind itself.
 _COLUMNS: dict[str, Kind | None] = {
     "url": Kind.URL, "ioc_value": None, "ioc": None, "indicator": None, "value": None, "dst_ip": Kind.IP,
@@ -94,34 +96,45 @@ def _header(lines: list[str]) -> list[str] | None:
 
 def _table(lines: list[str], header: list[str], source: str, skip: Skip) -> Iterator[Indicator]:
     at = {name: place for place, name in reversed(list(enumerate(header)))}
-    columns = [name for name in header if name in _COLUMNS]
-    for row in csv.reader((line for line in lines if line.strip() and not line.startswith("#")), skipinitialspace=True):
-        cells = [cell.strip() for cell in row]
+    named = next(name for name in header if name in _COLUMNS)
+    groups = ((named,), ("ioc_type", "type"), ("confidence_level", "confidence"), ("dst_port", "dstport", "port"), _ABOUT, _FIRST,
+              _LAST)  # fmt: skip
+    places = [[at[name] for name in names if name in at] for names in groups]
+    for cells in _rows(lines, skip):
         if [cell.lower() for cell in cells] == header:
             continue
         if len(cells) < len(header) - 1:
             skip("a row with too few columns")
             continue
+        value, stated, confidence, port, about, first, last = (_first(cells, own) for own in places)
+        kind = _COLUMNS[named] or _TYPES.get(stated.lower()) or classify(value)
+        if kind is None:
+            skip("a value that is no indicator")
+            continue
+        yield Indicator(
+            kind, value, source, about, moment(first), moment(last), None, number(confidence, 100),
+            number(port, MOST_PORT) if kind is Kind.IP else None,
+        )  # fmt: skip
 
-        def cell(names: tuple[str, ...], cells: list[str] = cells) -> str:
-            return next(
-                (cells[at[name]] for name in names if name in at and at[name] < len(cells) and cells[at[name]]), ""
-            )
 
-        stated = _TYPES.get(cell(("ioc_type", "type")).lower())
-        confidence = cell(("confidence_level", "confidence"))
-        port = cell(("dst_port", "dstport", "port"))
-        for name in columns[:1]:
-            value = cell((name,))
-            kind = _COLUMNS[name] or stated or classify(value)
-            if kind is None:
-                skip("a value that is no indicator")
-                continue
-            yield Indicator(
-                kind, value, source, cell(_ABOUT), moment(cell(_FIRST)), moment(cell(_LAST)), None,
-                int(confidence) if confidence.isdecimal() and int(confidence) <= 100 else None,
-                int(port) if port.isdecimal() and kind is Kind.IP else None,
-            )  # fmt: skip
+def _rows(lines: list[str], skip: Skip) -> Iterator[list[str]]:
+    """The rows of a table, their cells without blanks around them."""
+    rows = csv.reader((line for line in lines if line.strip() and not line.startswith("#")), skipinitialspace=True)
+    while True:
+        try:
+            yield [cell.strip() for cell in next(rows)]
+        except StopIteration:
+            return
+        except csv.Error:
+            skip("a row that is no CSV")
+
+
+def _first(cells: list[str], places: list[int]) -> str:
+    """The first cell of these that is not empty."""
+    for place in places:
+        if place < len(cells) and cells[place]:
+            return cells[place]
+    return ""
 
 
 def _zeek(lines: list[str], source: str, skip: Skip) -> Iterator[Indicator]:
@@ -132,7 +145,7 @@ def _zeek(lines: list[str], source: str, skip: Skip) -> Iterator[Indicator]:
         elif line and not line.startswith("#"):
             cells = dict(zip(names, line.split("\t"), strict=False))
             kind = _ZEEK.get(cells.get("indicator_type", ""))
-            if kind is None:
+            if kind is None or "indicator" not in cells:
                 skip(f"a Zeek indicator of type {cells.get('indicator_type', '-')}")
                 continue
             about = next((cells[name] for name in ("meta.desc", "meta.url") if cells.get(name, "-") != "-"), "")
@@ -151,7 +164,7 @@ def _rules(lines: list[str], source: str) -> Iterator[Indicator]:
         for text in destination.strip("[]").split(","):
             kind = classify(text.strip()) if not text.strip().startswith(("$", "!", "any")) else None
             if kind in (Kind.IP, Kind.NETWORK):
-                yield Indicator(kind, text.strip(), source, about, port=int(port) if port.isdecimal() else None)
+                yield Indicator(kind, text.strip(), source, about, port=number(port, MOST_PORT))
         for buffer, content in _MATCHED.findall(options):
             if "|" not in content:
                 yield Indicator(_BUFFERS[buffer], content, source, about)
@@ -168,7 +181,7 @@ def _list(lines: list[str], source: str, skip: Skip) -> Iterator[Indicator]:
                 about = behind.strip()
             continue
         hosts = _HOSTS.fullmatch(text)
-        value = hosts.group(1) if hosts else text.split(",")[0].split()[0]
+        value = hosts.group(1) if hosts else "".join(text.split(",")[0].split()[:1])
         kind = Kind.DOMAIN if hosts else classify(value)
         if kind is None:
             skip("a line that is no indicator")
@@ -177,10 +190,19 @@ def _list(lines: list[str], source: str, skip: Skip) -> Iterator[Indicator]:
             yield Indicator(kind, value, source, behind.strip() or about)
 
 
+def number(text: str, most: int) -> int | None:
+    """A whole number from 0 to ``most``; None where the text is none."""
+    found = int(text) if len(text) <= len(str(most)) and text.isdecimal() else None
+    return found if found is not None and found <= most else None
+
+
 def moment(text: Any) -> int | None:
     """A time of any usual form as epoch nanoseconds; None where there is none."""
-    if not isinstance(text, str) or not text.strip():
-        return None
+    return _moment(text) if isinstance(text, str) and text else None
+
+
+@lru_cache(maxsize=1 << 16)
+def _moment(text: str) -> int | None:
     written = text.strip().removesuffix(" UTC").replace(" ", "T", 1)
     try:
         return timestamps.parse(written if written.endswith("Z") or "+" in written else written + "Z")

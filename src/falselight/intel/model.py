@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from falselight.mappings.network import domain_parts
 from falselight.values import Malformed, ip
@@ -30,8 +30,7 @@ class Kind(StrEnum):
     FILE_HASH = "file hash"
 
 
-@dataclass(frozen=True, slots=True)
-class Indicator:
+class Indicator(NamedTuple):
     """One indicator. Times are epoch nanoseconds; ``expires`` is the first instant at which it no longer holds.
     ``confidence`` is 0 to 100 as STIX has it; None where the source does not say. ``port`` limits an address."""
 
@@ -58,28 +57,35 @@ _ASN = re.compile(r"AS([0-9]{1,10})", re.IGNORECASE)
 def normalised(indicator: Indicator) -> Indicator | None:
     """The indicator in the form in which events are compared; None if its value is none of its kind. An address with a
     port is taken apart."""
-    value = indicator.value.strip()
-    for fanged, plain in _FANGS:
-        value = value.replace(fanged, plain)
-    kind, port = indicator.kind, indicator.port
-    if kind in (Kind.IP, Kind.DOMAIN) and port is None:
+    kind, value, port = indicator.kind, _plain(indicator.value), indicator.port
+    if kind in (Kind.IP, Kind.DOMAIN) and port is None and ":" in value:
         found = _WITH_PORT.fullmatch(value)
         if found:
             value, port = found.group(1) or found.group(2) or found.group(3), int(found.group(4))
     made = _NORMALISERS[kind](value)
-    return None if made is None else replace(indicator, value=made, port=port)
+    if made is None:
+        return None
+    unchanged = made == indicator.value and port == indicator.port
+    return indicator if unchanged else indicator._replace(value=made, port=port)
+
+
+def _plain(text: str) -> str:
+    """A value without the brackets and letters that keep people from clicking it."""
+    value = text.strip()
+    if "[" in value or "(" in value or value[:2] in ("hx", "hX"):
+        for fanged, plain in _FANGS:
+            value = value.replace(fanged, plain)
+    return value
 
 
 def classify(text: str) -> Kind | None:
     """The kind of a bare value of a list; None for what is none. A hash of a bare list is one of a file."""
-    value = text.strip()
-    for fanged, plain in _FANGS:
-        value = value.replace(fanged, plain)
+    value = _plain(text)
     if "://" in value:
         return Kind.URL
     if "/" in value:
         return Kind.NETWORK if _network(value) is not None else Kind.URL
-    with_port = _WITH_PORT.fullmatch(value)
+    with_port = _WITH_PORT.fullmatch(value) if ":" in value else None
     if with_port and (with_port.group(1) or with_port.group(2)):
         return Kind.IP
     if _ADDRESS.fullmatch(value) and _address(value) is not None:
@@ -116,7 +122,8 @@ def _domain(value: str) -> str | None:
             return None
         if not _LABELS.fullmatch(name):
             return None
-    return name if _address(name) is None else None
+    # Only what ends in a digit can be an address.
+    return name if not name[-1].isdigit() or _address(name) is None else None
 
 
 def _url(value: str) -> str | None:

@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from falselight.intel import observed
 from falselight.intel.matching import HITS
 from falselight.intel.model import Kind, is_shared
 from falselight.intel.store import TABLE as INDICATORS
@@ -151,17 +152,27 @@ def _weighed(
     if kind in (Kind.IP, Kind.NETWORK) and shared.get(address or "", 0) >= factors["shared_names"]:
         probability *= factors["shared_address"]
         because.append(f"The address bears {shared[address or '']} registered domains here: shared hosting")
-    if role in ("dns.resolved_ip", "dns.question.name") and not address:
+    if role in observed.LOOKED_UP:
         probability *= factors["looked_up"]
         because.append("It was only looked up")
     return min(probability, factors["most"]), because
 
 
 def _shared_addresses(table: EventTable) -> dict[str, int]:
-    """Distinct registered domains by address, for addresses with hits."""
-    rows = table.connection.execute(
-        f"SELECT DISTINCT o.address, o.name FROM observed o JOIN (SELECT DISTINCT address FROM {HITS}) h USING (address) "
-        "WHERE o.name IS NOT NULL"
+    """Distinct registered domains by address, for addresses that indicators name."""
+    connection = table.connection
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE hit_addresses AS SELECT DISTINCT h.address FROM {HITS} h JOIN {INDICATORS} i "
+        f"ON i.id = h.indicator WHERE i.kind IN ('{Kind.IP}', '{Kind.NETWORK}') AND h.address IS NOT NULL"
+    )
+    parts = [f"SELECT address, name FROM {observed.BESIDE} JOIN hit_addresses USING (address)"]
+    parts += [
+        f"SELECT address, name FROM ({observed.rows(table, each, joined='JOIN hit_addresses h ON h.address = s.raw')})"
+        for each in observed.shown(table)
+        if each.kind is Kind.IP
+    ]
+    rows = connection.execute(
+        f"SELECT DISTINCT address, name FROM ({' UNION ALL '.join(parts)}) WHERE name IS NOT NULL"
     ).fetchall()
     domains: dict[str, set[str]] = {}
     for address, name in rows:

@@ -96,10 +96,9 @@ def _insert(connection: duckdb.DuckDBPyConnection, found: Iterable[Indicator]) -
 
 
 def _write(connection: duckdb.DuckDBPyConnection, rows: list[Indicator]) -> int:
-    columns = [
-        pa.array([getattr(row, name) for row in rows], kind)
-        for name, kind in zip(_SCHEMA.names, _SCHEMA.types, strict=True)
-    ]
+    if not rows:
+        return 0
+    columns = [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), _SCHEMA.types, strict=True)]
     connection.register("incoming_indicators", pa.table(columns, schema=_SCHEMA))
     connection.execute(f"INSERT INTO {TABLE} SELECT * FROM incoming_indicators")
     connection.unregister("incoming_indicators")
