@@ -57,6 +57,27 @@ def test_coverage_tells_what_is_fed_what_is_lacking_and_makes_a_layer(tmp_path: 
     assert technique["techniqueID"] == "T1071" and technique["score"] == 67
 
 
+def test_the_layer_opens_techniques_that_have_parts_and_names_what_is_fed(tmp_path: Path) -> None:
+    rules = written(
+        tmp_path / "rules", fed="network where destination.port == 1", not_fed='network where tls.client.ja3 == "x"'
+    )
+    for path in rules.iterdir():
+        below = '[[rule.threat.technique.subtechnique]]\nid = "T1071.001"\nname = "Web Protocols"\n'
+        path.write_text(path.read_text() + below)
+    layer = tmp_path / "layer.json"
+    result = CliRunner().invoke(cli, ["coverage", str(rules), str(events(tmp_path, [1])), "--navigator", str(layer)])
+    assert result.exit_code == 0
+    above, below = json.loads(layer.read_text())["techniques"]
+    assert above["showSubtechniques"] is True and below["showSubtechniques"] is False
+    assert above["comment"] == "1 of 2 rules are fed; fed: fed; not fed: not_fed"
+
+
+def test_a_diff_tells_what_both_have_to_tell_once(tmp_path: Path) -> None:
+    rules = written(tmp_path / "rules", a="network where")
+    result = CliRunner().invoke(cli, ["diff", str(rules), str(rules), str(events(tmp_path, [1]))])
+    assert result.stderr.count("error[") == 1
+
+
 def run(folder: Path, path: Path, *rules: Rule) -> HuntResult:
     return hunt([path], list(rules), report=lambda _: None)
 

@@ -13,6 +13,7 @@ from falselight.store import EventTable
 
 FED = ("fed", "partly")
 _COLOURS = {"all": "#74c476", "some": "#fdd49e", "none": "#fc9272"}
+MOST_NAMED = 10
 LAYER_VERSION, ATTACK_VERSION = "4.5", "17"
 
 
@@ -46,7 +47,16 @@ class Total:
     name: str
     rules: int = 0
     fed: int = 0
-    names: list[str] = field(default_factory=list)
+    names: dict[bool, list[str]] = field(default_factory=lambda: {True: [], False: []})
+
+    def comment(self) -> str:
+        """How many of its rules are fed, and which are and are not, the first ten of each."""
+        told = [f"{self.fed} of {self.rules} rules are fed"]
+        for is_fed, word in ((True, "fed"), (False, "not fed")):
+            if names := self.names[is_fed]:
+                more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+                told.append(f"{word}: {', '.join(names[:MOST_NAMED])}{more}")
+        return "; ".join(told)
 
     def to_dict(self) -> dict[str, Any]:
         return {"id": self.id, "name": self.name, "rules": self.rules, "fed": self.fed}
@@ -69,14 +79,15 @@ class Coverage:
 
     def layer(self, name: str = "Falselight: rules that this data feeds") -> dict[str, Any]:
         """A layer for the ATT&CK Navigator: the share of each technique's rules that is fed is its score (0 to 100)."""
+        above = {total.id.partition(".")[0] for total in self.techniques if "." in total.id}
         techniques = [
             {
                 "techniqueID": total.id,
                 "score": round(100 * total.fed / total.rules),
                 "color": _COLOURS["all" if total.fed == total.rules else "some" if total.fed else "none"],
-                "comment": f"{total.fed} of {total.rules} rules are fed: {', '.join(total.names[:10])}",
+                "comment": total.comment(),
                 "enabled": True,
-                "showSubtechniques": "." in total.id,
+                "showSubtechniques": total.id in above,
             }
             for total in self.techniques
         ]
@@ -129,7 +140,7 @@ def _count(totals: dict[str, Total], key: str, name: str, made: Covered) -> None
     total = totals.setdefault(key, Total(key, name))
     total.rules += 1
     total.fed += made.is_fed
-    total.names.append(made.rule.name)
+    total.names[made.is_fed].append(made.rule.name)
 
 
 def _tactics(rule: Rule) -> dict[str, str]:

@@ -138,6 +138,29 @@ def test_sarif_points_into_the_file(tmp_path: Path) -> None:
     assert line[region["startColumn"] - 1 : region["endColumn"] - 1] == '"*apple.com"'
 
 
+def regions(path: Path, code: str) -> list[int]:
+    result = CliRunner().invoke(cli, ["lint", str(path), "--format", "sarif", "--only", code], standalone_mode=False)
+    (run,) = json.loads(result.stdout)["runs"]
+    return [each["locations"][0]["physicalLocation"]["region"]["startLine"] for each in run["results"]]
+
+
+def test_sarif_points_to_the_key_where_no_place_of_the_query_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "rule.toml"
+    path.write_text(
+        "# from = 1\n[rule]\nid = 'a'\nname = 'a'\n\nfrom = 'now-1m'\nquery = \"any where event.code == \\\"1\\\"\"\n"
+        "[[fires]]\nevents = [{ 'event.code' = '2' }]\n"
+    )
+    assert [regions(path, code) for code in ("L03", "L50")] == [[6], [8]]
+
+
+def test_sarif_points_to_the_line_of_an_export(tmp_path: Path) -> None:
+    path = tmp_path / "rules.ndjson"
+    rule = {"type": "eql", "query": 'network where destination.domain : "*apple.com"', "from": "now-1m"}
+    lines = [json.dumps({**rule, "rule_id": name, "name": name}) for name in ("a", "b")]
+    path.write_text("\n".join(["{nonsense", *lines]) + "\n")
+    assert [regions(path, code) for code in ("L03", "L30")] == [[2, 3], [2, 3]]
+
+
 def test_the_command_fails_where_it_is_asked_to(tmp_path: Path) -> None:
     path = tmp_path / "rule.toml"
     path.write_text('[rule]\nid = "a"\nname = "a"\nquery = \'any where event.code == "1"\'\n')

@@ -109,6 +109,11 @@ def test_lists_that_are_not_here_are_told_and_no_path_is_followed(tmp_path: Path
     assert [each.code for each in told] == ["E0607"] and "it runs without" in told[0].message
 
 
+def test_a_rule_that_is_not_run_does_not_run_without_its_list(tmp_path: Path) -> None:
+    _, told = loaded(export(tmp_path, {**RULE, "type": "query", "language": "kuery"}))
+    assert [each.code for each in told] == ["E0607"] and "runs" not in told[0].message
+
+
 def test_two_rules_with_one_id_are_told(tmp_path: Path) -> None:
     pack, told = loaded(export(tmp_path, {**RULE, "exceptions_list": []}, {**RULE, "exceptions_list": []}))
     assert len(pack.rules) == 1 and [each.code for each in told] == ["E0604"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import click
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.text import Text
 from falselight import hunting
 from falselight.cli import errors, options
 from falselight.comparing import RuleChange, compare
+from falselight.diagnostics import Diagnostic
 from falselight.drawing import visible
 from falselight.findings import Finding
 from falselight.readers.places import any_there
@@ -36,10 +38,11 @@ def command(old: str, new: str, paths: tuple[str, ...], format: str, settings: S
     and lose. Rules are the same by their id. Exit code 1: something was gained or lost.
     """
     talk = errors.Talk(diagnostics == "json")
+    report = _once(talk.report)
     results = []
     for name in (old, new):
-        pack = load_pack([name], talk.report)
-        results.append(hunting.hunt(list(paths), pack.rules, pack=pack, report=talk.report, settings=settings))
+        pack = load_pack([name], report)
+        results.append(hunting.hunt(list(paths), pack.rules, pack=pack, report=report, settings=settings))
     changes = compare(*results)
     if format == "json":
         for change in changes:
@@ -58,6 +61,19 @@ def command(old: str, new: str, paths: tuple[str, ...], format: str, settings: S
     if talk.left_out:
         return errors.DAMAGED
     return errors.FOUND if gained or lost else errors.DONE
+
+
+def _once(report: Callable[[Diagnostic], None]) -> Callable[[Diagnostic], None]:
+    """Tell what both packs, or both readings of the data, have to tell only once: wherever it stands, it says the same."""
+    told: set[tuple[str, str]] = set()
+
+    def tell(diagnostic: Diagnostic) -> None:
+        key = (diagnostic.code, diagnostic.message)
+        if key not in told:
+            told.add(key)
+            report(diagnostic)
+
+    return tell
 
 
 def _show(console: Console, change: RuleChange) -> None:

@@ -78,9 +78,8 @@ class Pack:
                 if key not in here and key not in told:
                     told.add(key)
                     other = f" with namespace_type {key[0]}" if key[1] in known else ""
-                    message = (
-                        f"Rule [{rule.name}] uses exception list [{key[1]}], which is not here{other}: it runs without"
-                    )
+                    runs = ": it runs without" if rule.is_eql else ""
+                    message = f"Rule [{rule.name}] uses exception list [{key[1]}], which is not here{other}{runs}"
                     report(Diagnostic(ABSENT_LIST, Severity.WARNING, message, path=rule.path))
         leads: dict[str, set[str]] = {}
         absent: set[str] = set()
