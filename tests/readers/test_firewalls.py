@@ -211,7 +211,7 @@ def test_pan_os_times_are_in_the_header_s_zone_and_damaged_cells_make_no_value()
         panos.parse(line.replace(SERVER, "nowhere").replace("0x400000", "0xzz").replace("40000", "9" * 40), SETTINGS)
         or {}
     )
-    assert damaged["client.ip"] == INNER and damaged["server.ip"] is None and damaged["client.port"] is None
+    assert damaged["client.ip"] == INNER and not damaged.keys() & {"server.ip", "client.port"}
     assert "network.community_id" not in damaged and not [name for name in damaged if name.startswith("labels.nat")]
 
 

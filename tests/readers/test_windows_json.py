@@ -10,7 +10,7 @@ from falselight.readers import windows_json
 from falselight.readers.windows_event import epoch_nanoseconds
 
 TREE = {"Event": {"System": {"EventID": 7045, "Provider": {"#attributes": {"Name": "Service Control Manager"}}}}}
-BEAT = {"@timestamp": "2024-01-01T00:00:00.1234567Z", "winlog": {"event_id": "1", "provider_name": "P"}}
+BEAT: dict[str, Any] = {"@timestamp": "2024-01-01T00:00:00.1234567Z", "winlog": {"event_id": "1", "provider_name": "P"}}
 
 
 def test_shapes_are_told_apart() -> None:
@@ -21,6 +21,13 @@ def test_shapes_are_told_apart() -> None:
     assert windows_json.recognise({"event_id": 1, "source_name": "P", "log_name": "L"}) == "winlogbeat-6"
     assert windows_json.recognise({**BEAT, "event": {"category": ["process"]}}) is None
     assert windows_json.recognise({"@timestamp": "2024-01-01"}) is None
+
+
+def test_a_level_may_stand_beside_the_event_or_in_it() -> None:
+    for told in ({"log": {"level": "error"}}, {"winlog": {**BEAT["winlog"], "level": "error"}}):
+        event = windows_json.event_of({**BEAT, **told})
+        assert event is not None and event.level_name == "error"
+    assert event.around["winlog.level"] == "error"
 
 
 def test_local_event_time_is_put_right_by_the_relays_stamps() -> None:

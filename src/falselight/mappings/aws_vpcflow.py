@@ -13,6 +13,28 @@ _DEFAULT = (
     "version", "account-id", "interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "packets", "bytes",
     "start", "end", "action", "log-status",
 )  # fmt: skip
+# Formats that AWS's documentation shows, which Elastic's integration knows without a header by their number of columns.
+_ALL = (
+    *_DEFAULT, "vpc-id", "subnet-id", "instance-id", "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "region", "az-id",
+    "sublocation-type", "sublocation-id", "pkt-src-aws-service", "pkt-dst-aws-service", "flow-direction", "traffic-path",
+)  # fmt: skip
+_FORMATS: dict[int, tuple[str, ...]] = {
+    len(columns): columns
+    for columns in (
+        _DEFAULT,
+        ("instance-id", "interface-id", "srcaddr", "dstaddr", "pkt-srcaddr", "pkt-dstaddr"),
+        (
+            "version", "interface-id", "account-id", "vpc-id", "subnet-id", "instance-id", "srcaddr", "dstaddr", "srcport",
+            "dstport", "protocol", "tcp-flags", "type", "pkt-srcaddr", "pkt-dstaddr", "action", "log-status",
+        ),
+        (
+            "version", "vpc-id", "subnet-id", "instance-id", "interface-id", "account-id", "type", "srcaddr", "dstaddr",
+            "srcport", "dstport", "pkt-srcaddr", "pkt-dstaddr", "protocol", "bytes", "packets", "start", "end", "action",
+            "tcp-flags", "log-status",
+        ),
+        _ALL,
+    )
+}  # fmt: skip
 _HEADER = re.compile(r"^[a-z][a-z0-9-]*(?: [a-z][a-z0-9-]*)+$")
 _HEADS = {"interface-id", "srcaddr", "start"}  # a line of column names has one of them
 _TRANSPORTS = {
@@ -28,28 +50,39 @@ _TRANSPORTS = {
 _TARGETS = {
     "srcaddr": "source.address", "dstaddr": "destination.address", "protocol": "network.iana_number",
     "instance-id": "cloud.instance.id", "region": "cloud.region", "az-id": "cloud.availability_zone",
+    "flow-direction": "network.direction", "sublocation-type": "aws.vpcflow.sublocation.type",
+    "sublocation-id": "aws.vpcflow.sublocation.id", "pkt-src-aws-service": "aws.vpcflow.pkt_src_service",
+    "pkt-dst-aws-service": "aws.vpcflow.pkt_dst_service",
 }  # fmt: skip
 _WHOLE = {"srcport": "source.port", "dstport": "destination.port", "packets": "source.packets", "bytes": "source.bytes"}
 _FLAGS = {1: "fin", 2: "syn", 4: "rst", 8: "psh", 16: "ack", 32: "urg"}
 
 
 class Parser:
-    """Keeps the columns that the last header line named."""
+    """Keeps the columns that the last header line named; without one they are known by their number."""
 
     def __init__(self) -> None:
-        self._columns: tuple[str, ...] = _DEFAULT
+        self._columns: tuple[str, ...] | None = None
 
     def __call__(self, line: str, settings: Settings) -> Document | None:
         words = line.split()
         if _HEADER.match(line.strip()) and not _HEADS.isdisjoint(words):
             self._columns = tuple(words)
             return {}
-        if len(words) != len(self._columns):
+        columns: tuple[str, ...] = self._columns or _FORMATS.get(len(words), ())
+        if len(words) != len(columns):
             return None
-        row = {name: word for name, word in zip(self._columns, words, strict=True) if word != "-"}
+        row = {name: word for name, word in zip(columns, words, strict=True) if word != "-"}
+        if self._columns is None and not _is_known(row):
+            return None
         if not row.get("start", "0").isdecimal() or not row.get("end", "0").isdecimal():
             return None
         return _event(line, row)
+
+
+def _is_known(row: dict[str, str]) -> bool:
+    """Whether words can be what the columns of a known format say."""
+    return row.get("interface-id", "").startswith("eni-") and row.get("log-status", "OK").isupper()
 
 
 def _event(line: str, row: dict[str, str]) -> Document:

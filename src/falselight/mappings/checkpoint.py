@@ -9,7 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.firewalls import first, place, relate, settle, whole
+from falselight.mappings.firewalls import first, place, relate, roles, settle, whole
 from falselight.mappings.tables import mac
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment
@@ -51,6 +51,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     settle(event)
     _categorise(event, raw)
     _fill(event, raw, settings)
+    roles(event)
     for key in own:
         event[f"checkpoint.{key}"] = own[key]
     reason = event.get("checkpoint.action_reason")

@@ -178,8 +178,8 @@ def header(event: Document, head: str, settings: Settings) -> datetime | None:
     found = MOMENT.search(head[:200])
     time = moment(found, settings) if found is not None else None
     event["@timestamp"] = iso(time)
-    if found is None or (found["zone"] is None and found["offset"] is None):
-        event["event.timezone"] = zone_name(settings, time)
+    own = None if found is None else found["zone"] or found["offset"]
+    event["event.timezone"] = {"Z": "UTC"}.get(own, own) if own else zone_name(settings, time)
     process = _PROCESS.search(head[-200:])
     if process is not None:
         event["process.name"], event["process.pid"] = process["name"], int(process["pid"])

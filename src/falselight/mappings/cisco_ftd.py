@@ -17,6 +17,12 @@ _MESSAGE = re.compile(
     r"%(?:FTD|ASA|NGIPS)-(?:(?P<suffix>[^0-9\s-]{1,40})-)?(?P<severity>[0-7])-(?P<id>\d{6})?:? *(?P<text>.*)$",
     re.DOTALL,
 )
+# Old versions' security events may come without the name of their kind, behind that of a process.
+_WITHOUT_NAME = re.compile(
+    r"[^%]{0,200}?\[\d{1,10}\]: *(?P<suffix>)(?P<severity>(?!))?(?P<id>(?!))?(?P<text>[A-Z][A-Za-z_ ]{1,60}: .*)$",
+    re.DOTALL,
+)
+_UNTOLD = "7"
 _KEY = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z1-9_ ]{0,60}):")
 _LONGEST = 65_536
 _WHOLE = (
@@ -50,21 +56,21 @@ def _snake(key: str) -> str:
 
 def parse(line: str, settings: Settings) -> Document | None:
     """The event of one line, None if it is no message of such a device."""
-    found = _MESSAGE.search(line)
-    if found is None:
+    found = _MESSAGE.search(line) or _WITHOUT_NAME.match(line)
+    if found is None or (found["severity"] is None and len(_pairs(found["text"])) < 2):
         return None
     event: Document = {
         "event.original": line, "event.dataset": "cisco.ftd", "observer.product": "ftd", "observer.type": "idps",
     }  # fmt: skip
-    time = cisco_asa.header(event, line[: found.start()], settings)
+    time = cisco_asa.header(event, line[: found.start("text" if found["severity"] is None else 0)], settings)
     code, text = found["id"], found["text"]
     raw: dict[str, str] = {}
     if code is None or code.startswith("43000"):
         raw = _pairs(text)
         code = code or _kind(raw)
     told = _security(event, raw, settings) if raw else cisco_asa.fields(code or "", text)
-    cisco_asa.body(event, found["severity"], code, told, time)
-    event |= {"cisco.asa.suffix": found["suffix"], "cisco.asa.message_id": None}
+    cisco_asa.body(event, found["severity"] or _UNTOLD, code, told, time)
+    event["cisco.asa.suffix"] = found["suffix"]
     _finish(event, raw, code or "")
     cisco_asa.relate(event)
     append(event, "related.hash", event.get("file.hash.sha256"))
@@ -95,6 +101,7 @@ def _kind(raw: dict[str, str]) -> str | None:
 def _security(event: Document, raw: dict[str, str], settings: Settings) -> Document:
     table = _table()
     for key, text in raw.items():
+        event[_OTHER + _snake(key)] = text
         event[_own()[key]] = int(text) if key in _WHOLE and text.isdecimal() and len(text) < 19 else text
     told: Document = {}
     for key, target in table["security"]:
@@ -124,6 +131,8 @@ def _finish(event: Document, raw: dict[str, str], code: str) -> None:
     if name:
         for part, value in zip(("registered_domain", "subdomain", "top_level_domain"), domain_parts(name), strict=True):
             event[f"dns.question.{part}"] = value
+    hosts = [event.get("url.domain"), raw.get("ReferencedHost")]
+    event["url.domain"] = list(dict.fromkeys(host for host in hosts if host)) or None
     _categorise(event, raw, code)
 
 

@@ -17,6 +17,7 @@ _WHOLE = (
     "network.bytes", "network.packets", "event.sequence", "event.severity", "file.size", "http.response.status_code",
     "http.request.bytes", "http.response.bytes", "url.port",
 )  # fmt: skip
+_OF_ROLES = ("ip", "port", "bytes", "packets", "nat.ip", "nat.port", "user.id", "user.name", "user.group.name")
 _NUMBERS = {name: number for number, name in TRANSPORTS.items()}
 _RELATED = {
     "related.ip": _IP,
@@ -76,6 +77,14 @@ def settle(event: Document) -> None:
     event["network.community_id"] = community(
         event["source.ip"], event["destination.ip"], left, right, event["network.transport"]
     )
+
+
+def roles(event: Document) -> None:
+    """The ends as client and server too."""
+    for role, end in (("client", "source"), ("server", "destination")):
+        for name in _OF_ROLES:
+            if event.get(f"{end}.{name}") is not None:
+                event[f"{role}.{name}"] = event[f"{end}.{name}"]
 
 
 def relate(event: Document) -> None:

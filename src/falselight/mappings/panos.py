@@ -7,95 +7,39 @@ import re
 from datetime import datetime, timedelta, tzinfo
 
 from falselight.mappings import panos_users
+from falselight.mappings.firewalls import roles
 from falselight.mappings.network import address, community, url_parts
 from falselight.readers.settings import TIMEZONE, Settings
 from falselight.readers.syslog import Document, append, iso, zone_name
 
 # Columns that all log types share, and those of each type (PAN-OS 10 administrator's guide, syslog field descriptions).
 _SHARED = (
-    "",
-    "receive_time",
-    "serial",
-    "type",
-    "subtype",
-    "",
-    "generated_time",
-    "src",
-    "dst",
-    "natsrc",
-    "natdst",
-    "rule",
-    "srcuser",
-    "dstuser",
-    "app",
-    "vsys",
-    "from",
-    "to",
-    "inbound_if",
-    "outbound_if",
-    "logset",
-    "",
-    "sessionid",
-    "repeatcnt",
-    "sport",
-    "dport",
-    "natsport",
-    "natdport",
-    "flags",
-    "proto",
-    "action",
-)
+    "", "receive_time", "serial", "type", "subtype", "", "generated_time", "src", "dst", "natsrc", "natdst", "rule", "srcuser",
+    "dstuser", "app", "vsys", "from", "to", "inbound_if", "outbound_if", "log_profile", "", "sessionid", "repeat_count",
+    "sport", "dport", "natsport", "natdport", "flags", "proto", "action",
+)  # fmt: skip
+# Columns that are fields of the integration as they are.
+_GROUPS = tuple(f"device_group_hierarchy{level}" for level in range(1, 5))
+_SESSION = ("imsi", "imei", "parent_session.id", "parent_session.start_time", "tunnel_type")
 _TRAFFIC = (
-    "bytes",
-    "bytes_sent",
-    "bytes_received",
-    "packets",
-    "start",
-    "elapsed",
-    "category",
-    "",
-    "seqno",
-    "actionflags",
-    "srcloc",
-    "dstloc",
-    "",
-    "pkts_sent",
-    "pkts_received",
-    "session_end_reason",
-    "",
-    "",
-    "",
-    "",
-    "vsys_name",
-    "device_name",
-    "action_source",
-)
+    "bytes", "bytes_sent", "bytes_received", "packets", "start", "elapsed", "category", "", "seqno", "action_flags",
+    "srcloc", "dstloc", "", "pkts_sent", "pkts_received", "session_end_reason", *_GROUPS, "vsys_name", "device_name",
+    "action_source", "source_vm_uuid", "destination_vm_uuid", *_SESSION, "scp.assoc_id", "scp.chunks", "scp.chunks_sent",
+    "scp.chunks_received",
+)  # fmt: skip
 _THREAT = (
-    "misc",
-    "threatid",
-    "category",
-    "severity",
-    "direction",
-    "seqno",
-    "actionflags",
-    "srcloc",
-    "dstloc",
-    "",
-    "contenttype",
-    "pcap_id",
-    "filedigest",
-    "cloud",
-    "url_idx",
-    "user_agent",
-    "filetype",
-    "xff",
-    "referer",
-    "sender",
-    "subject",
-    "recipient",
-    *("",) * 6,
-    "device_name",
-)
+    "misc", "threatid", "category", "severity", "direction", "seqno", "action_flags", "srcloc", "dstloc", "",
+    "http_content_type", "pcap_id", "filedigest", "wildfire.name", "url_idx", "user_agent", "filetype", "xff", "referer",
+    "sender", "subject", "recipient", "wildfire.report_id", *_GROUPS, "vsys_name", "device_name", "", "source_vm_uuid",
+    "destination_vm_uuid", "http_method", *_SESSION, "threat_category", "content_version", "", "scp.assoc_id",
+    "payload_protocol_id", "http_headers",
+)  # fmt: skip
+_AS_THEY_ARE = frozenset({
+    "log_profile", "action_flags", *_GROUPS, *_SESSION, "vsys_name", "action_source", "source_vm_uuid",
+    "destination_vm_uuid", "scp.assoc_id", "scp.chunks", "scp.chunks_sent", "scp.chunks_received", "http_content_type",
+    "wildfire.name", "wildfire.report_id", "url_idx", "threat_category", "content_version", "payload_protocol_id",
+    "http_headers",
+})  # fmt: skip
 _COLUMNS = {"TRAFFIC": (*_SHARED, *_TRAFFIC), "THREAT": (*_SHARED, *_THREAT)}
 _ACTIONS = {
     "start": "flow_started", "end": "flow_terminated", "drop": "flow_dropped", "deny": "flow_denied",
@@ -117,7 +61,6 @@ _BY_ZONE = {
 }  # fmt: skip
 # In which direction a threat's packet went, as the integration words it.
 _BY_PACKET = {"0": "inbound", "client-to-server": "inbound", "1": "outbound", "server-to-client": "outbound"}
-_ROLES = (("client", "source"), ("server", "destination"))
 _START = re.compile(
     r"(?:^|[\s>])(\d{1,10},\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?Z?,[^,\s]{0,40},"
     r"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM),.*)$"
@@ -208,9 +151,12 @@ def _session(event: Document, raw: dict[str, str]) -> None:
         "observer.egress.interface.name": raw.get("outbound_if"),
         "panw.panos.flow_id": raw.get("sessionid"),
         "panw.panos.virtual_sys": raw.get("vsys"),
+        "panw.panos.related_vsys": raw.get("vsys"),
+        "panw.panos.repeat_count": _number(raw.get("repeat_count")),
         "panw.panos.sequence_number": raw.get("seqno"),
         "panw.panos.url.category": raw.get("category"),
         "labels.ruleset": raw.get("rule"),
+        **{f"panw.panos.{name}": cell for name, cell in raw.items() if name in _AS_THEY_ARE},
     }
 
 
@@ -227,9 +173,7 @@ def _flags(event: Document, raw: dict[str, str]) -> None:
 
 def _roles(event: Document) -> None:
     """The ends as client and server too, and the connection's community id, before and after translation."""
-    for role, end in _ROLES:
-        for name in ("ip", "port", "bytes", "packets", "nat.ip", "nat.port", "user.name"):
-            event[f"{role}.{name}"] = event.get(f"{end}.{name}")
+    roles(event)
     for name in ("name", "domain"):
         event[f"user.{name}"] = event.get(f"source.user.{name}")
     plain = _community(event, "")
@@ -321,7 +265,8 @@ def _threat(event: Document, raw: dict[str, str]) -> None:
         "user_agent.original": raw.get("user_agent"),
         "panw.panos.threat.resource": raw.get("misc"),
         "http.request.referrer": raw.get("referer"),
-        "http.response.mime_type": raw.get("contenttype"),
+        "http.request.method": raw.get("http_method"),
+        "http.response.mime_type": raw.get("http_content_type"),
     }
     if raw.get("subtype") == "url" and raw.get("misc"):
         event["url.original"] = raw["misc"]

@@ -30,6 +30,12 @@ _GLOBALPROTECT = (
 )  # fmt: skip
 # The columns behind the seven that all logs share.
 _COLUMNS = {"USERID": _USERID, "HIPMATCH": _HIPMATCH, "HIP-MATCH": _HIPMATCH, "GLOBALPROTECT": _GLOBALPROTECT}
+# How the integration names what the Beats' module named first: both stand.
+_RENAMED = {
+    "panw.panos.actionflags": "panw.panos.action_flags", "panw.panos.repeatcnt": "panw.panos.repeat_count",
+    "panw.panos.error": "panw.panos.error_message",
+    **{name: name.replace(".level_", "") for name in _GROUPS},
+}  # fmt: skip
 _NUMBERS = ("source.port", "destination.port", "event.duration")
 _UNSET = frozenset({"", "0.0.0.0", "::"})
 
@@ -59,8 +65,12 @@ def fill(event: Document, kind: str, cells: list[str]) -> None:
         found["client.address"] = found["source.ip"]
     if found.get("event.outcome") not in ("success", "failure"):
         found["event.outcome"] = "success"
+    if kind in _COLUMNS:
+        found["event.category"] = ["network", *(["iam"] if kind == "USERID" else [])]
     if kind == "USERID":
         found["event.action"] = cells[4]
+    for old, new in _RENAMED.items():
+        found[new] = found.get(old)
     event |= found
     append(event, "related.user", event["source.user.name"])
     append(event, "related.hosts", event.get("observer.hostname"), event.get("host.name"))

@@ -57,7 +57,13 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
         "dns-server-log",
         re.compile(rb"\bdnsmasq\[\d+\]: (?:\d+ \S+ )?(?:query\[[A-Z0-9=]+\]|reply|cached|forwarded|config) \S+ (?:from|is|to) "),
     ),
-    ("aws-vpcflow", re.compile(rb"^[2-9] (?:\d{12}|unknown) eni-[0-9a-f]+ \S+ \S+ \S+ \S+ \S+ \S+ \S+ \d+ \d+ [A-Z-]+ [A-Z]+")),
+    (
+        "aws-vpcflow",
+        re.compile(
+            rb"^[2-9] (?:\S+ ){0,4}eni-\S+ (?:\S+ ){8,15}(?:OK|NODATA|SKIPDATA)(?: \S+){0,15}$|"
+            rb"^(?:i-[0-9a-z]+|-) eni-\S+ [0-9A-Fa-f.:]+ [0-9A-Fa-f.:]+ [0-9A-Fa-f.:]+ [0-9A-Fa-f.:]+$"
+        ),
+    ),
     (
         "aws-vpcflow",
         re.compile(rb"^(?=[a-z0-9 -]*\b(?:interface-id|srcaddr)\b)(?=[a-z0-9 -]*\b(?:start|dstaddr)\b)[a-z][a-z0-9 -]+$"),

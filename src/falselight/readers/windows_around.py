@@ -14,7 +14,7 @@ _LONGEST = (1 << 63) - 1
 _BEAT = frozenset(
     f"winlog.{name}"
     for name in (
-        "event_id", "record_id", "version", "level", "user.identifier", "activity_id", "provider_guid",
+        "event_id", "record_id", "version", "user.identifier", "activity_id", "provider_guid",
         "related_activity_id",
     )
 )  # fmt: skip

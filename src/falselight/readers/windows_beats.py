@@ -57,7 +57,7 @@ def beat_event(document: dict[str, Any]) -> WindowsEvent | None:
     event_id = whole(winlog.get("event_id"))
     if event_id is None:
         return None
-    level = text_of(_inner(document, "log", "level") or document.get("log.level")).lower()
+    level = text_of(_inner(document, "log", "level") or document.get("log.level") or winlog.get("level")).lower()
     return WindowsEvent(
         provider=text_of(winlog.get("provider_name") or _inner(document, "event", "provider")),
         channel=text_of(winlog.get("channel")),
