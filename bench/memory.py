@@ -82,8 +82,8 @@ def run(events: int, seed: int, rounds: int, folder: Path) -> tuple[dict[str, Ti
     print(f"{events:,} events, {size / 1e9:,.1f} GB", file=sys.stderr)
     verbs = {
         "import": ["import", str(inputs), "--case", str(folder / "case")],
-        "hunt in the case": ["hunt", str(folder / "case"), "--format", "ndjson"],
-        "hunt": ["hunt", str(inputs), "--format", "ndjson"],
+        "hunt in the case": ["hunt", str(folder / "case"), "--no-rank", "--format", "ndjson"],
+        "hunt": ["hunt", str(inputs), "--no-rank", "--format", "ndjson"],
         "read": ["read", str(inputs), "--format", "json"],
     }
     cases = [

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import UsageError
 from click.testing import CliRunner
 
 from falselight import ingest
@@ -128,6 +129,29 @@ def test_the_commands_show_the_list(data: Path, tmp_path: Path) -> None:
     )
     assert hunted.return_value == 0 and "falselight-ranking" in hunted.stdout
     assert len((out / "servers.ndjson").read_text().splitlines()) >= 41
+
+
+def hunted(data: Path, *words: str) -> Any:
+    return CliRunner().invoke(cli, ["hunt", str(data), *words], standalone_mode=False)
+
+
+def test_a_hunt_ranks_unless_rules_of_ones_own_are_named(data: Path, tmp_path: Path) -> None:
+    every = [json.loads(line) for line in hunted(data, "--format", "ndjson", "--min-risk", "0").stdout.splitlines()]
+    kinds = [each["falselight"]["kind"] for each in every]
+    rules = kinds.count("alert")
+    assert 0 < rules < len(kinds) and set(kinds[:rules]) == {"alert"} and "alert" not in kinds[rules:]
+    risks = [each["falselight"]["risk"] for each in every[rules:]]
+    assert risks == sorted(risks, reverse=True) and every[rules]["destination"]["domain"] == ["cdn.evil.example"]
+    assert json.loads(hunted(data, "--format", "json", "--min-risk", "0").stdout) == every
+    for words in (["--no-rank"], ["--rules", "@page"]):
+        alone = [json.loads(line) for line in hunted(data, "--format", "ndjson", *words).stdout.splitlines()]
+        assert alone and {each["falselight"]["kind"] for each in alone} == {"alert"}
+    assert '"falselight-ranking"' not in hunted(data, "--as-scheduled", "--format", "ndjson").stdout
+    listed = tmp_path / "allowed"
+    listed.write_text("vendor.example\n")
+    for words in (["--rank"], ["--allow", str(listed)]):
+        assert '"falselight-ranking"' in hunted(data, "--rules", "@page", "--format", "ndjson", *words).stdout
+    assert isinstance(hunted(data, "--no-rank", "--allow", str(listed)).exception, UsageError)
 
 
 def test_no_text_of_a_log_leaves_its_place_in_the_drawing() -> None:

@@ -16,6 +16,8 @@ from rich.text import Text
 
 from falselight import hunting
 from falselight.cli import errors, options, progress
+from falselight.cli import ranked as ranked_list
+from falselight.cli.ranked import Ranked, Ranking
 from falselight.drawing import visible
 from falselight.explain import explain
 from falselight.findings import Finding
@@ -45,18 +47,7 @@ MOST_EXPLAINED = 3
 @click.option("--from", "since", type=options.Instant(), help="Leave out events before this time.")
 @click.option("--to", "until", type=options.Instant(last=True), help="Leave out events after this time.")
 @click.option("--fail-on", type=click.Choice(LEVELS), help="Exit with 1 if a finding is at this level or above.")
-@click.option("--rank", is_flag=True, help="Rank servers by rules, rhythm and indicators together, below the findings.")
-@click.option(
-    "--indicators", "-i", multiple=True, metavar="PATH", help="Known-bad indicators for the ranking (see intel)."
-)
-@click.option(
-    "--allow",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Servers whose risk the ranking lowers.",
-)
-@click.option(
-    "--min-risk", type=click.FloatRange(0, 100), default=20.0, show_default=True, help="Least risk of the ranking."
-)
+@ranked_list.options
 @click.option("--building-blocks", is_flag=True, help="Show findings of the bundled pack's building-block rules, too.")
 @click.option(
     "--exceptions",
@@ -82,22 +73,22 @@ def command(
     since: int | None,
     until: int | None,
     fail_on: str | None,
-    rank: bool,
-    indicators: tuple[str, ...],
-    allow: Path | None,
-    min_risk: float,
     building_blocks: bool,
     exceptions: tuple[str, ...],
     as_scheduled: bool,
     alerts: Path | None,
     sequences: bool,
     evidence: bool,
+    ranked: Ranked,
     settings: Settings,
     diagnostics: str,
 ) -> int:
-    """Hunt with rules in PATH: files, folders, quoted patterns, - for stdin, s3:// and http(s):// addresses."""
+    """Hunt in PATH: files, folders, quoted patterns, - for stdin, s3:// and http(s):// addresses.
+
+    The bundled pack of rules runs, and all servers are ranked by rules, rhythm, lookups and known-bad indicators together,
+    highest risk first. With --rules these rules alone run.
+    """
     talk = errors.Talk(diagnostics == "json")
-    ranked = Ranked(rank or bool(indicators), indicators, allow, min_risk)
     asked = Asked(options.chosen(format), output, building_blocks, as_scheduled, alerts, sequences, evidence, ranked)
     if (sequences or evidence) and output is None and asked.format not in ("table", "ndjson"):
         raise click.UsageError(f"--sequences and --evidence do not fit into {asked.format}; add -o FOLDER")
@@ -119,29 +110,11 @@ def command(
         )
     seconds = time.perf_counter() - started
     result.building_blocks = bool(rules) or building_blocks
-    _deliver(result, asked, talk)
-    panel.show(console, result, seconds, talk.errors + talk.warnings, _hints(console, result, output))
+    ranking = ranked_list.rank(result, ranked, talk)
+    _deliver(result, ranking, asked, talk)
+    faults = talk.errors + talk.warnings
+    panel.show(console, result, seconds, faults, _hints(console, result, ranking, output), ranking.panel())
     return _exit_code(paths, result, talk, fail_on)
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """Whether servers are ranked, and from what beside the events."""
-
-    wanted: bool
-    indicators: tuple[str, ...]
-    allow: Path | None
-    min_risk: float
-
-    @property
-    def fields(self) -> Iterable[str]:
-        """The fields that ranking reads. What only some hunts need is loaded by these alone: to load it takes as long as
-        to read 100,000 events."""
-        if not self.wanted:
-            return ()
-        from falselight.fusion import ranking
-
-        return ranking.WANTED
 
 
 @dataclass(frozen=True)
@@ -158,45 +131,39 @@ class Asked:
     ranked: Ranked
 
 
-def _deliver(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
+def _deliver(result: HuntResult, ranking: Ranking, asked: Asked, talk: errors.Talk) -> None:
+    """Findings, or what a schedule made of them, and the ranked list below them; then what belongs to single findings."""
     found = result.findings
     documents = [finding.to_document() for finding in found]
-    if asked.as_scheduled:
-        from falselight.cli import replays
-
-        replays.show(result, asked.format)
+    if asked.format == "table":
+        _tables(result, found, ranking, asked)
     else:
-        _print(found, documents, asked.format)
+        first = documents if not asked.as_scheduled else [run.replay.to_dict() for run in result.rules if run.replay]
+        write(asked.format, [*first, *(row.to_document() for row in ranking.shown)], sys.stdout)
     if asked.alerts is not None:
         from falselight.cli import replays
 
         replays.save(result, asked.alerts)
     if asked.output is not None:
         save(asked.output, result, documents, asked.sequences, asked.evidence, talk)
+        if asked.ranked.wanted:
+            _file(asked.output / "servers.ndjson", "ndjson", (row.to_document() for row in ranking.rows))
     elif asked.sequences or asked.evidence:
         _details(result, found, asked.format, asked.sequences, asked.evidence, talk)
-    if asked.ranked.wanted:
-        _rank(result, asked, talk)
     sys.stdout.flush()
 
 
-def _rank(result: HuntResult, asked: Asked, talk: errors.Talk) -> None:
-    """The ranked list: a table below the findings, more documents, and ``servers.ndjson`` in the folder."""
-    from falselight.cli import servers
-    from falselight.fusion import ranking
-    from falselight.intel import store
+def _tables(result: HuntResult, found: list[Finding], ranking: Ranking, asked: Asked) -> None:
+    if asked.as_scheduled:
+        from falselight.cli import replays
 
-    store.load(result.table.connection, asked.ranked.indicators, talk.report)
-    allowed = asked.ranked.allow.read_text("utf-8", "replace").splitlines() if asked.ranked.allow is not None else []
-    every = [finding for run in result.rules for finding in run.findings]
-    rows = ranking.rank(result.table, result.settings, findings=every, indicators=True, allowed=allowed, once=True)
-    shown = [row for row in rows if row.risk >= asked.ranked.min_risk or asked.ranked.min_risk == 0]
-    if asked.format == "table":
-        servers.show(shown, {})
+        replays.show(result)
     else:
-        write(asked.format, (row.to_document() for row in shown), sys.stdout)
-    if asked.output is not None:
-        _file(asked.output / "servers.ndjson", "ndjson", (row.to_document() for row in rows))
+        findings_table.show(sys.stdout, found, colour=errors.colour(sys.stdout))
+    if ranking.shown:
+        from falselight.cli import servers
+
+        servers.show(ranking.shown, {})
 
 
 def _exit_code(paths: tuple[str, ...], result: HuntResult, talk: errors.Talk, fail_on: str | None) -> int:
@@ -220,13 +187,6 @@ def _rules(paths: tuple[str, ...], exceptions: tuple[str, ...], talk: errors.Tal
     return pack
 
 
-def _print(found: list[Finding], documents: list[dict[str, Any]], format: str) -> None:
-    if format == "table":
-        findings_table.show(sys.stdout, found, colour=errors.colour(sys.stdout))
-    else:
-        write(format, documents, sys.stdout)
-
-
 def _fails(found: list[Finding], level: str | None) -> bool:
     return level is not None and any(LEVELS.index(f.severity) >= LEVELS.index(level) for f in found)
 
@@ -248,10 +208,12 @@ def _details(
         write(format, details.originals(result, found, talk.report), sys.stdout)
 
 
-def _hints(console: Console, result: HuntResult, output: Path | None) -> Iterator[str]:
+def _hints(console: Console, result: HuntResult, ranking: Ranking, output: Path | None) -> Iterator[str]:
     if result.hidden:
         hidden = words.plural(result.hidden, "finding")
         yield f"{hidden} of building-block rules, which prove nothing alone: --building-blocks shows them"
+    if ranking.rows and not ranking.shown:
+        yield f"the highest risk of a server is {ranking.rows[0].risk:g}: --min-risk tells from where on they are shown"
     if not result.findings:
         yield from _silence(console, result)
         return

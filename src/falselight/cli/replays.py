@@ -16,15 +16,12 @@ from falselight.hunting import HuntResult
 from falselight.plan.dates import iso
 from falselight.replay.run import RuleReplay
 from falselight.report import words
-from falselight.sinks import json_text, write
+from falselight.sinks import json_text
 
 
-def show(result: HuntResult, format: str) -> None:
-    """Every rule that matched, in words at a terminal, as figures else."""
+def show(result: HuntResult) -> None:
+    """Every rule that matched, in words."""
     replays = [run.replay for run in result.rules if run.replay is not None]
-    if format != "table":
-        write(format, (each.to_dict() for each in replays), sys.stdout)
-        return
     console = Console(highlight=False, no_color=not errors.colour(sys.stdout), soft_wrap=True)
     for each in replays:
         if each.matches or each.kept:

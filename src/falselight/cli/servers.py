@@ -39,7 +39,9 @@ def show(rows: Sequence[ServerRisk], plots: Mapping[tuple[str, str], str]) -> No
         table.add_row(f"{row.risk:g}", hosts, visible(row.server) + port, process, _rhythm(row), first, detected)
     if not grouped:
         return
-    console.print(table)
+    with console.capture() as drawn:
+        console.print(table)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
     for total in grouped[: MOST_HOSTS * 5]:
         row = total.worst
         console.print(Text(f"{row.risk:g}  {visible(row.host)} → {visible(row.server)}", style="bold"))

@@ -29,13 +29,22 @@ def peak_memory() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def show(console: Console, result: HuntResult, seconds: float, faults: int, hints: Iterable[str]) -> None:
-    """Print the panel of a hunt."""
+def show(
+    console: Console,
+    result: HuntResult,
+    seconds: float,
+    faults: int,
+    hints: Iterable[str],
+    more: Iterable[tuple[str, str]] = (),
+) -> None:
+    """Print the panel of a hunt, ``more`` lines of it below the others, and the hints."""
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
     for label, text in _lines(result, seconds, faults):
         grid.add_row(label, text)
+    for label, told in more:
+        grid.add_row(label, Text(visible(told)))
     console.print(Panel(grid, title="hunt", title_align="left", box=box.ROUNDED, expand=False))
     for hint in hints:
         console.print(Text.assemble(("hint: ", "bold"), visible(hint)), soft_wrap=not console.is_terminal)
