@@ -98,8 +98,11 @@ def read(path: str) -> dict[str, Any]:
     started, definitions, system, rows = time.perf_counter(), Definitions(), Needs(None, None).system, 0
     with Path(path).open("rb") as stream:
         for chunks in Reader(stream, path, print, Counter()).blocks():
-            for kind in Intact(chunks, definitions).kinds:
-                rows += kind.columns(kind.head(), None, system).rows
+            intact = Intact(chunks, definitions)
+            holes = [kind.holes(None, system) for kind in intact.kinds]
+            made = iter(intact.columns([places for each in holes for places in each.values()]))
+            for kind, each in zip(intact.kinds, holes, strict=True):
+                rows += kind.columns(kind.head(), None, system, dict(zip(each, made, strict=False))).rows
     return _timed(started, rows)
 
 

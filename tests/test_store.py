@@ -33,6 +33,24 @@ def builder() -> store.Builder:
     return store.Builder(store.connect(), SCHEMA)
 
 
+def test_values_by_their_place_in_a_dictionary_are_as_others(builder: store.Builder) -> None:
+    def batch(names: pa.Array, notes: pa.Array) -> pa.RecordBatch:
+        times = pa.array([1, 2, 3], pa.int64())
+        return pa.RecordBatch.from_pydict({"_time": times, "process.name": names, "note": notes})
+
+    texts = pa.array(["a", None, "longer than ten"])
+    more = pa.array(["b", "longer than ten", None])
+    builder.append(batch(texts.dictionary_encode(), texts.dictionary_encode()), 0)
+    builder.append(batch(more, more.dictionary_encode()), 0)
+    builder.append(batch(texts.dictionary_encode(), texts), 0)
+    table = builder.finish()
+    assert rows(table, "process.name", "note", "note.keyword") == [
+        ("a", "a", "a"), (None, None, None), (None, "longer than ten", None),
+        ("b", "b", "b"), (None, "longer than ten", None), (None, None, None),
+        ("a", "a", "a"), (None, None, None), (None, "longer than ten", None),
+    ]  # fmt: skip
+
+
 def rows(table: store.EventTable, *columns: str) -> list[tuple[object, ...]]:
     names = ", ".join(store.quoted(name) for name in columns)
     return table.connection.execute(f"SELECT {names} FROM events ORDER BY _seq").fetchall()

@@ -32,6 +32,7 @@ class Gatherer:
 
     def add_numbered(self, table: pa.Table) -> Iterator[pa.Table]:
         """Takes a batch that tells its input; gives what need not wait any longer."""
+        table = self._plain(table)
         types = {entry.name: entry.type for entry in table.schema}
         if self._waiting and not self._fits(types):
             yield from self.flush()
@@ -49,6 +50,13 @@ class Gatherer:
         self._bytes = 0
         if waiting:
             yield together(waiting)
+
+    def _plain(self, table: pa.Table) -> pa.Table:
+        """The table, plain where it has values by their place in a dictionary and those that wait have plain ones."""
+        for place, entry in enumerate(table.schema):
+            if pa.types.is_dictionary(entry.type) and self._types.get(entry.name) == entry.type.value_type:
+                table = table.set_column(place, entry.name, table.column(place).cast(entry.type.value_type))
+        return table
 
     def _fits(self, types: dict[str, pa.DataType]) -> bool:
         """Whether no column has another type than before, but for lists of it. Without ``@timestamp`` a batch means it to

@@ -69,6 +69,8 @@ def physical(
     if isinstance(flat, pa.ChunkedArray):
         flat = pa.concat_arrays(flat.chunks)
     if pa.types.is_dictionary(flat.type):
+        if field.type in STRING_TYPES and pa.types.is_string(flat.type.value_type):
+            return _decoded(flat, field)
         flat = flat.dictionary_decode()
     shape = flat if pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) else None
     given = flat if shape is None else shape.values
@@ -84,6 +86,13 @@ def physical(
         return {}
     result = {column(field.name): stored, **_beside(stored, field)}
     return result if shape is None else {name: _lists(shape, value) for name, value in result.items()}
+
+
+def _decoded(values: pa.DictionaryArray, field: Field) -> dict[str, pa.Array]:
+    """The column of a field of texts, of which each is looked at once."""
+    distinct, _ = _convert(values.dictionary, field)
+    stored = _indexed(distinct, field).take(values.indices)
+    return {} if stored.null_count == len(stored) else {column(field.name): stored}
 
 
 def nanoseconds(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray | None:

@@ -16,7 +16,8 @@ import pytest
 from falselight.diagnostics import Diagnostic
 from falselight.mappings import windows_batches
 from falselight.mappings.apply import apply
-from falselight.mappings.windows_batches import Block, in_order
+from falselight.mappings.parts import in_order
+from falselight.mappings.windows_batches import Block
 from falselight.readers import evtx
 from falselight.readers.evtx import Reader, Records
 from falselight.readers.windows_event import WindowsEvent
@@ -144,8 +145,8 @@ def rows(batches: list[pa.Table | pa.RecordBatch]) -> list[dict[str, Any]]:
 def both(texts: list[str], wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     reader = Together()
     records = Records(b"", list(range(len(texts))), [0] * len(texts), texts)
-    tables = Block(reader, records, wanted, {}).tables()
-    together = [in_order(tables)] if tables else []
+    parts = Block(reader, records, wanted, {}).parts()
+    together = [in_order(parts)] if parts else []
     events = [(row, event) for row in range(len(texts)) if (event := reader.event(records, row)) is not None]
     return rows(together), rows([apply(events, wanted)])
 

@@ -18,6 +18,7 @@ from readers.evtx_templates import (
     HEX64,
     I32,
     NOTHING,
+    TREE,
     U32,
     U64,
     Element,
@@ -63,8 +64,9 @@ VALUES: dict[str, list[Value]] = {
     "Many": [(0x81, "a\0b\0".encode("utf-16-le")), text("a")],
     "Short": [(U32, b"\1\2"), number(U32, 5)],
     "Odd": [(0x0C, bytes(8)), number(U32, 5)],
+    "Tree": [(TREE, b"\x0f\x01\x01\x00\x00"), (TREE, b"abcd")],
 }  # fmt: skip
-BEYOND = ("Half", "Lone", "Many", "Short", "Odd", "Mixed")
+BEYOND = ("Half", "Lone", "Many", "Short", "Odd", "Mixed", "Tree")
 WANTED = (None, frozenset({"process.name", "destination.ip", "winlog.event_data.Mask", "related.user", "user.id"}))
 
 
@@ -203,3 +205,13 @@ def test_damaged_chunks_with_checksums_that_hold(part: int) -> None:
         made, _ = by_columns(data[: evtx.HEADER_BYTES] + b"".join(map(sealed, chunks)), None)
         numbers = [row["_record"] for row in made]
         assert numbers == sorted(set(numbers))
+
+
+def test_blocks_that_take_the_place_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evtx, "_BLOCK_CHUNKS", 2)
+    monkeypatch.setattr(windows_batches, "FEWEST", 1)
+    data = b"".join(
+        log(drawn(random.Random(seed), ["Image", "ProcessId", "CommandLine"], 30))[evtx.HEADER_BYTES if seed else 0 :]
+        for seed in range(7)
+    )
+    check(data)

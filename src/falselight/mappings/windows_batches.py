@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from falselight.mappings import windows_columns
 from falselight.mappings.apply import apply
-from falselight.mappings.columnar import flat
+from falselight.mappings.parts import Column, Part, in_order, part_of
 from falselight.mappings.plans import plan
 from falselight.mappings.windows_wanted import Needs
 from falselight.readers import Report
 from falselight.readers.evtx import CHUNK_BYTES, Reader, Records
-from falselight.readers.evtx_kinds import Definitions, Intact, Kind
+from falselight.readers.evtx_columns import Made
+from falselight.readers.evtx_kinds import Definitions, Intact, Kind, Path
 from falselight.readers.evtx_values import Numbers
 from falselight.readers.windows_columns import EventColumns, Lines, head_of, kind_of
 from falselight.readers.windows_event import Unsuitable, WindowsEvent
 
 # Below so many records the work for each column outweighs that for each record.
 FEWEST = 32
+Columns: TypeAlias = dict[str, Column]
 
 
 def read_evtx(
@@ -36,7 +38,7 @@ def read_evtx(
     definitions = Definitions()
     shapes: dict[str, Any] = {}
     for chunks in reader.blocks():
-        made = _Chunks(reader, chunks, wanted, definitions, shapes).tables()
+        made = _Chunks(reader, chunks, wanted, definitions, shapes).parts()
         if made:
             yield in_order(made)
 
@@ -55,22 +57,21 @@ class _Chunks:
         self._reader = reader
         self._wanted = wanted
         self._events: list[tuple[int, WindowsEvent]] = []
-        self._columns: list[tuple[Numbers, pa.Table]] = []
+        self._columns: list[tuple[Numbers, Columns]] = []
         intact = Intact(chunks, definitions)
-        left = intact.left.tolist()
-        for kind in intact.kinds:
-            left += self._read(kind)
+        left = self._read(intact)
         self._intact = intact
         self._firsts = np.full(len(intact.starts), -1, np.int64)
         self._rest = Block(reader, self._general(chunks, left), wanted, shapes)
 
-    def tables(self) -> list[pa.Table]:
+    def parts(self) -> list[Part]:
         """The records of each kind, and those that are read one by one."""
-        made = self._rest.tables()
-        for rows, table in self._columns:
+        made = self._rest.parts()
+        for rows, columns in self._columns:
             numbers, kept = self._numbers(rows)
-            table = table.append_column("_record", pa.array(numbers))
-            made.append(table if kept.all() else table.filter(pa.array(kept)))
+            if kept.any():
+                part = Part(numbers, columns)
+                made.append(part if kept.all() else part.kept(kept))
         self._events.sort(key=itemgetter(0))
         numbers, kept = self._numbers(np.array([row for row, _ in self._events], np.int64))
         events = [
@@ -79,22 +80,29 @@ class _Chunks:
             if good
         ]
         if events:
-            made.append(pa.Table.from_batches([apply(events, self._wanted)]))
+            made.append(part_of(apply(events, self._wanted)))
         return made
 
-    def _read(self, kind: Kind) -> list[int]:
-        """Reads the records of a kind; gives those that it must leave to the general parser."""
-        rows: list[int] = kind.rows.tolist()
-        if len(rows) < FEWEST:
-            return [row for place, row in enumerate(rows) if not self._read_alone(kind, place, row)]
-        try:
-            head = kind.head()
-            aim = _Aim(head, self._wanted)
-            columns = kind.columns(head, aim.needs.names, aim.needs.system)
-            self._columns.append((kind.rows, _table(columns, aim)))
-        except Unsuitable:
-            return rows
-        return []
+    def _read(self, intact: Intact) -> list[int]:
+        """Reads the records that are understood; gives those that it must leave to the general parser."""
+        left: list[int] = intact.left.tolist()
+        many: list[_Together] = []
+        for kind in intact.kinds:
+            rows: list[int] = kind.rows.tolist()
+            if len(rows) < FEWEST:
+                left += [row for place, row in enumerate(rows) if not self._read_alone(kind, place, row)]
+                continue
+            try:
+                many.append(_Together(kind, self._wanted))
+            except Unsuitable:
+                left += rows
+        made = iter(intact.columns([places for each in many for places in each.holes.values()]))
+        for each in many:
+            try:
+                self._columns.append((each.kind.rows, each.fields(dict(zip(each.holes, made, strict=False)))))
+            except Unsuitable:
+                left += each.kind.rows.tolist()
+        return left
 
     def _read_alone(self, kind: Kind, place: int, row: int) -> bool:
         try:
@@ -146,14 +154,27 @@ class _Aim:
         self.needs = Needs(self.plan, wanted)
 
 
-def _table(columns: EventColumns, aim: _Aim) -> pa.Table:
+class _Together:
+    """Records of one kind that are read as columns. Raises ``Unsuitable``."""
+
+    def __init__(self, kind: Kind, wanted: frozenset[str] | None) -> None:
+        self.kind = kind
+        self._head = kind.head()
+        self._aim = _Aim(self._head, wanted)
+        self.holes = kind.holes(self._aim.needs.names, self._aim.needs.system)
+
+    def fields(self, made: Mapping[Path, Made]) -> Columns:
+        """The records' fields; ``made`` has the columns of the holes. Raises ``Unsuitable``."""
+        needs = self._aim.needs
+        return _fields(self.kind.columns(self._head, needs.names, needs.system, made), self._aim)
+
+
+def _fields(columns: EventColumns, aim: _Aim) -> Columns:
     """The fields of records of one kind, and ``_time``."""
     if "ConnectedUser" in columns.data:
         raise Unsuitable("users that change places from event to event")
-    arrays = windows_columns.fields(columns, aim.plan, aim.needs)
-    times = arrays.pop("_time", None)
-    times = pa.nulls(columns.rows, pa.int64()) if times is None else times
-    return pa.table({"_time": times, **arrays})
+    found = windows_columns.fields(columns, aim.plan, aim.needs)
+    return {"_time": found.pop("_time", pa.nulls(columns.rows, pa.int64())), **found}
 
 
 class Block:
@@ -184,9 +205,9 @@ class Block:
             except Unsuitable:
                 self._alone.extend(rows)
 
-    def tables(self) -> list[pa.Table]:
+    def parts(self) -> list[Part]:
         """The records of each kind, and those that are read one by one."""
-        made: list[pa.Table] = []
+        made: list[Part] = []
         for rows, kind in self._kinds:
             try:
                 made.append(self._together(rows, kind, kind.lines.columns()))
@@ -194,15 +215,15 @@ class Block:
                 self._alone.extend(rows)
         events = _alone(self._reader, self._records, sorted(self._alone))
         if events:
-            made.append(pa.Table.from_batches([apply(events, self._wanted)]))
+            made.append(part_of(apply(events, self._wanted)))
         return made
 
-    def _together(self, rows: list[int], kind: _Kind, columns: EventColumns) -> pa.Table:
+    def _together(self, rows: list[int], kind: _Kind, columns: EventColumns) -> Part:
         own = None if kind.aim.plan is None else kind.aim.plan.data_time
         if columns.time is not None and (own is None or own not in columns.data or columns.data[own].null_count):
             columns.time = self._records.exact_times(rows, columns.time)
-        numbers = pa.array([self._records.numbers[row] for row in rows], pa.int64())
-        return _table(columns, kind.aim).append_column("_record", numbers)
+        numbers = np.array([self._records.numbers[row] for row in rows], np.int64)
+        return Part(numbers, _fields(columns, kind.aim))
 
 
 class _Kind:
@@ -221,48 +242,3 @@ def _alone(reader: Reader, block: Records, rows: list[int]) -> list[tuple[int, W
         if event is not None:
             events.append((block.numbers[row], event))
     return events
-
-
-def in_order(tables: list[pa.Table]) -> pa.Table:
-    """One table of all, sorted by record. A field that is a list somewhere is a list everywhere."""
-    if len(tables) == 1:
-        return tables[0]
-    starts = np.cumsum([0, *(each.num_rows for each in tables)])
-    numbers = np.concatenate([np.asarray(each["_record"]) for each in tables])
-    rows = np.empty(len(numbers), np.int64)
-    rows[np.argsort(numbers, kind="stable")] = np.arange(len(numbers))
-    parts: dict[str, list[tuple[int, pa.Array]]] = {}
-    for place, each in enumerate(tables):
-        for name, column in zip(each.schema.names, each.columns, strict=True):
-            parts.setdefault(name, []).append((place, flat(column)))
-    return pa.table({name: _spread(found, starts, rows) for name, found in parts.items()})
-
-
-def _spread(found: list[tuple[int, pa.Array]], starts: Numbers, rows: Numbers) -> pa.Array:
-    """A column of some of the tables, at the places that all their rows have; null where a table has no such column."""
-    if any(pa.types.is_list(values.type) for _, values in found):
-        found = [(place, windows_columns.listed(values)) for place, values in found]
-    joined = pa.concat_arrays([values for _, values in found]) if len(found) > 1 else found[0][1]
-    origin = np.full(len(rows), -1, np.int64)
-    at = 0
-    for place, values in found:
-        origin[rows[starts[place] : starts[place] + len(values)]] = np.arange(at, at + len(values))
-        at += len(values)
-    if at == len(rows):
-        return joined.take(pa.array(origin))
-    filled = origin >= 0
-    dense = joined.take(pa.array(origin[filled]))
-    if not (pa.types.is_string(dense.type) or pa.types.is_list(dense.type)):
-        return dense.take(pa.array(np.cumsum(filled) - 1, mask=~filled))
-    # Rows without the field are empty stretches between the others.
-    lengths = np.zeros(len(rows) + 1, np.int32)
-    offsets = np.frombuffer(dense.buffers()[1], np.int32, len(dense) + 1, 4 * dense.offset)
-    lengths[1:][filled] = np.diff(offsets)
-    lengths[0] = offsets[0]
-    if dense.null_count:
-        filled[filled] = np.asarray(dense.is_valid())
-    validity = pa.py_buffer(np.packbits(filled, bitorder="little"))
-    ends = pa.py_buffer(np.cumsum(lengths, dtype=np.int32))
-    if pa.types.is_list(dense.type):
-        return pa.Array.from_buffers(dense.type, len(rows), [validity, ends], children=[dense.values])
-    return pa.Array.from_buffers(dense.type, len(rows), [validity, ends, dense.buffers()[2]])

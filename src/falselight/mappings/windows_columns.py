@@ -7,14 +7,17 @@ the record-wise way; ``tests/mappings/test_windows_columns.py`` holds both again
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from falselight.mappings import conversions
 from falselight.mappings.apply import ALWAYS_LISTS, TYPES, WELL_KNOWN, leaves, shared
 from falselight.mappings.conversions import Document
+from falselight.mappings.parts import Column, listed
 from falselight.mappings.plans import DATA, FIELD, Plan, Step
 from falselight.mappings.windows_wanted import DATA_PREFIX, READ_BESIDE, Needs
 from falselight.readers.windows_columns import NO_TEXT, EventColumns, clock
@@ -33,7 +36,7 @@ _ABSENT_ONLY = frozenset({conversions.basename, conversions.last_part})
 _memos: dict[int, tuple[Step, dict[Any, dict[str, Any]]]] = {}
 
 
-def fields(columns: EventColumns, plan: Plan | None, needs: Needs) -> dict[str, pa.Array]:
+def fields(columns: EventColumns, plan: Plan | None, needs: Needs) -> dict[str, Column]:
     """A column for each needed field that some event fills, and ``_time``, which may be absent."""
     mapping = _Mapping(columns, needs)
     if plan is not None:
@@ -119,7 +122,7 @@ class _Mapping:
         return found
 
     def _repeated(self, value: Any) -> pa.Array:
-        return pa.repeat(column_of([value])[0], self._rows)
+        return pa.repeat(_constant(tuple(value) if value.__class__ is list else value), self._rows)
 
     def _put(self, name: str, values: pa.Array, absent_only: bool = False) -> None:
         known = self.get(name)
@@ -211,13 +214,13 @@ class _Mapping:
         for name, values in self._columns.user_data.items():
             self._put("winlog.user_data." + name, values)
 
-    def finished(self) -> dict[str, pa.Array]:
-        made: dict[str, pa.Array] = {}
+    def finished(self) -> dict[str, Column]:
+        made: dict[str, Column] = {}
         if self._time is not None:
             made["_time"] = self._time
         for name, value in self._constants.items():
             if name not in self._fields and self._needs.output(name):
-                made[name] = self._repeated(list(value) if name in ALWAYS_LISTS else value)
+                made[name] = _constant(tuple(value) if value.__class__ is list or name in ALWAYS_LISTS else value)
         for name, values in self._fields.items():
             if self._needs.output(name) and values.null_count < self._rows:
                 made[name] = values
@@ -232,12 +235,10 @@ class _Mapping:
 _NO_INTEGER = pa.scalar(None, pa.int64())
 
 
-def listed(values: pa.Array) -> pa.Array:
-    """A list of one for each value, null for none; lists stay."""
-    if pa.types.is_list(values.type):
-        return values
-    offsets = pa.array(range(len(values) + 1), pa.int32())
-    return pa.ListArray.from_arrays(offsets, values, mask=pc.is_null(values))
+@lru_cache(maxsize=4_096, typed=True)
+def _constant(value: Any) -> pa.Scalar:
+    """A value of all rows; a tuple stands for a list."""
+    return column_of([list(value) if value.__class__ is tuple else value])[0]
 
 
 def _nothing(values: pa.Array) -> pa.Scalar:
@@ -298,15 +299,22 @@ def column_of(values: Iterable[Any]) -> pa.Array:
 
 def _joined(parts: list[pa.Array]) -> pa.Array | None:
     """One list of distinct values a row, in the order of the parts; a row without any is null."""
-    rows: list[list[Any] | None] = [None] * len(parts[0])
+    rows, texts = [], []
     for part in parts:
-        for row, value in enumerate(part.to_pylist()):
-            if value is None:
-                continue
-            known = rows[row]
-            for each in value if value.__class__ is list else (value,):
-                if known is None:
-                    known = rows[row] = [each]
-                elif each not in known:
-                    known.append(each)
-    return column_of(rows) if any(row is not None for row in rows) else None
+        if pa.types.is_list(part.type):
+            held = pc.list_parent_indices(part), part.flatten()
+        else:
+            held = pa.array(np.arange(len(part))), part
+        rows.append(held[0].filter(held[1].is_valid()))
+        texts.append(held[1].drop_null())
+    values = pa.concat_arrays(texts) if len(texts) > 1 else texts[0]
+    if not len(values):
+        return None
+    row = np.concatenate([np.asarray(each) for each in rows])
+    order = np.argsort(row, kind="stable")
+    encoded = values.dictionary_encode()
+    key = (row * len(encoded.dictionary) + np.asarray(encoded.indices))[order]
+    kept = np.sort(np.unique(key, return_index=True)[1])
+    counts = np.bincount(row[order[kept]], minlength=len(parts[0]))
+    offsets = pa.array(np.cumsum([0, *counts]), pa.int32())
+    return pa.ListArray.from_arrays(offsets, values.take(pa.array(order[kept])), mask=pa.array(counts == 0))

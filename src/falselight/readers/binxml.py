@@ -123,6 +123,8 @@ def definition(chunk: bytes | memoryview, at: int, end: int) -> Definition:
         found.event(root)
     else:
         found.body(root)
+    if found.tree in found.holes.values():
+        raise Unsuitable("a tree for a value")
     return Definition(found.literals, found.holes, found.tree, found.user_data, tuple(cursor.borrowed.items()))
 
 

@@ -11,8 +11,9 @@ import struct
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import orjson
@@ -141,12 +142,20 @@ class Reader:
         self._reading = _Reading(stream.read(HEADER_BYTES), path, report, skipped)
 
     def blocks(self) -> Iterator[bytes]:
-        """The file's chunks, some at a time. Each must be read before the next is asked for."""
+        """The file's chunks, some at a time. Each must be read before the next is asked for, which takes its place."""
         if not self._reading.is_evtx():
             self._report(fault(DAMAGED, f"{self._path} is no EVTX file: its header is not one", self._path))
             return
-        while group := self._stream.read(CHUNK_BYTES * _BLOCK_CHUNKS):
-            yield self._reading.whole_chunks(group)
+        first = self._stream.read(CHUNK_BYTES * _BLOCK_CHUNKS)
+        if first:
+            yield self._reading.whole_chunks(first)
+        if len(first) < CHUNK_BYTES * _BLOCK_CHUNKS:
+            return
+        del first
+        # Fresh memory for each block would cost as much as reading it.
+        room = bytearray(CHUNK_BYTES * _BLOCK_CHUNKS)
+        while size := cast(BufferedReader, self._stream).readinto(room):
+            yield self._reading.whole_chunks(cast(bytes, room if size == len(room) else room[:size]))
 
     def records(self, chunks: bytes) -> Records:
         """All readable records of the chunks that follow those read before."""

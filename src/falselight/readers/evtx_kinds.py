@@ -8,23 +8,24 @@ both against each other.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
 
 from falselight.readers.binxml import BINARY_XML, HEADER_BYTES, Definition, definition
-from falselight.readers.evtx_values import TICKS_TO_1970, Bytes, Numbers, Places, codes, column, fits, times, value
+from falselight.readers.evtx_columns import Made, Places, Slots, codes, columns, times
+from falselight.readers.evtx_values import TICKS_TO_1970, Bytes, Numbers, fits, value
 from falselight.readers.windows_columns import EventColumns
 from falselight.readers.windows_event import Unsuitable, WindowsEvent, text_of
 from falselight.readers.windows_tree import event_of_tree
 
 CHUNK_BYTES, FIRST_RECORD, RECORD_HEADER = 65_536, 512, 24
 _RECORD_MAGIC = b"**\0\0"
-_HEADS = struct.Struct("<4sIQ")
+_HEADS, _SIZE = struct.Struct("<4sIQ"), struct.Struct("<I")
 _NO_CHECKSUMS = 0x4
 _FRAGMENT, _TEMPLATE = 0x0001010F, 0x0C
 _INSTANCE_BYTES = 10
@@ -46,6 +47,9 @@ _SYSTEM = {
     ("System", "Computer"): "Computer",
     ("System", "Security", "#attributes", "UserID"): "UserID",
 }
+
+Path: TypeAlias = tuple[str, ...]
+Names: TypeAlias = tuple[tuple[int, bytes], ...]
 
 
 def record_starts(chunk: memoryview) -> list[int] | None:
@@ -70,33 +74,44 @@ def record_starts(chunk: memoryview) -> list[int] | None:
 
 
 class Definitions:
-    """What was learnt of templates, in all chunks: by their place and bytes, None for what is not understood."""
+    """What was learnt of templates, in all chunks: by their place and bytes, None for what is not understood. Definitions
+    that say the same are one."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, bytes], Definition | None] = {}
+        self._known: dict[tuple[int, bytes], tuple[Definition, Names] | None] = {}
+        self._alike: dict[Any, Definition] = {}
 
     def at(self, chunk: memoryview, at: int) -> Definition | None:
         """The definition at an offset of a chunk."""
         if at + HEADER_BYTES > CHUNK_BYTES:
             return None
-        (size,) = struct.unpack_from("<I", chunk, at + 20)
+        (size,) = _SIZE.unpack_from(chunk, at + 20)
         body, end = at + HEADER_BYTES, at + HEADER_BYTES + size
         if size > _LONGEST_DEFINITION or end > CHUNK_BYTES:
             return None
         key = (at, bytes(chunk[body:end]))
         known = self._known.get(key)
-        if known is not None and all(chunk[place : place + len(name)] == name for place, name in known.borrowed):
-            return known
-        if known is None and key in self._known:
-            return None
-        try:
-            known = definition(chunk, body, end)
-        except Unsuitable:
-            known = None
+        if known is not None and _borrows(chunk, known[1]):
+            return known[0]
+        return None if known is None and key in self._known else self._learn(key, chunk, body, end)
+
+    def _learn(self, key: tuple[int, bytes], chunk: memoryview, body: int, end: int) -> Definition | None:
         if len(self._known) >= _MOST_DEFINITIONS:
             self._known.clear()
-        self._known[key] = known
-        return known
+            self._alike.clear()
+        try:
+            found = definition(chunk, body, end)
+        except Unsuitable:
+            self._known[key] = None
+            return None
+        alike = self._alike.setdefault(found.identity(), found)
+        self._known[key] = (alike, found.borrowed)
+        return alike
+
+
+def _borrows(chunk: memoryview, names: Names) -> bool:
+    """Whether the chunk holds these names at their places."""
+    return all(chunk[place : place + len(name)] == name for place, name in names)
 
 
 @dataclass(slots=True)
@@ -108,38 +123,31 @@ class _Instances:
     descriptors: Numbers
     limits: Numbers
 
-    def slots(self, chunks: Bytes, rows: Numbers, count: int) -> tuple[_Slots, Numbers]:
-        """The values of instances that have so many, and whether they are of known types and within their record."""
+    def slots(self, chunks: Bytes, rows: Numbers, count: int, tree: int | None) -> tuple[Slots, Numbers]:
+        """The values of instances that have so many, and whether they are of known types and within their record. ``tree``
+        may be a tree."""
         descriptors = self.descriptors[rows]
-        words = chunks.at("<u4", descriptors[:, None] + 4 * np.arange(count))
-        sizes = (words & 0xFFFF).astype(np.int64)
-        ends = np.cumsum(sizes, axis=1) + (descriptors + 4 * count)[:, None]
-        kinds = (words >> 16 & 0xFF).astype(np.uint8)
-        whole: Numbers = np.asarray(fits(kinds, sizes).all(axis=1))
+        # For each value its number of bytes (16 bits), its type, and a byte that says nothing.
+        found = chunks.rows(4 * count, descriptors).T
+        sizes = found[0::4].astype(np.int32)
+        sizes |= found[1::4].astype(np.int32) << 8
+        kinds = np.ascontiguousarray(found[2::4])
+        ends = np.cumsum(sizes, axis=0, dtype=np.int32)
+        ends += (descriptors + 4 * count).astype(np.int32)
+        good = fits(kinds, sizes)
+        if tree is not None:
+            good[tree] |= kinds[tree] == BINARY_XML
+        whole: Numbers = np.asarray(good.all(axis=0))
         if count:
-            whole &= ends[:, -1] <= self.limits[rows]
-        return _Slots(ends - sizes, sizes, kinds), whole
-
-
-@dataclass(slots=True)
-class _Slots:
-    """For each record and value: the first byte, the number of bytes, and the type."""
-
-    starts: Numbers
-    sizes: Numbers
-    kinds: Numbers
-
-    def places(self, index: int) -> Places:
-        return Places(self.starts[:, index], self.sizes[:, index], self.kinds[:, index])
-
-    def some(self, rows: Numbers) -> _Slots:
-        return _Slots(self.starts[rows], self.sizes[rows], self.kinds[rows])
+            whole &= ends[-1] <= self.limits[rows]
+        ends -= sizes
+        return Slots(ends, sizes, kinds), whole
 
 
 class Kind:
     """Records that share the head of their event and the names of its data. ``rows`` counts the block's records."""
 
-    def __init__(self, chunks: Bytes, rows: Numbers, parts: list[tuple[Definition, _Slots]]) -> None:
+    def __init__(self, chunks: Bytes, rows: Numbers, parts: list[tuple[Definition, Slots]]) -> None:
         self.rows = rows
         self._chunks = chunks
         self._parts = parts
@@ -159,8 +167,20 @@ class Kind:
             raise Unsuitable("no event id")
         return head
 
-    def columns(self, head: WindowsEvent, wanted: frozenset[str] | None, system: frozenset[str]) -> EventColumns:
-        """``wanted`` names the data that counts, None says all; ``system`` says which parts of ``System`` do."""
+    def holes(self, wanted: frozenset[str] | None, system: frozenset[str]) -> dict[Path, Places]:
+        """Where the values lie that count. ``wanted`` names the data that does, None says all; ``system`` says which parts of
+        ``System`` do."""
+        return {
+            path: slots.places(index)
+            for layout, slots in self._parts
+            for path, index in layout.holes.items()
+            if path != _TIME and self._counts(path, wanted, system)
+        }
+
+    def columns(
+        self, head: WindowsEvent, wanted: frozenset[str] | None, system: frozenset[str], made: Mapping[Path, Made]
+    ) -> EventColumns:
+        """``made`` has what was made of the ``holes``. Raises ``Unsuitable``."""
         found = EventColumns(head, len(self.rows))
         for layout, slots in self._parts:
             for path, text in layout.literals.items():
@@ -171,10 +191,10 @@ class Kind:
             for path, index in layout.holes.items():
                 if path == _TIME:
                     found.time = times(self._chunks, slots.places(index))
-                elif self._counts(path, wanted, system):
-                    values = column(self._chunks, slots.places(index))
-                    if values is not None:
-                        self._put(found, path, values)
+                elif (values := made.get(path)) is not None:
+                    if isinstance(values, Unsuitable):
+                        raise values
+                    self._put(found, path, values)
             if layout.user_data is not None:
                 name = pa.repeat(pa.scalar(layout.user_data), found.rows)
                 found.user_data = {"xml_name": name, **found.user_data}
@@ -212,16 +232,16 @@ class Kind:
                     _place(tree, path, text)
             for path, index in layout.holes.items():
                 if only is None or path in only:
-                    start, size = int(slots.starts[row, index]), int(slots.sizes[row, index])
-                    _place(tree, path, value(int(slots.kinds[row, index]), self._chunks.raw[start : start + size]))
+                    start, size = int(slots.starts[index, row]), int(slots.sizes[index, row])
+                    _place(tree, path, value(int(slots.kinds[index, row]), self._chunks.raw[start : start + size]))
         return tree
 
     def _ticks(self, row: int) -> int | None:
         layout, slots = self._parts[0]
         index = layout.holes.get(_TIME)
-        if index is None or slots.sizes[row, index] != 8:
+        if index is None or slots.sizes[index, row] != 8:
             return None
-        return int(self._chunks.at("<u8", slots.starts[row, index]))
+        return int(self._chunks.at("<u8", slots.starts[index, row]))
 
 
 def _place(tree: dict[str, Any], path: tuple[str, ...], found: Any) -> None:
@@ -249,10 +269,14 @@ class Intact:
         self._view = view
         self._definitions = definitions
         self._all: list[Definition] = []
-        self._numbers: dict[Any, int] = {}
+        self._numbers: dict[int, int] = {}
         self._places = np.array(places, np.int64)
         if places:
             self._find(self._places)
+
+    def columns(self, wanted: Sequence[Places]) -> list[Made]:
+        """What ``evtx_columns.columns`` makes of these places of values."""
+        return columns(self._bytes, wanted)
 
     def _find(self, places: Numbers) -> None:
         limits = places + self._bytes.at("<u4", places + 4) - 4
@@ -260,7 +284,7 @@ class Intact:
         for rows in _groups(outer.definitions, outer.counts):
             number, count = int(outer.definitions[rows[0]]), int(outer.counts[rows[0]])
             if number >= 0 and count >= self._all[number].values():
-                slots, whole = outer.slots(self._bytes, rows, count)
+                slots, whole = outer.slots(self._bytes, rows, count, self._all[number].tree)
                 if whole.any():
                     self._group(self._all[number], rows[whole], slots if whole.all() else slots.some(whole))
         understood = np.zeros(len(places), bool)
@@ -268,12 +292,12 @@ class Intact:
             understood[kind.rows] = True
         self.left = np.flatnonzero(~understood)
 
-    def _group(self, outer: Definition, rows: Numbers, slots: _Slots) -> None:
+    def _group(self, outer: Definition, rows: Numbers, slots: Slots) -> None:
         """Finds the kinds among records of one definition."""
         shared = [index for path, index in outer.holes.items() if path in _HEAD]
         keys: list[Numbers] = []
         for index in shared:
-            keys += [codes(self._bytes, slots.places(index)), slots.kinds[:, index]]
+            keys += [codes(self._bytes, slots.places(index)), slots.kinds[index]]
         inner = None
         if outer.tree is not None:
             tree = slots.places(outer.tree)
@@ -290,7 +314,7 @@ class Intact:
                 count = int(inner.counts[some[0]])
                 if number == _UNKNOWN or count < self._all[number].values():
                     continue
-                below, whole = inner.slots(self._bytes, some, count)
+                below, whole = inner.slots(self._bytes, some, count, None)
                 some = some[whole]
                 parts = [(outer, slots.some(some)), (self._all[number], below.some(whole))]
             if len(some):
@@ -323,7 +347,7 @@ class Intact:
         found = self._definitions.at(self._view[base : base + CHUNK_BYTES], place - base)
         if found is None:
             return _UNKNOWN
-        number = self._numbers.setdefault(found.identity(), len(self._all))
+        number = self._numbers.setdefault(id(found), len(self._all))
         if number == len(self._all):
             self._all.append(found)
         return number
@@ -332,10 +356,17 @@ class Intact:
 def _groups(*keys: Numbers) -> Iterator[Numbers]:
     """The rows that have equal keys, each group in order."""
     code = np.zeros(len(keys[0]), np.int64)
+    groups = 1
     for key in keys:
-        distinct, inverse = np.unique(key, return_inverse=True)
-        if len(distinct) > 1:
-            code = np.unique(code * len(distinct) + inverse, return_inverse=True)[1]
-    order = np.argsort(code, kind="stable")
+        if (key == key[0]).all():
+            continue
+        encoded = pa.array(key).dictionary_encode()
+        both = pa.array(code * len(encoded.dictionary) + np.asarray(encoded.indices)).dictionary_encode()
+        code, groups = np.asarray(both.indices).astype(np.int64), len(both.dictionary)
+    if groups == 1:
+        yield np.arange(len(code))
+        return
+    # Sorting small numbers is fast.
+    order = np.argsort(code.astype(np.uint16) if groups <= 1 << 16 else code, kind="stable")
     ends = np.flatnonzero(np.diff(code[order])) + 1
     yield from np.split(order, ends)
