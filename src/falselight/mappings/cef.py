@@ -192,7 +192,11 @@ def _map(event: Document, pairs: dict[str, str], table: str, below: str) -> None
 
 @cache
 def _known(table: str) -> dict[str, list[str]]:
-    return {key.lower(): names for key, names in _table()[table].items()}
+    """The table's entries by their keys and full names, in small letters."""
+    entries = _table()[table]
+    return {names[0].lower(): names for names in entries.values()} | {
+        key.lower(): names for key, names in entries.items()
+    }
 
 
 @cache

@@ -28,6 +28,11 @@ _PROXY = (
     _OWN + "amp_disposition", _OWN + "amp_malware_name", _OWN + "amp_score", _OWN + "identity_types",
     _OWN + "blocked_categories",
 )  # fmt: skip
+# Newer logs name the computer first, and hold more at their end.
+_NEWER_PROXY = (
+    _OWN + "computer_name", *_PROXY, _OWN + "identity_types", _OWN + "request_method", _OWN + "dlp_status",
+    _OWN + "certificate_errors", _OWN + "file_name", _OWN + "ruleset_id", _OWN + "rule_id", _OWN + "destination_lists_id",
+)  # fmt: skip
 _IP = (
     "source.user.name", "source.address", "source.port", "destination.address", "destination.port", _OWN + "categories",
 )  # fmt: skip
@@ -61,7 +66,7 @@ def parse(line: str, settings: Settings) -> Document | None:
         # Umbrella writes UTC, whatever zone the user gives.
         "@timestamp": iso(moment(found, replace(settings, timezone=UTC))),
         "event.original": line, "message": line, "event.module": "cisco", "event.dataset": "cisco.umbrella",
-        "observer.vendor": "Cisco", "observer.product": "Umbrella", "observer.type": kind,
+        "observer.vendor": "Cisco", "observer.product": "Umbrella", "observer.type": kind, "event.category": "network",
         **{name: cell for name, cell in row.items() if "." in name},
     }  # fmt: skip
     if columns is _DNS:
@@ -72,6 +77,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     for name in _WHOLE:
         text = row.get(name, "")
         event[name] = int(text) if text.isdecimal() and len(text) < 19 else None
+    event["user.name"] = event.get("source.user.name")
     _ends(event)
     _network(event)
     url = event.get("url.original")
@@ -87,6 +93,8 @@ def _log(cells: list[str]) -> tuple[str, tuple[str, ...]] | None:
         return "firewall", _FIREWALL
     if len(cells) >= 12 and cells[6] in ("ALLOWED", "BLOCKED"):
         return "proxy", _PROXY
+    if len(cells) >= 13 and cells[7] in ("ALLOWED", "BLOCKED") and address(cells[3]):
+        return "proxy", _NEWER_PROXY
     if len(cells) < 10:
         is_ip = address(cells[2]) and address(cells[4]) and _PORT.fullmatch(cells[3]) and _PORT.fullmatch(cells[5])
         return ("firewall", _IP) if is_ip else None
@@ -95,7 +103,7 @@ def _log(cells: list[str]) -> tuple[str, tuple[str, ...]] | None:
 
 def _query(event: Document, row: Document) -> None:
     event |= {
-        "dns.type": "query", "event.category": "network",
+        "dns.type": "query", "dns.question.name": event.get("destination.domain"),
         "event.action": f"dns-request-{row['action']}" if "action" in row else None,
         "cisco.umbrella.identities": row["identities"].split(",") if "identities" in row else None,
     }  # fmt: skip

@@ -62,7 +62,7 @@ def fill(event: Document, kind: str, cells: list[str]) -> None:
     if found["source.ip"] is not None:
         found["network.type"] = "ipv6" if ":" in found["source.ip"] else "ipv4"
     if kind == "GLOBALPROTECT":
-        found["client.address"] = found["source.ip"]
+        found["client.address"] = found["host.ip"] = found["source.ip"]
     if found.get("event.outcome") not in ("success", "failure"):
         found["event.outcome"] = "success"
     if kind in _COLUMNS:

@@ -87,7 +87,7 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
         "cisco-umbrella",
         re.compile(
             rb'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","[^"]*",(?:"[^"]*","[^"]*","[^"]*","(?:Allowed|Blocked|Proxied)","|'
-            rb'(?:"[^"]*",){4}"(?:ALLOWED|BLOCKED)","|'
+            rb'(?:"[^"]*",){4,5}"(?:ALLOWED|BLOCKED)","|'
             rb'"[0-9A-Fa-f.:]{2,45}","\d{0,5}","[0-9A-Fa-f.:]{2,45}","\d{0,5}","[^"]*"\r?$)|'
             rb'^"?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"?,"?\[\d+\]"?,"?[^",]*"?,"?[^",]*"?,"?(?:IN|OUT)BOUND"?,'
         ),
