@@ -36,8 +36,12 @@ def run(folder: Path, events: list[dict[str, Any]], *indicators: str | bytes) ->
     return scoring.servers(table)
 
 
+def ignored(why: str, *, meant: bool = False) -> None:
+    pass
+
+
 def found(text: str) -> list[tuple[Kind, str, int | None]]:
-    made = [normalised(each) for each in forms.read(text.encode(), "test", lambda _: None)]
+    made = [normalised(each) for each in forms.read(text.encode(), "test", ignored)]
     return [(each.kind, each.value, each.port) for each in made if each is not None]
 
 
@@ -62,7 +66,7 @@ def test_lists_trails_and_hosts_files() -> None:
         (Kind.DOMAIN, "evil.example", None),
         (Kind.DOMAIN, "bad.example", None),
     ]
-    about = [each.description for each in forms.read(text.encode(), "test", lambda _: None)]
+    about = [each.description for each in forms.read(text.encode(), "test", ignored)]
     assert about[0].startswith("Reference") and about[2] == "spam"
 
 
@@ -147,7 +151,7 @@ def test_misp_and_ecs() -> None:
     ecs = {
         "threat": {"indicator": {"type": "ipv4-addr", "ip": "203.0.113.7", "confidence": "High", "provider": "cert"}}
     }
-    (indicator,) = forms.read((json.dumps(ecs) + "\n").encode(), "t", print)
+    (indicator,) = forms.read((json.dumps(ecs) + "\n").encode(), "t", ignored)
     assert indicator == Indicator(Kind.IP, "203.0.113.7", "cert", "ipv4-addr", confidence=90)
     assert found(json.dumps({"hits": {"hits": [{"_source": ecs}]}})) == [(Kind.IP, "203.0.113.7", None)]
 
@@ -184,6 +188,9 @@ def test_cobalt_strikes_certificate_is_near_certain_and_a_ja3_alone_is_weak(tmp_
     )
     assert certain.risk >= 95 and certain.address == SERVER
     assert weak.risk <= 5 and weak.address == "198.51.100.9"
+    answered = {"client": tls["client"], "server": {"ja3s": "ae4edc6faf64d08308082ad26be60767"}}
+    (both,) = run(tmp_path, [event(destination={"ip": SERVER}, tls=answered)])
+    assert weak.risk < both.risk <= 10
     (named,) = run(tmp_path, [event(destination={"ip": SERVER}, tls={"server": {"subject": "CN=AsyncRAT Server,O=x"}})])
     assert named.risk >= 85
 

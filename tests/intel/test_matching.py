@@ -10,9 +10,11 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from click.testing import CliRunner
 
 from bench import feeds
 from falselight import ingest
+from falselight.cli.main import cli
 from falselight.ecs import release
 from falselight.ecs.schema import column
 from falselight.intel import matching, observed, scoring, store
@@ -153,6 +155,26 @@ def test_a_lookup_names_the_address_that_it_found_and_not_the_resolver(tmp_path:
         (None, ("evil.example",)),
     }
     assert all("only looked up" in one.hits[0].text for one in found)
+
+
+def test_damaged_feeds_end_with_4_and_what_is_not_meant_for_detection_does_not(tmp_path: Path) -> None:
+    event = {"@timestamp": "2026-03-11T09:00:00Z", "host": {"name": "ws03"}, "destination": {"ip": "203.0.113.7"}}
+    (tmp_path / "events.ndjson").write_text(json.dumps(event) + "\n")
+    attributes = [{"type": "ip-dst", "value": "203.0.113.7"}, {"type": "filename", "value": "a.exe"},
+                  {"type": "ip-dst", "value": "203.0.113.8", "to_ids": False}]  # fmt: skip
+    feeds_ = {"whole": "203.0.113.7\n", "broken": "203.0.113.7\n\x00;nonsense\n", "none": "nothing here\n",
+              "misp": json.dumps({"Event": {"Attribute": attributes}})}  # fmt: skip
+    codes = {}
+    for name, text in feeds_.items():
+        (tmp_path / name).write_text(text)
+        for verb in ("intel", "hunt"):
+            words = [verb, str(tmp_path / "events.ndjson"), "-i", str(tmp_path / name), "--format", "ndjson"]
+            done = CliRunner().invoke(cli, words, standalone_mode=False)
+            codes[name, verb] = done.return_value
+            assert ("W0544" in done.stderr) == (name == "misp") and ("203.0.113.7" in done.stdout) == (name != "none")
+    assert codes == {
+        (name, verb): 4 if name in ("broken", "none") else 0 for name in feeds_ for verb in ("intel", "hunt")
+    }
 
 
 def test_feeds_of_a_benchmark_are_the_same_for_a_seed(tmp_path: Path) -> None:

@@ -49,8 +49,8 @@ class Talk:
         return self.errors > 0 or any(code in LEFT_OUT for code in self.codes)
 
 
-# Warnings that tell of an input that was not read.
-LEFT_OUT = frozenset({"W0503", "W0505", "W0507", "W0542", "W0543"})
+# Warnings that tell of an input that was not read, or not all of it.
+LEFT_OUT = frozenset({"W0503", "W0505", "W0507", "W0540", "W0541", "W0542", "W0543"})
 
 
 def colour(stream: object) -> bool:

@@ -77,10 +77,13 @@ def _stix(objects: Iterable[Any], source: str, skip: Skip) -> Iterator[Indicator
             continue
         pattern = each.get("pattern")
         if each.get("pattern_type", "stix") != "stix" or not isinstance(pattern, str):
-            skip(f"a STIX indicator whose pattern is {each.get('pattern_type', 'missing')}")
+            skip(
+                f"a STIX indicator whose pattern is {each.get('pattern_type', 'missing')}",
+                meant=isinstance(pattern, str),
+            )
             continue
         if each.get("revoked"):
-            skip("a revoked STIX indicator")
+            skip("a revoked STIX indicator", meant=True)
             continue
         whose = names.get(each.get("created_by_ref")) or source
         confidence = each.get("confidence")
@@ -127,11 +130,8 @@ def _misp(event: Mapping[str, Any], source: str, skip: Skip) -> Iterator[Indicat
         kind = _MISP.get(str(attribute.get("type")))
         value = str(attribute.get("value", ""))
         if kind is None or attribute.get("to_ids") is False or attribute.get("deleted"):
-            skip(
-                "a MISP attribute that is no indicator of a server"
-                if kind is None
-                else "a MISP attribute not meant for detection"
-            )
+            other = "that is no indicator of a server" if kind is None else "not meant for detection"
+            skip(f"a MISP attribute {other}", meant=True)
             continue
         about = str(attribute.get("comment") or event.get("info") or "")
         times = moment(attribute.get("first_seen")), moment(attribute.get("last_seen"))
@@ -169,7 +169,7 @@ def _ecs(document: Mapping[str, Any], source: str, skip: Skip) -> Iterator[Indic
                     moment(below.get("first_seen")), moment(below.get("last_seen")), moment(below.get("valid_until")), level,
                 )  # fmt: skip
     if not found:
-        skip("a threat document without an indicator of a server")
+        skip("a threat document without an indicator of a server", meant=True)
 
 
 def _listed(value: Any) -> list[str]:

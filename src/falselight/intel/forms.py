@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from falselight import timestamps
 from falselight.intel.model import Indicator, Kind, classify
 
-Skip = Callable[[str], None]
+
+class Skip(Protocol):
+    """Takes why something gives no indicator. ``meant``: its source says so itself, or it is of another matter; nothing is
+    damaged."""
+
+    def __call__(self, why: str, *, meant: bool = False) -> None: ...
+
+
 MOST_PORT = 65_535
 # Columns of CSV files by their lower-case names; None: the value tells its kind itself.
 _COLUMNS: dict[str, Kind | None] = {

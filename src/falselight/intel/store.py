@@ -16,7 +16,7 @@ from falselight.intel.model import Indicator, normalised
 from falselight.readers import containers, fault
 
 TABLE = "indicators"
-NOT_AN_INDICATOR, NO_INDICATORS = "W0540", "W0541"
+NOT_AN_INDICATOR, NO_INDICATORS, PASSED_OVER = "W0540", "W0541", "W0544"
 _ROWS = 100_000
 _SCHEMA = pa.schema(
     [("kind", pa.string()), ("value", pa.string()), ("source", pa.string()), ("description", pa.string()),
@@ -27,11 +27,12 @@ _SCHEMA = pa.schema(
 
 @dataclass
 class Loaded:
-    """What was read: indicators by kind, and by file what was none and why."""
+    """What was read: indicators by kind, and by file what was none and why; ``passed`` is what was not meant to be one."""
 
     count: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, Counter[str]] = field(default_factory=dict)
+    passed: dict[str, Counter[str]] = field(default_factory=dict)
 
 
 def load(
@@ -46,15 +47,16 @@ def load(
     )
     _insert(connection, builtin.traits())
     for opened in containers.open_all([Path(path) for path in paths], report):
-        skipped = loaded.skipped.setdefault(opened.label, Counter())
+        skipped, passed = (kept.setdefault(opened.label, Counter()) for kept in (loaded.skipped, loaded.passed))
         data = opened.stream.read()
         name = PurePath(opened.label.rpartition("!")[2]).name
-        count = _insert(connection, _usable(forms.read(data, name, _counting(skipped)), skipped))
+        count = _insert(connection, _usable(forms.read(data, name, _counting(skipped, passed)), skipped))
         if count == 0:
             report(fault(NO_INDICATORS, f"{opened.label} holds no indicator that is known here", opened.input.path))
-        elif skipped:
-            told = ", ".join(f"{number:,} × {why}" for why, number in skipped.most_common(3))
-            report(fault(NOT_AN_INDICATOR, f"{opened.label}: left out {told}", opened.input.path))
+        for code, left in ((NOT_AN_INDICATOR, skipped), (PASSED_OVER, passed)) if count else ():
+            if left:
+                told = ", ".join(f"{number:,} × {why}" for why, number in left.most_common(3))
+                report(fault(code, f"{opened.label}: left out {told}", opened.input.path))
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {TABLE} AS "
         "SELECT row_number() OVER (ORDER BY kind, value, source, port) - 1 AS id, * FROM ("
@@ -68,9 +70,9 @@ def load(
     return loaded
 
 
-def _counting(skipped: Counter[str]) -> Callable[[str], None]:
-    def skip(why: str) -> None:
-        skipped[why] += 1
+def _counting(skipped: Counter[str], passed: Counter[str]) -> forms.Skip:
+    def skip(why: str, *, meant: bool = False) -> None:
+        (passed if meant else skipped)[why] += 1
 
     return skip
 
