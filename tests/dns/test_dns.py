@@ -214,7 +214,9 @@ def test_an_answer_from_port_53_belongs_to_its_receiver(tmp_path: Path) -> None:
 
 
 def test_lookups_of_umbrella_s_log_are_a_client_s(tmp_path: Path) -> None:
-    row = '"2026-03-02 08:15:30","mira","","10.7.0.4","198.51.100.9","Allowed","1 (A)","","www.lamp.example.","","","",""'
+    row = (
+        '"2026-03-02 08:15:30","mira","","10.7.0.4","198.51.100.9","Allowed","1 (A)","","www.lamp.example.","","","",""'
+    )
     (tmp_path / "log").write_text(row + "\n", encoding="utf-8")
     table = ingest.read_events([tmp_path / "log"], release.schema(), wanted=lookups.WANTED, report=pytest.fail)
     assert lookups.build(table) == 1

@@ -12,6 +12,7 @@ import pytest
 
 from falselight.diagnostics import Diagnostic
 from falselight.readers.settings import Settings
+from tests.mappings.different import DIFFERENT
 from tests.mappings.golden import GOLDEN, differences, expected_fields, rows
 
 SETTINGS = Settings(timezone=timezone(timedelta(hours=-2)))
@@ -21,13 +22,6 @@ PAIRS = {
     "squid": "filebeat-squid-log/access1.log",
     "cisco_umbrella": "filebeat-cisco-umbrella/umbrella-dnslogs.log",
     "cisco_asa": "filebeat-cisco-asa/sample.log",
-}
-# Fields that differ on purpose, and why.
-DIFFERENCES: dict[str, dict[str, str]] = {
-    "cisco_umbrella": {
-        "event.original": "the module escapes the quotes of the line; here it is the line itself",
-        "network.transport": "the cloud firewall's protocol number; here it is named",
-    },
 }
 
 
@@ -41,7 +35,7 @@ def test_every_field_is_as_elastic_indexes_it(name: str) -> None:
     made = list(rows(reader.read(data, "p", "p", reported.append, Counter(), None, SETTINGS)))
     expected = json.loads(source.with_name(source.name + "-expected.json").read_bytes())
     assert len(made) == len(expected)
-    known = DIFFERENCES.get(name, {})
+    known = DIFFERENT["cisco.umbrella"] if name == "cisco_umbrella" else {}
     wrong = [
         (place, *each)
         for place, pair in enumerate(zip(made, expected, strict=True))

@@ -40,7 +40,7 @@ def value(document: dict[str, Any], name: str) -> Any:
     ("code", "data", "expected"),
     [
         (4768, {"TicketOptions": "0x40810010", "TicketEncryptionType": "0x12", "Status": "0x0"},
-         {DATA + "TicketOptionsDescription": ["Forwardable", "Renewable", "Name-canonicalize", "Renewable-ok"],
+         {DATA + "TicketOptionsDescription": ["Renewable-ok", "Name-canonicalize", "Renewable", "Forwardable"],
           DATA + "TicketEncryptionTypeDescription": "AES256-CTS-HMAC-SHA1-96", DATA + "StatusDescription": "KDC_ERR_NONE"}),
         (4771, {"Status": "0x18"}, {DATA + "StatusDescription": "KDC_ERR_PREAUTH_FAILED"}),
         (4720, {"NewUacValue": "0x200", "UserAccountControl": "\n\t\t%%2080\n\t\t%%2082"},

@@ -151,12 +151,12 @@ def account_control(value: str, target: str, document: Document) -> None:
 
 
 def ticket_options(value: str, target: str, document: Document) -> None:
-    _named(value, "ticket_options", target, document)
+    _named(value, "ticket_options", target, document, hashed=False)
 
 
-def _named(value: str, name: str, target: str, document: Document) -> None:
+def _named(value: str, name: str, target: str, document: Document, hashed: bool = True) -> None:
     mask = _number(value)
-    names = [] if mask is None else _set(mask, name)
+    names = [] if mask is None else _set(mask, name, hashed)
     if names:
         document[target] = names
 
