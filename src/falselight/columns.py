@@ -27,7 +27,7 @@ _PHYSICAL = {
     "boolean": pa.bool_(),
 }
 _UTC_TIME = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z\z"
-RESERVED = frozenset({"_seq", "_input", "_record", "_time", "_id", "_index", "_cluster"})
+RESERVED = frozenset({"_seq", "_input", "_record", "_time", "_id", "_index", "_cluster", "_named"})
 _DUCKDB = {
     pa.string(): "VARCHAR",
     pa.int32(): "INTEGER",

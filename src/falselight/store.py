@@ -109,6 +109,8 @@ def connect(
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "memory_limit": memory_limit or limit(),
+        # A checkpoint has nothing to make safe here, and writes what changed a second time.
+        "checkpoint_threshold": "1000TB",
     }
     if threads is not None:
         settings["threads"] = threads

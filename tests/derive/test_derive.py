@@ -114,6 +114,34 @@ def test_a_handshake_names_its_server_and_a_proxied_request_its_host(tmp_path: P
     assert names(read(tmp_path, events)) == ["sni.example", "sni.example", "www.behind.example", None]
 
 
+def test_names_stand_beside_lists_and_beside_marks_that_are_there(tmp_path: Path) -> None:
+    given = flow(INSIDE, FAR, 2, network={"direction": "outbound"})
+    given["destination"] = {"ip": FAR, "domain": ["a.example", "b.example"]}
+    events = [
+        lookup(INSIDE, "cdn.example", [OUTSIDE], 1),
+        given,
+        flow(INSIDE, OUTSIDE, 3, network={"direction": "outbound"}),
+        flow(INSIDE, OUTSIDE, 4, network={"direction": "outbound"}, falselight={"derived": ["x", "y"]}),
+        flow(INSIDE, FAR, 5, network={"direction": "outbound"}),
+    ]
+    found = read(tmp_path, events)
+    assert names(found) == [["a.example", "b.example"], ["cdn.example"], ["cdn.example"], None]
+    assert [document.get("falselight", {}).get("derived") for document in found] == [
+        None, None, ["destination.domain"], ["x", "y", "destination.domain"], None,
+    ]  # fmt: skip
+
+
+def test_by_host_name_only_where_the_address_tells_nothing(tmp_path: Path) -> None:
+    host = {"host": {"name": "ws03"}}
+    events = [
+        lookup(OTHER, "by-host.example", [OUTSIDE, FAR], 2, **host),
+        lookup(INSIDE, "by-address.example", [OUTSIDE], 1),
+        flow(INSIDE, OUTSIDE, 3, **host),
+        flow(INSIDE, FAR, 4, **host),
+    ]
+    assert names(read(tmp_path, events)) == ["by-address.example", "by-host.example"]
+
+
 def test_a_rule_sees_the_derived_name_and_can_ask_for_the_mark(tmp_path: Path) -> None:
     path = tmp_path / "events.ndjson"
     events = [lookup(INSIDE, "cdn.example", [OUTSIDE], 1), flow(INSIDE, OUTSIDE, 2)]

@@ -13,33 +13,26 @@ import duckdb
 
 from falselight.derive import DERIVED, NAME
 from falselight.ecs.schema import Field, column
-from falselight.store import EventTable, quoted
+from falselight.store import EventTable, quoted, wrapped
 
+# Where the names stand until they are in their column.
+NAMED = "_named"
 _LATER = 10 * 1_000_000_000
-_NOTHING = "SELECT NULL, NULL, NULL, NULL"
 _FRESH = 24 * 3600 * 1_000_000_000
 
 
 def fill(table: EventTable) -> int:
     """Fill the names in; gives in how many events. The table must be one, not a view."""
     values = {name: _first(table, name) for name in ("source.ip", "destination.ip", "host.name", "url.domain", NAME)}
-    told = _told(table, values) or _NOTHING
-    if values["destination.ip"] is None:
+    matched = _matched(table, values)
+    if values["destination.ip"] is None or matched is None:
         return 0
     run = table.connection.execute
-    run(
-        "CREATE OR REPLACE TEMP TABLE told AS SELECT client, address, time, min(name) AS name FROM "
-        f"({told}) AS all_told(client, address, name, time) "
-        "WHERE client IS NOT NULL AND address IS NOT NULL AND name IS NOT NULL AND time IS NOT NULL GROUP BY ALL"
-    )
-    count = 0
-    if values["url.domain"] is not None or _counted(table.connection, "SELECT count(*) FROM told"):
-        run(f"CREATE OR REPLACE TEMP TABLE named AS {_matched(table, values)}")
-        count = _counted(table.connection, "SELECT count(*) FROM named")
-        if count:
-            _write(table)
-        run("DROP TABLE named")
-    run("DROP TABLE told")
+    run(f"CREATE OR REPLACE TEMP TABLE named AS {matched}")
+    count = _counted(table.connection, "SELECT count(*) FROM named")
+    if count:
+        _write(table)
+    run("DROP TABLE named")
     return count
 
 
@@ -65,68 +58,88 @@ def _each(table: EventTable, name: str) -> str | None:
     return f"unnest({value})" if entry.many else value
 
 
-def _told(table: EventTable, values: dict[str, str | None]) -> str:
-    """Rows (client, address, name, time) of everything that tells a name for an address."""
-    clients = [
-        f"'{kind}' || {value}" for kind, value in (("a", values["source.ip"]), ("h", values["host.name"])) if value
-    ]
+def _told(table: EventTable, client: str, values: dict[str, str | None]) -> str:
+    """Rows (client, address, name, time) of everything that tells this client a name for an address."""
     question, server = _first(table, "dns.question.name"), _first(table, "tls.client.server_name")
     parts = []
-    for client in clients:
-        for answers in filter(None, (_each(table, "dns.resolved_ip"), _each(table, "dns.answers.data"))):
-            if question:
-                parts.append(
-                    f"SELECT {client} AS client, CAST({answers} AS VARCHAR) AS address, {question} AS name, "
-                    f"_time AS time FROM {quoted(table.name)} WHERE {question} IS NOT NULL"
-                )
-        if server and values["destination.ip"]:
-            parts.append(f"SELECT {client}, {values['destination.ip']}, {server}, _time FROM {quoted(table.name)} "
-                         f"WHERE {server} IS NOT NULL")  # fmt: skip
+    for answers in filter(None, (_each(table, "dns.resolved_ip"), _each(table, "dns.answers.data"))):
+        if question:
+            parts.append(
+                f"SELECT {client} AS client, CAST({answers} AS VARCHAR) AS address, {question} AS name, _time AS time "
+                f"FROM {quoted(table.name)} WHERE {question} IS NOT NULL"
+            )
+    if server and values["destination.ip"]:
+        parts.append(
+            f"SELECT {client}, {values['destination.ip']}, {server}, _time FROM {quoted(table.name)} "
+            f"WHERE {server} IS NOT NULL"
+        )
     return " UNION ALL ".join(parts)
 
 
-def _matched(table: EventTable, values: dict[str, str | None]) -> str:
-    """Rows (_seq, name): by address of the client before its name, the name that was told last."""
-    nameless = f"{values[NAME]} IS NULL AND " if values[NAME] else ""
-    asked = _first(table, "dns.question.name")
-    nameless += f"{asked} IS NULL AND " if asked else ""
+def _matched(table: EventTable, values: dict[str, str | None]) -> str | None:
+    """A query for rows (_seq, name): the name that was requested, else the one that was told last, to the client's address
+    rather than to its name. None where nothing tells any."""
+    nameless = f"{values[NAME]} IS NULL" if values[NAME] else "TRUE"
+    asked, requested = _first(table, "dns.question.name"), values["url.domain"]
+    # An address is no name.
+    names_it = f"{requested} IS NOT NULL AND NOT regexp_full_match({requested}, '[0-9.]+|.*:.*')"
+    clients = [client for client in (values["source.ip"], values["host.name"]) if client]
+    told = [(each, client, sql) for each, client in enumerate(clients) if (sql := _told(table, client, values))]
     parts = []
-    for order, (kind, client) in enumerate((("a", values["source.ip"]), ("h", values["host.name"]))):
-        if client is None:
-            continue
-        parts.append(
-            f"SELECT e._seq, {order} AS preference, t.name FROM (SELECT _seq, _time + {_LATER} AS until, '{kind}' || {client} "
-            f"AS client, {values['destination.ip']} AS address FROM {quoted(table.name)} "
-            f"WHERE {nameless}{values['destination.ip']} IS NOT NULL) e ASOF JOIN told t "
-            f"ON e.client = t.client AND e.address = t.address AND e.until >= t.time WHERE e.until - t.time <= {_FRESH + _LATER}"
-        )
-    requested = values["url.domain"]
-    if requested is not None:
-        own = f"{values[NAME]} IS NULL AND " if values[NAME] else ""
-        parts.append(
-            f"SELECT _seq, -1, {requested} FROM {quoted(table.name)} WHERE {own}{requested} IS NOT NULL "
-            f"AND NOT regexp_full_match({requested}, '[0-9.]+|.*:.*')"
-        )
-    found = " UNION ALL ".join(parts)
-    return f"SELECT _seq, arg_min(name, preference) AS name FROM ({found}) AS f(_seq, preference, name) GROUP BY _seq"
+    if requested:
+        parts.append(f"SELECT _seq, {requested} AS name FROM {quoted(table.name)} WHERE {nameless} AND {names_it}")
+    if not told:
+        return parts[0] if parts else None
+    columns = ", ".join(f"{client} AS client_{each}" for each, client, _ in told)
+    others = (f" AND {asked} IS NULL" if asked else "") + (f" AND ({names_it}) IS NOT TRUE" if requested else "")
+    tables = [
+        f"open_events AS MATERIALIZED (SELECT _seq, _time + {_LATER} AS until, {values['destination.ip']} AS address, {columns} "
+        f"FROM {quoted(table.name)} WHERE {nameless} AND {values['destination.ip']} IS NOT NULL{others})"
+    ]
+    for each, _, sql in told:
+        tables += _last_told(each, sql)
+    if len(told) == 1:
+        parts.append(f"SELECT _seq, name FROM found_{told[0][0]}")
+    else:
+        found = " UNION ALL ".join(f"SELECT _seq, {each} AS preference, name FROM found_{each}" for each, _, _ in told)
+        parts.append(f"SELECT _seq, arg_min(name, preference) AS name FROM ({found}) GROUP BY _seq")
+    return f"WITH {', '.join(tables)} {' UNION ALL '.join(parts)}"
+
+
+def _last_told(each: int, told: str) -> list[str]:
+    """Tables of one kind of client, of which found_N has rows (_seq, name). A client and an address have a number together,
+    which sorts faster than their texts; what is told of other pairs falls away at once."""
+    return [
+        f"pairs_{each} AS MATERIALIZED (SELECT client, address, row_number() OVER () AS pair FROM "
+        f"(SELECT DISTINCT client_{each} AS client, address FROM open_events))",
+        f"told_{each} AS (SELECT pair, time, min(name) AS name FROM ({told}) AS all_told(client, address, name, time) "
+        f"JOIN pairs_{each} USING (client, address) WHERE name IS NOT NULL AND time IS NOT NULL GROUP BY pair, time)",
+        f"found_{each} AS (SELECT e._seq, t.name FROM (SELECT _seq, until, pair FROM open_events o JOIN pairs_{each} p "
+        f"ON o.client_{each} = p.client AND o.address = p.address) e ASOF JOIN told_{each} t "
+        f"ON e.pair = t.pair AND e.until >= t.time WHERE e.until - t.time <= {_FRESH + _LATER})",
+    ]
 
 
 def _write(table: EventTable) -> None:
-    """Put the names and their marks into the table, and into its schema that both are filled."""
+    """Put the names and their marks into the table, and into its schema that both are filled.
+
+    Lists are not updated in place, but all of each row is written again. So the names go into a column of their own, of
+    which the two columns are then made."""
     entry = table.schema.find(NAME) or Field(NAME, "keyword")
     mark = table.schema.find(DERIVED) or Field(DERIVED, "keyword")
-    run, name = table.connection.execute, quoted(table.name)
-    if not entry.filled:
-        run(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {quoted(column(NAME))} VARCHAR")
-    if not mark.filled:
-        run(f"ALTER TABLE {name} ADD COLUMN IF NOT EXISTS {quoted(column(DERIVED))} VARCHAR[]")
-    value = "[named.name]" if entry.many else "named.name"
-    derived = quoted(column(DERIVED))
-    old = derived if not mark.filled or mark.many else f"CASE WHEN {derived} IS NULL THEN NULL ELSE [{derived}] END"
-    if mark.filled and not mark.many:
-        run(f"ALTER TABLE {name} ALTER COLUMN {derived} TYPE VARCHAR[] USING {old}")
-    run(f"UPDATE {name} SET {quoted(column(NAME))} = {value}, {derived} = list_append(coalesce({derived}, []), '{NAME}') "
-        f"FROM named WHERE {name}._seq = named._seq")  # fmt: skip
+    run, events = table.connection.execute, quoted(table.name)
+    name, derived = quoted(column(NAME)), quoted(column(DERIVED))
+    run(f"ALTER TABLE {events} ADD COLUMN {NAMED} VARCHAR")
+    run(f"UPDATE {events} SET {NAMED} = named.name FROM named WHERE {events}._seq = named._seq")
+    run(f"ALTER TABLE {events} ADD COLUMN IF NOT EXISTS {name} VARCHAR")
+    kind, value = ("VARCHAR[]", f"[{NAMED}]") if entry.many else ("VARCHAR", NAMED)
+    put = f"CASE WHEN {NAMED} IS NULL THEN {name} ELSE {value} END"
+    run(f"ALTER TABLE {events} ALTER COLUMN {name} TYPE {kind} USING {put}")
+    run(f"ALTER TABLE {events} ADD COLUMN IF NOT EXISTS {derived} VARCHAR[]")
+    old = wrapped(column(DERIVED)) if mark.filled and not mark.many else derived
+    marked = f"CASE WHEN {NAMED} IS NULL THEN {old} ELSE list_append(coalesce({old}, []), '{NAME}') END"
+    run(f"ALTER TABLE {events} ALTER COLUMN {derived} TYPE VARCHAR[] USING {marked}")
+    run(f"ALTER TABLE {events} DROP COLUMN {NAMED}")
     table.schema = table.schema.with_fields(
         {NAME: replace(entry, filled=True), DERIVED: replace(mark, filled=True, many=True)}
     )
