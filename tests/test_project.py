@@ -15,7 +15,7 @@ SOURCES = ROOT / "src" / "falselight"
 LAYERS = (
     ("source", "diagnostics", "drawing"),
     ("timestamps", "ecs"),
-    ("values", "columns", "eql"),
+    ("cells", "columns", "eql", "values"),
     ("batches", "documents", "mappings", "readers", "store"),
     ("derive", "expressions", "plan"),
     ("case", "ingest"),
@@ -30,7 +30,7 @@ LAYERS = (
     ("sinks",),
     ("cli", "web"),
 )
-IGNORANT_OF_EQL = ("values", "columns", "documents", "mappings", "readers", "store", "ingest", "timestamps")
+IGNORANT_OF_EQL = ("values", "cells", "columns", "documents", "mappings", "readers", "store", "ingest", "timestamps")
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from falselight import timestamps
+from falselight import cells, timestamps
 from falselight import values as conversions
 from falselight.columns import is_reserved, physical, physical_type
 from falselight.ecs.schema import Field, Schema, column
@@ -25,6 +25,7 @@ METADATA = ("_id", "_index")
 OPAQUE_TYPES = frozenset({"nested", "flattened", "geo_point", "geo_shape", "binary", "point", "shape"})
 # Elasticsearch's own limits are 20 levels and 1000 fields an index; more fields than this can only be an attack.
 MAX_DEPTH, MAX_FIELDS = 20, 20_000
+_SCALARS = frozenset({str, int, float, bool})
 BEYOND = f"(fields beyond the first {MAX_FIELDS})"
 # Elastic's data streams map unknown strings to keyword with this limit (ecs@mappings), a plain index to text + .keyword.
 KEYWORD_LIMIT, SUBFIELD_LIMIT = 1024, 256
@@ -88,11 +89,11 @@ def dynamic_field(name: str, value: Any, strings: Strings) -> Field:
 
 @dataclass(slots=True)
 class _Slot:
-    """The values of one field in the current batch: parallel lists of row and value, rows ascending. Without ``convert``
-    the field takes no values: ``opaque`` ones are passed over, others are malformed."""
+    """The values of one field in the current batch, as they came: parallel lists of row and value, rows ascending. One that is
+    not ``open`` takes no values: ``opaque`` ones are passed over, others are malformed."""
 
     entry: Field | None
-    convert: Any = None
+    open: bool = False
     opaque: bool = False
     rows: list[int] = field(default_factory=list)
     values: list[Any] = field(default_factory=list)
@@ -128,6 +129,11 @@ class Collector:
         """The paths that objects stand at."""
         return set(_objects_of(self.schema))
 
+    @cached_property
+    def _defaults(self) -> frozenset[str]:
+        """The fields for which null stands for a value."""
+        return _defaults_of(self.schema)
+
     def add(self, document: Mapping[str, Any]) -> None:
         """One document is one row."""
         for name in METADATA:
@@ -146,17 +152,41 @@ class Collector:
         arrays.update({name: pa.array(kept, pa.string()) for name, kept in self._metadata.items()})
         for name, slot in self._slots.items():
             if slot is not None and slot.entry is not None and slot.rows:
-                arrays[name] = _array(slot, self.rows)
+                arrays.update(self._column(name, slot, slot.entry))
                 slot.rows, slot.values = [], []
         self._times, self._metadata, self.rows = [], {}, 0
         return pa.table(arrays)
 
+    def _column(self, name: str, slot: _Slot, entry: Field) -> dict[str, pa.Array]:
+        """The column of a field's values, with ``_time`` if it is the time; nothing where the mapper takes none of them."""
+        rows, raw, made = slot.rows, slot.values, cells.converted(entry, slot.values)
+        if made is not raw:
+            if rejected := sum(value is cells.REJECTED for value in made):
+                self._malformed[name] += rejected
+            taken = [place for place, value in enumerate(made) if value is not None and value is not cells.REJECTED]
+            if len(taken) < len(made):
+                rows, raw, made = ([each[place] for place in taken] for each in (rows, raw, made))
+        arrays: dict[str, pa.Array] = {}
+        if made and name == TIMESTAMP:
+            for row, nanos in zip(rows, cells.times(entry, raw), strict=True):
+                if self._times[row] is None:
+                    self._times[row] = nanos
+            arrays["_time"] = pa.array(self._times, pa.int64())
+        if made:
+            arrays[name] = cells.column(entry, rows, made, self.rows)
+        return arrays
+
     def _walk(self, prefix: str, document: Mapping[str, Any]) -> None:
+        slots, row = self._slots, self.rows
         for key, value in document.items():
             name = prefix + key
-            if not prefix and key in METADATA:
+            slot = slots.get(name)
+            if slot is not None and slot.open and value.__class__ in _SCALARS:
+                slot.rows.append(row)
+                slot.values.append(value)
+            elif (not prefix and key in METADATA) or (value is None and name not in self._defaults):
                 continue
-            if isinstance(value, dict):
+            elif isinstance(value, dict):
                 self._object(name, value)
             elif isinstance(value, list):
                 self._array(name, value)
@@ -164,6 +194,11 @@ class Collector:
                 self._leaf(name, value)
 
     def _array(self, name: str, elements: list[Any]) -> None:
+        slot = self._slots.get(name)
+        if slot is not None and slot.open and _SCALARS.issuperset(map(type, elements)):
+            slot.rows.extend([self.rows] * len(elements))
+            slot.values.extend(elements)
+            return
         pending = list(reversed(elements))
         while pending:
             element = pending.pop()
@@ -201,21 +236,11 @@ class Collector:
             value = slot.entry.null_value if slot.entry is not None else None
             if value is None:
                 return
-        if slot.convert is None:
-            if not slot.opaque:
-                self._malformed[name] += 1
-            return
-        try:
-            converted = slot.convert(value)
-        except conversions.Malformed:
+        if slot.open:
+            slot.rows.append(self.rows)
+            slot.values.append(value)
+        elif not slot.opaque:
             self._malformed[name] += 1
-            return
-        if converted is None:
-            return
-        slot.rows.append(self.rows)
-        slot.values.append(converted)
-        if name == TIMESTAMP and self._times[self.rows] is None:
-            self._times[self.rows] = _nanos(value, slot.entry)
 
     def _open(self, name: str, value: Any) -> _Slot | None:
         """The slot of a field at its first value, None while it is unmapped (a null maps nothing)."""
@@ -243,7 +268,7 @@ class Collector:
         elif known is None or blocked:
             slot = _Slot(None)
         else:
-            slot = _Slot(known, conversions.converter(known), known.type in OPAQUE_TYPES)
+            slot = _Slot(known, conversions.converter(known) is not None, known.type in OPAQUE_TYPES)
         self._slots[name] = slot
         return slot
 
@@ -261,6 +286,11 @@ def _objects_of(schema: Schema) -> frozenset[str]:
     return frozenset(path for path in above if not is_scalar(schema.find(path)) and not _is_opaque(schema.find(path)))
 
 
+@lru_cache(maxsize=4)
+def _defaults_of(schema: Schema) -> frozenset[str]:
+    return frozenset(entry.name for entry in schema if entry.null_value is not None)
+
+
 def is_scalar(entry: Field | None) -> bool:
     """Whether the field holds values itself, so that no field can stand below it."""
     return entry is not None and physical_type(entry.type) is not None
@@ -268,27 +298,3 @@ def is_scalar(entry: Field | None) -> bool:
 
 def _is_opaque(entry: Field | None) -> bool:
     return entry is not None and entry.type in OPAQUE_TYPES
-
-
-def _nanos(value: Any, entry: Field | None) -> int | None:
-    """The exact time; None where 64 bits of nanoseconds do not reach (before 1677, after 2262)."""
-    nanos = (
-        conversions.date(value, entry.format) if entry is not None and entry.type in {"date", "date_nanos"} else None
-    )
-    return nanos if nanos is not None and -(2**63) <= nanos < 2**63 else None
-
-
-def _array(slot: _Slot, rows: int) -> pa.Array:
-    kind = physical_type(slot.entry.type) if slot.entry is not None else None
-    cells: list[Any] = [None] * rows
-    many = len(set(slot.rows)) < len(slot.rows)
-    if not many:
-        for row, value in zip(slot.rows, slot.values, strict=True):
-            cells[row] = value
-        return pa.array(cells, kind)
-    for row, value in zip(slot.rows, slot.values, strict=True):
-        if cells[row] is None:
-            cells[row] = [value]
-        else:
-            cells[row].append(value)
-    return pa.array(cells, pa.list_(kind))

@@ -1,0 +1,86 @@
+"""The values of one field from many documents: converted as ``values`` converts each, and made a column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from falselight import timestamps
+from falselight import values as conversions
+from falselight.columns import nanoseconds, physical_type
+from falselight.ecs.schema import DATE_TYPES, STRING_TYPES, Field
+
+# What stands for a value that the field's mapper rejects.
+REJECTED = object()
+_TEXTS = STRING_TYPES | {"version"}
+_STRICT = "strict_date_optional_time"
+
+
+def converted(entry: Field, raw: Sequence[Any]) -> Sequence[Any]:
+    """What the field's mapper makes of each value: None where that is no value, ``REJECTED`` where it takes none."""
+    kinds = set(map(type, raw))
+    if kinds == {str}:
+        if entry.type in _TEXTS:
+            return raw
+        if entry.type in DATE_TYPES and (exact := _exact_times(entry, raw)) is not None:
+            unit = 1 if entry.type == "date_nanos" else timestamps.NANOS_PER_MILLI
+            found: list[int] = (exact // unit).tolist()
+            return found
+    elif kinds == {int} and entry.type in conversions.INTEGER_RANGES:
+        low, high = conversions.INTEGER_RANGES[entry.type]
+        if low <= min(raw) and max(raw) <= high:
+            return raw
+    elif kinds == {bool} and entry.type == "boolean":
+        return raw
+    convert = conversions.converter(entry)
+    if convert is None:
+        raise TypeError(f"a field of type {entry.type} has no converter")
+    if kinds == {str}:
+        known = {value: _tried(convert, value) for value in set(raw)}
+        return [known[value] for value in raw]
+    return [_tried(convert, value) for value in raw]
+
+
+def times(entry: Field, raw: Sequence[Any]) -> Sequence[int | None]:
+    """The exact time of each value that the field takes; None where 64 bits of nanoseconds do not reach (before 1677, after
+    2262), and for a field that holds no dates."""
+    if entry.type not in DATE_TYPES:
+        return [None] * len(raw)
+    if set(map(type, raw)) == {str} and (exact := _exact_times(entry, raw)) is not None:
+        return exact.tolist()  # type: ignore[no-any-return]
+    found = (conversions.date(value, entry.format) for value in raw)
+    return [nanos if -(2**63) <= nanos < 2**63 else None for nanos in found]
+
+
+def column(entry: Field, rows: Sequence[int], cells: Sequence[Any], count: int) -> pa.Array:
+    """A column of so many rows; of lists iff some row has several values. ``rows`` ascend."""
+    flat = pa.array(cells, physical_type(entry.type))
+    each = np.bincount(np.asarray(rows, np.int64), minlength=count)
+    if each.max() > 1:
+        offsets = np.concatenate([[0], np.cumsum(each)]).astype(np.int32)
+        return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=pa.array(each == 0))
+    if len(flat) == count:
+        return flat
+    places = np.cumsum(each) - 1
+    return flat.take(pa.array(places, mask=each == 0))
+
+
+def _tried(convert: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return convert(value)
+    except conversions.Malformed:
+        return REJECTED
+
+
+def _exact_times(entry: Field, raw: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]] | None:
+    """Epoch nanoseconds of texts, where all of them are plain times in UTC that the field's format takes first."""
+    if (entry.format or timestamps.DEFAULT_FORMAT).split("||")[0].strip() != _STRICT:
+        return None
+    try:
+        exact = nanoseconds(pa.array(raw, pa.string()))
+    except UnicodeEncodeError:  # a lone surrogate
+        return None
+    return None if exact is None else exact.to_numpy(zero_copy_only=False)
