@@ -53,17 +53,16 @@ def event_of(record: re.Match[str], others: Sequence[re.Match[str]] = ()) -> Doc
         "auditd.message_type": kind.lower(),
         "host.name": record["node"],
     }
-    values = {key: text for key, value in raw.items() if (text := _value(key, value)) is not None}
+    encoded = _names("encoded")
+    values = {key: text for key, value in raw.items() if (text := _value(key, value, encoded)) is not None}
     _classify(event, values, kind)
     values["record_type"] = kind
     for key, target in table()["log"]:
         if key in values and event.get(target) is None:
             event[target] = values.pop(key)
+    whole = _names("whole")
     for key, value in values.items():
-        event[f"auditd.log.{key}"] = value
-    for key in table()["whole"]:
-        name = f"auditd.log.{key}"
-        event[name] = _whole(event.get(name))
+        event["auditd.log." + key] = _whole(value) if key in whole else value
     event |= {"auditd.log.sequence": int(record["serial"]), "auditd.log.node": record["node"]}
     event["event.action"] = event["event.action"].lower()
     _process(event)
@@ -96,15 +95,21 @@ def pairs(text: str) -> dict[str, str]:
     return {**dict(_PAIR.findall(text)), **found}
 
 
-def _value(key: str, text: str) -> str | None:
+@cache
+def _names(kind: str) -> frozenset[str]:
+    return frozenset(table()[kind])
+
+
+def _value(key: str, text: str, encoded: frozenset[str]) -> str | None:
     """A value without its quotes, control characters as ^A; None where nothing is told."""
     if text in _NOTHING:
         return None
-    if key in table()["encoded"] and _HEX.fullmatch(text):
+    if key in encoded and _HEX.fullmatch(text):
         text = _written(text)
     if key == "arch":
         return {"c000003e": "x86_64", "c00000b7": "aarch64"}.get(text, text)
-    return re.sub("^['\"]|['\"]$", "", text) or None
+    start, end = text[0] in "'\"", len(text) - (text[-1] in "'\"" and len(text) > 1)
+    return text[start:end] or None
 
 
 def _written(text: str) -> str:
