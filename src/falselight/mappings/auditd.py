@@ -27,6 +27,7 @@ _LOGIN = re.compile(r" old auid=(\d+) new auid=(\d+) old ses=(\d+) new ses=(\d+)
 _MESSAGE = re.compile(r"(?:^|\s)msg=(['\"])(?P<inner>.*)\1")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _SIGNED = re.compile(r"-?\d{1,18}")
+_UNSET = "4294967295"
 _NOTHING = ("", "?", "(null)")
 _OUTCOMES = {"yes": "success", "success": "success", "1": "success"}
 _INTERPRETED = ("arch", "syscall", "exit", "tty", "ses", "op", "terminal", "hostname", "addr")
@@ -161,6 +162,9 @@ def _outcome(event: Document, raw: dict[str, str]) -> None:
     result = event.get("event.outcome") or raw.get("success")
     if result is not None:
         event["event.outcome"] = _OUTCOMES.get(result, "failure")
+        event["auditd.result"] = "success" if event["event.outcome"] == "success" else "fail"
+    if "ses" in raw:
+        event["auditd.session"] = "unset" if raw["ses"] == _UNSET else raw["ses"]
     for key in (*_INTERPRETED, *(_PARAMETERS if "syscall" in raw else ())):
         if raw.get(key) not in (None, "?", "(none)"):
             event[f"auditd.data.{key}"] = raw[key].strip('"')
