@@ -11,8 +11,8 @@ import pyarrow as pa
 from falselight import nesting
 from falselight.cli.read import write_events
 from falselight.ecs import release
-from falselight.ingest import Piece
 from falselight.readers.detect import Kind
+from falselight.reading import Piece
 from falselight.store import Counts, Input
 
 MARCH = 1_772_323_200_000_000_000

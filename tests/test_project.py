@@ -18,7 +18,7 @@ LAYERS = (
     ("cells", "columns", "eql", "values"),
     ("batches", "documents", "mappings", "readers", "store"),
     ("derive", "expressions", "plan"),
-    ("case", "ingest"),
+    ("case", "ingest", "reading"),
     ("nesting", "rebuild", "sql"),
     ("engines", "risks", "sources"),
     ("search", "explain", "compiling", "rules", "testing", "analytics", "dns", "intel", "lab", "replay"),
@@ -30,7 +30,9 @@ LAYERS = (
     ("sinks",),
     ("cli", "web"),
 )
-IGNORANT_OF_EQL = ("values", "cells", "columns", "documents", "mappings", "readers", "store", "ingest", "timestamps")
+IGNORANT_OF_EQL = (
+    "values", "cells", "columns", "documents", "mappings", "readers", "store", "ingest", "reading", "timestamps",
+)  # fmt: skip
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
 
 

@@ -1,16 +1,12 @@
-"""Paths in, the event table out: containers are opened, each input recognised, read, normalised and stored."""
+"""Paths in, the event table out: containers are opened, each input read (``reading``) and stored."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from importlib import import_module
-from io import BytesIO
-from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
 
 import duckdb
 import pyarrow as pa
@@ -21,53 +17,15 @@ from falselight.batches import INPUT, numbered
 from falselight.case import reader, rows
 from falselight.case.given import Case, Meter, Progress, find_all
 from falselight.derive import direction, names
-from falselight.documents import Collector
 from falselight.ecs.schema import Schema
-from falselight.mappings import data_stream
-from falselight.readers import UNKNOWN, Report, containers, fault, ndjson
-from falselight.readers.detect import BOM, Kind, detect
+from falselight.readers import Report, containers, ndjson, routing
+from falselight.readers.detect import BOM, Kind
 from falselight.readers.settings import DEFAULTS, Settings
+from falselight.reading import Piece, Reading
 from falselight.store import OUTSIDE, UNTIMED, Builder, Counts, EventTable, Input, connect
 
-_DOCUMENTS_AT_ONCE = 2_000
 # Files of ECS lines up to the first are read together, until they are the second.
 SMALL_BYTES, TOGETHER_BYTES = 1 << 20, 16 << 20
-_WINDOWS = frozenset({Kind.EVTX, Kind.WINDOWS_LINES, Kind.WINDOWS_ARRAY, Kind.WINDOWS_RESPONSE})
-_SENSORS = frozenset({Kind.ZEEK_TSV, Kind.ZEEK_LINES, Kind.ZEEK_ARRAY, Kind.EVE_LINES, Kind.EVE_ARRAY})
-# Text and binary sources of one module each, loaded on use: ``read(stream, path, label, report, skipped, wanted, settings)``.
-_MODULES: dict[Kind, str] = {
-    Kind.WINDOWS_XML: "falselight.readers.windows_xml",
-    Kind.PCAP: "falselight.readers.pcap",
-    Kind.CISCO_ASA: "falselight.readers.cisco_asa",
-    Kind.CISCO_FTD: "falselight.readers.cisco_ftd",
-    Kind.CHECKPOINT: "falselight.readers.checkpoint",
-    Kind.FORTINET: "falselight.readers.fortinet",
-    Kind.JUNIPER_SRX: "falselight.readers.juniper_srx",
-    Kind.SOPHOS_XG: "falselight.readers.sophos_xg",
-    Kind.PFSENSE: "falselight.readers.pfsense",
-    Kind.ZSCALER: "falselight.readers.zscaler_zia",
-    Kind.PROXYSG: "falselight.readers.proxysg",
-    Kind.IPTABLES: "falselight.readers.iptables",
-    Kind.SQUID: "falselight.readers.squid",
-    Kind.CISCO_UMBRELLA: "falselight.readers.cisco_umbrella",
-    Kind.DNS_SERVER: "falselight.readers.dns_server",
-    Kind.AWS_VPC: "falselight.readers.aws_vpcflow",
-    Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
-    Kind.AZURE_FLOW_LOGS: "falselight.readers.azure_flow_logs",
-    Kind.GCP_VPC: "falselight.readers.gcp_vpcflow",
-    Kind.OCSF: "falselight.readers.ocsf",
-    Kind.OCSF_PARQUET: "falselight.readers.ocsf_parquet",
-    Kind.PASSIVE_DNS: "falselight.readers.passive_dns",
-    Kind.WAZUH: "falselight.readers.wazuh",
-    Kind.NETFLOW: "falselight.readers.netflow",
-    Kind.NETFLOW_CSV: "falselight.readers.netflow_csv",
-    Kind.PANOS: "falselight.readers.panos",
-    Kind.CEF: "falselight.readers.cef",
-    Kind.WINDOWS_DNS: "falselight.readers.windows_dns",
-    Kind.AUDITD: "falselight.readers.auditd",
-    Kind.CSV: "falselight.readers.csv_mapped",
-}
-_JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 
 
 def read_events(
@@ -104,15 +62,6 @@ def read_events(
     return ingest.finish()
 
 
-@dataclass(frozen=True)
-class Piece:
-    """Some records of one input, in order: a normalised batch, or the documents themselves where they are ECS already."""
-
-    kind: Kind
-    batch: pa.RecordBatch | pa.Table | None = None
-    documents: tuple[tuple[int, dict[str, Any]], ...] = ()
-
-
 def stream(
     paths: Iterable[str | Path],
     schema: Schema,
@@ -143,122 +92,6 @@ def stream(
             yield ingest.inputs[-1], ingest.counts[-1], Piece(Kind.UNKNOWN)
 
 
-class Reading:
-    """One run of readers, and what came of each input. ``malformed`` counts values that their field rejects."""
-
-    def __init__(
-        self,
-        schema: Schema,
-        malformed: Counter[str],
-        wanted: frozenset[str] | None,
-        report: Report,
-        settings: Settings,
-    ) -> None:
-        self.counts: list[Counts] = []
-        self.inputs: list[Input] = []
-        self._wanted = None if wanted is None else _columns_wanted(wanted, schema)
-        if self._wanted is not None and settings.derive:
-            self._wanted = derive.needed(self._wanted)
-        self._report = report
-        self._settings = settings
-        self._collector = Collector(schema, strings="keyword", malformed=malformed, wanted=self._wanted)
-        self._documents = ndjson.Reader(self._collector, report, self._wanted)
-
-    def batches(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
-        """The normalised batches of one input, with the directions that it does not give; of raw records, with the name
-        of the dataset that they would be indexed in."""
-        directed = self._derives(derive.DIRECTION)
-        named = self._derives(data_stream.TARGET) and self._kind(opened) not in _JSON
-        for batch in self._read(opened):
-            batch = direction.fill(batch, self._settings) if directed else batch
-            yield data_stream.fill(batch) if named else batch
-
-    def pieces(self, opened: containers.Opened) -> Iterator[Piece]:
-        """The records of one input, counted; ECS documents as they were written."""
-        kind = self._kind(opened)
-        if kind not in _JSON:
-            for batch in self.batches(opened):
-                self.counts[-1].events += batch.num_rows
-                yield Piece(kind, batch)
-            return
-        self._begin(opened)
-        numbered = self._documents.documents(opened.stream, kind, opened.input.path, opened.label)
-        while some := tuple(islice(numbered, _DOCUMENTS_AT_ONCE)):
-            self.counts[-1].events += len(some)
-            yield Piece(kind, documents=some)
-        self.counts[-1].skipped.update(self._documents.skipped)
-
-    @property
-    def schema(self) -> Schema:
-        """The schema as the documents have widened it."""
-        return self._collector.schema
-
-    def _derives(self, field: str) -> bool:
-        return self._settings.derive and (self._wanted is None or field in self._wanted)
-
-    def _kind(self, opened: containers.Opened) -> Kind:
-        """By content; a CSV file that is of no known kind by the user's mappings."""
-        head = opened.head()
-        kind = detect(head)
-        return Kind.CSV if kind is Kind.UNKNOWN and any(each.fits(head) for each in self._settings.csv) else kind
-
-    def _begin(self, opened: containers.Opened, kind: Kind | None = None) -> Kind:
-        kind = kind or self._kind(opened)
-        self.inputs.append(replace(opened.input, kind=str(kind)))
-        self.counts.append(Counts())
-        return kind
-
-    def _read(self, opened: containers.Opened) -> Iterator[pa.RecordBatch | pa.Table]:
-        kind = self._begin(opened)
-        if kind in _JSON:
-            yield from self._documents.read(opened.stream, kind, opened.input.path, opened.label)
-            self.counts[-1].skipped.update(self._documents.skipped)
-        elif kind in _WINDOWS:
-            yield from self._windows(opened, kind)
-        elif kind in _SENSORS:
-            yield from self._sensors(opened, kind)
-        elif kind in _MODULES:
-            read = import_module(_MODULES[kind]).read
-            skipped = self.counts[-1].skipped
-            stream, path, label = opened.stream, opened.input.path, opened.label
-            yield from read(stream, path, label, self._report, skipped, self._wanted, self._settings)
-        else:
-            self.counts[-1].skipped["unknown format"] += 1
-            message = f"{opened.label} is of no format that is known here, and was left out"
-            self._report(fault(UNKNOWN, message, opened.input.path))
-
-    def _windows(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:
-        # Loaded only for such input: the mapping tables and the EVTX parser cost time that other hunts need not pay.
-        from falselight.mappings.apply import apply
-        from falselight.mappings.windows_batches import read_evtx
-        from falselight.readers import windows_json
-
-        skipped = self.counts[-1].skipped
-        if kind is Kind.EVTX:
-            yield from read_evtx(opened.stream, opened.label, self._report, skipped, self._wanted)
-            return
-        numbered = ndjson.raw_lines(opened, kind, self._report, skipped)
-        for events in windows_json.read_lines(numbered, self._report, opened.label, skipped, self._settings):
-            yield apply(events, self._wanted)
-
-    def _sensors(self, opened: containers.Opened, kind: Kind) -> Iterator[pa.RecordBatch | pa.Table]:
-        from falselight.readers import suricata, zeek
-
-        skipped, report, path, label = self.counts[-1].skipped, self._report, opened.input.path, opened.label
-        head = opened.head()
-        stream: BinaryIO = opened.stream
-        if kind in {Kind.ZEEK_ARRAY, Kind.EVE_ARRAY}:
-            elements = ndjson.raw_lines(opened, kind, report, skipped)
-            stream = BytesIO(b"\n".join(line for _, line in elements))
-            head = stream.getvalue()[: len(head)]
-        if kind is Kind.ZEEK_TSV:
-            yield from zeek.read_tsv(stream, path, label, report, skipped, self._wanted)
-        elif kind in {Kind.ZEEK_LINES, Kind.ZEEK_ARRAY}:
-            yield from zeek.read_json(stream, path, label, report, skipped, head, self._wanted)
-        else:
-            yield from suricata.read(stream, path, label, report, skipped, self._wanted)
-
-
 class _Ingest(Reading):
     """One run into an event table, of the events since ≤ @timestamp < until."""
 
@@ -283,8 +116,8 @@ class _Ingest(Reading):
         if not self._waits(opened):
             yield from self._together()
             number = len(self.inputs)
-            for batch in self.batches(opened):
-                yield self._store(numbered(batch, number))
+            for group in self.groups(opened):
+                yield self._store([numbered(batch, number) for batch in group])
         elif sum(len(each.data) for each in self._small) >= TOGETHER_BYTES:
             yield from self._together()
 
@@ -296,8 +129,8 @@ class _Ingest(Reading):
         if self._kind(opened) is not Kind.ECS_LINES:
             return False
         data = opened.stream.read(SMALL_BYTES + 1)
-        if len(data) > SMALL_BYTES:
-            # It has grown.
+        if len(data) > SMALL_BYTES or not routing.is_uniform(data, Kind.ECS_LINES):
+            # It has grown, or other readers have a part in it.
             opened.stream.seek(0)
             return False
         self._begin(opened, Kind.ECS_LINES)
@@ -311,14 +144,19 @@ class _Ingest(Reading):
         small, self._small = self._small, []
         directed = self._derives(derive.DIRECTION)
         for table in self._documents.together(small) if small else ():
-            yield self._store(direction.fill(table, self._settings) if directed else table)
+            yield self._store([direction.fill(table, self._settings) if directed else table])
 
-    def _store(self, table: pa.Table) -> int:
+    def _store(self, tables: list[pa.Table]) -> int:
+        """Put them into the table, one behind the other; several in the order of their records."""
         self.builder.adopt(self.schema)
-        kept = self._within(table)
-        for number, count in _by_input(kept):
-            self.counts[number].events += count
-        self.builder.append_numbered(kept)
+        kept = [self._within(table) for table in tables]
+        for table in kept:
+            for number, count in _by_input(table):
+                self.counts[number].events += count
+        if len(kept) == 1:
+            self.builder.append_numbered(kept[0])
+        else:
+            self.builder.append_among(kept)
         return self.builder.rows
 
     def _within(self, table: pa.Table) -> pa.Table:
@@ -362,15 +200,6 @@ class _Ingest(Reading):
         if self._derives(derive.NAME):
             names.fill(table)
         return table
-
-
-def _columns_wanted(wanted: frozenset[str], schema: Schema) -> frozenset[str]:
-    """The fields to read: aliases lead to their field, a multi-field to its parent."""
-    names = {entry.name for name in wanted if (entry := schema.find(name)) is not None} | {
-        name for name in wanted if name not in schema
-    }
-    exact = {entry.exact: entry.name for entry in schema if entry.exact is not None}
-    return frozenset(exact.get(name, name) for name in names)
 
 
 def _by_input(table: pa.Table) -> Iterator[tuple[int, int]]:

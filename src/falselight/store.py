@@ -26,7 +26,7 @@ import shutil
 import tempfile
 import weakref
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -247,6 +247,19 @@ class Builder:
             for table in self._gatherer.add_numbered(batch):
                 self._insert(self._shaper.shape(table))
         return int(batch.num_rows)
+
+    def append_among(self, tables: Sequence[pa.Table]) -> None:
+        """``append_numbered`` of the rows of one input, in the order of their records across the tables."""
+        self.flush()
+        start, rows = self._shaper.position, 0
+        records = np.concatenate([table.column("_record").to_numpy() for table in tables])
+        ranks = np.empty(len(records), np.int64)
+        ranks[np.argsort(records, kind="stable")] = np.arange(len(records))
+        for table in tables:
+            own = pa.array(ranks[rows : rows + table.num_rows] + start)
+            self.append_numbered(table.append_column(POSITION, own))
+            rows += table.num_rows
+        self.flush()
 
     def flush(self) -> None:
         """Puts all rows that wait into the table."""

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from falselight.ingest import _MODULES
 from falselight.mappings.apply import apply
 from falselight.readers import json_framing
 from falselight.readers.detect import Kind, detect
 from falselight.readers.evidence import original
 from falselight.readers.settings import Settings
 from falselight.readers.windows_tree import event_of_tree
+from falselight.reading import _MODULES
 from falselight.store import Input
 from tests.readers.test_text_logs import SAMPLES, read
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from falselight.diagnostics import Diagnostic
-from falselight.ingest import _MODULES
 from falselight.mappings.azure_flows import moment
 from falselight.readers.detect import Kind, detect
 from falselight.readers.settings import Settings
+from falselight.reading import _MODULES
 
 SAMPLES = Path(__file__).parents[1] / "data" / "readers"
 KINDS = {

@@ -18,11 +18,11 @@ from falselight.case.staging import Staging
 from falselight.case.writer import Writer
 from falselight.diagnostics import Diagnostic
 from falselight.ecs.schema import Schema
-from falselight.ingest import Reading
 from falselight.readers import UNKNOWN, UNREADABLE, UNSAFE, Report, containers, fault
 from falselight.readers.detect import Kind
 from falselight.readers.places import Place
 from falselight.readers.settings import DEFAULTS, Settings
+from falselight.reading import Reading
 
 
 @dataclass

@@ -15,11 +15,11 @@ from falselight import ingest, nesting
 from falselight.cli import errors, inventory, options, progress
 from falselight.ecs import release
 from falselight.ecs.schema import Schema
-from falselight.ingest import Piece
 from falselight.inventory import survey
 from falselight.readers.detect import Kind
 from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
+from falselight.reading import Piece
 from falselight.report import panel
 from falselight.rules import bundled, load
 from falselight.sinks.flat import harmless_json, json_text

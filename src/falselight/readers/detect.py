@@ -97,11 +97,17 @@ def detect(head: bytes) -> Kind:
     for number, document in enumerate(_documents(data, array)):
         if number == 0 and not array and _is_response(document):
             return Kind.WINDOWS_RESPONSE if _holds_windows(document) else Kind.RESPONSE
-        content = _content(document)
-        if content is not None:
-            return _FRAMED[content][array] if content in _FRAMED else Kind(content)
+        kind = of_document(document, array)
+        if kind is not None:
+            return kind
     text = text_signs.recognise(data)
     return Kind.UNKNOWN if text is None else Kind(text)
+
+
+def of_document(document: dict[str, Any], array: bool = False) -> Kind | None:
+    """The kind of an input that holds this document, one a line or in an array; None if it tells none."""
+    content = _content(document)
+    return None if content is None else _FRAMED[content][array] if content in _FRAMED else Kind(content)
 
 
 def _documents(data: bytes, array: bool) -> Iterator[dict[str, Any]]:

@@ -145,13 +145,14 @@ class Small:
 
 
 class Reader:
-    """Reads inputs of one run; dynamic mappings last from input to input. ``skipped`` counts records left out."""
+    """Reads inputs of one run; dynamic mappings last from input to input. ``skipped`` counts records left out, ``report`` is
+    told of them."""
 
     def __init__(self, collector: Collector, report: Report, wanted: frozenset[str] | None = None) -> None:
         self.skipped: Counter[str] = Counter()
         self._projection = None if wanted is None else Projection(wanted)
         self._collector = collector
-        self._report = report
+        self.report = report
 
     def read(self, stream: BinaryIO, kind: Kind, path: str, label: str) -> Iterator[pa.Table]:
         """Normalised batches with ``_record`` and ``_time``."""
@@ -201,9 +202,9 @@ class Reader:
 
     def _documents(self, stream: BinaryIO, kind: Kind, path: str, label: str) -> Iterator[tuple[int, dict[str, Any]]]:
         if kind in {Kind.ECS_LINES, Kind.SOURCE_LINES}:
-            numbered = self._parsed(lines(stream, path, label, self._report, self.skipped), path, label)
+            numbered = self._parsed(lines(stream, path, label, self.report, self.skipped), path, label)
         else:
-            numbered = self._objects(elements(stream, kind, path, label, self._report, self.skipped), path, label)
+            numbered = self._objects(elements(stream, kind, path, label, self.report, self.skipped), path, label)
         if kind not in {Kind.ECS_LINES, Kind.ECS_ARRAY}:
             numbered = ((number, _unwrapped(document)) for number, document in numbered)
         yield from numbered
@@ -228,7 +229,7 @@ class Reader:
                 records = pc.add(table.column("_record"), first)
                 yield table.drop_columns("_record").append_column("_record", records)
             else:
-                numbered = lines(io.BytesIO(part.lines), path, label, self._report, self.skipped, first)
+                numbered = lines(io.BytesIO(part.lines), path, label, self.report, self.skipped, first)
                 yield from self.batches(self._parsed(numbered, path, label))
             first += part.count
 
@@ -263,7 +264,7 @@ class Reader:
             message = (
                 f"{label}: {mended} lines hold bytes that are no valid UTF-8; these are shown as replacement characters"
             )
-            self._report(fault("W0511", message, path))
+            self.report(fault("W0511", message, path))
 
     def _objects(
         self, numbered: Iterator[tuple[int, Any]], path: str, label: str
@@ -277,9 +278,9 @@ class Reader:
     def _skip(self, number: int, message: str, path: str) -> None:
         self.skipped["not JSON"] += 1
         if self.skipped["not JSON"] < _REPORTED_LINES:
-            self._report(fault(NOT_JSON, message, path, record=number))
+            self.report(fault(NOT_JSON, message, path, record=number))
         elif self.skipped["not JSON"] == _REPORTED_LINES:
-            self._report(fault(NOT_JSON, f"{message}; further lines like it are only counted", path, record=number))
+            self.report(fault(NOT_JSON, f"{message}; further lines like it are only counted", path, record=number))
 
 
 def _unwrapped(hit: dict[str, Any]) -> dict[str, Any]:
