@@ -22,7 +22,7 @@ RECORD = re.compile(
     r"msg=audit\((?P<time>\d{1,12}\.\d{3}):(?P<serial>\d{1,12})\): ?(?P<rest>.*)$"
 )
 # A value in quotes, or up to the next key: words without a sign of equality are part of it.
-_PAIR = re.compile(r"([A-Za-z_][\w\[\]-]{0,63})=(\"[^\"]*\"|'[^']*'|\S*(?:\s+(?!\S+=)\S+)*)")
+_PAIR = re.compile(r"(?<![\w\[\]-])([A-Za-z_][\w\[\]-]{0,63})=(\"[^\"]*\"|'[^']*'|\S*(?:\s+(?!\S+=)\S+)*)")
 _LOGIN = re.compile(r" old auid=(\d+) new auid=(\d+) old ses=(\d+) new ses=(\d+)")
 _MESSAGE = re.compile(r"(?:^|\s)msg=(['\"])(?P<inner>.*)\1")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
