@@ -74,8 +74,9 @@ def settle(event: Document) -> None:
     event["network.transport"] = {"icmpv6": "ipv6-icmp"}.get(transport or "", transport)
     event["network.iana_number"] = number or _NUMBERS.get(event["network.transport"] or "")
     left, right = (None if event.get(f"{side}.port") is None else str(event[f"{side}.port"]) for side in SIDES)
+    # Elasticsearch's processor looks for ICMP's type where these records do not have it, and takes nought.
     event["network.community_id"] = community(
-        event["source.ip"], event["destination.ip"], left, right, event["network.transport"]
+        event["source.ip"], event["destination.ip"], left, right, event["network.transport"], "0", "0"
     )
 
 

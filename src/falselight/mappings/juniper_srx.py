@@ -41,7 +41,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     data = _DATA.match(line, head.end)
     if data is None or head.process is None or _TAG.fullmatch(head.message or "") is None:
         return None
-    found = pairs(line[data.end() :]).items()
+    found = pairs(line[data.end() :].rstrip().removesuffix("]")).items()
     raw = {key.replace("-", "_"): text for key, text in found if text not in _EMPTY}
     tag = head.message or ""
     event: Document = {
