@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 import duckdb
 import pyarrow as pa
 
-from falselight.analytics import flows
+from falselight.analytics import flows, signers
 from falselight.analytics.domains import public, registered
 from falselight.analytics.networks import INTERNAL, NEVER, Network, inside, parse
 from falselight.ecs.schema import DATE_TYPES
@@ -52,7 +52,7 @@ WANTED = frozenset({
     "@timestamp", "host.name", "source.ip", "destination.ip", "destination.port", "process.executable", "process.name",
     "network.transport", "network.protocol", "source.bytes", "destination.bytes", "event.duration", "event.start", "event.end",
     "event.type", "event.action", "event.module", "http.request.method", "dns.question.name", "dns.type", "source.port",
-    "network.direction", *_SESSIONS, *_NAMES,
+    "network.direction", *_SESSIONS, *_NAMES, *signers.WANTED,
 })  # fmt: skip
 
 
@@ -71,7 +71,7 @@ class Scope:
 
 
 def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> int:
-    """Makes the temporary table ``name`` of connections in the event table's database; gives its number of rows.
+    """Makes the temporary table ``name`` of connections in the event table's database, and ``signers``; gives its number of rows.
 
     A table without source or destination fields gives an empty relation."""
     reader = _Columns(events)
@@ -109,6 +109,7 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
     )
     connection.execute("DROP TABLE connection_records")
     _add_lookups(connection, reader, scope, name)
+    signers.build(events)
     found = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
     return int(found[0]) if found else 0
 

@@ -13,7 +13,7 @@ from falselight.analytics.series import Floats, Ints
 
 FACTORS = (
     "regular", "jittered", "kept", "prevalence", "alone", "peers", "lone", "fresh", "later", "history", "hours", "sizes",
-    "answers", "small", "breadth", "spread", "program", "place", "installed", "tool", "direct", "open", "lookups",
+    "answers", "small", "breadth", "spread", "program", "place", "installed", "tool", "signer", "direct", "open", "lookups",
     "service", "known",
 )  # fmt: skip
 MOST_HOSTS, MOST_HOURS = 64, 16.0
@@ -31,6 +31,7 @@ def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, 
     everyone = np.clip(facts["domain_hosts"], 1.0, MOST_HOSTS)
     alike = np.minimum(regular_hosts(found, regular), MOST_HOSTS)
     is_regular = regular.chance <= REGULAR
+    tool = _programs(found.processes, settings["process"]["tools"])
     return {
         "regular": digits,
         "kept": np.where(is_regular, filled(regular), 0.0),
@@ -52,7 +53,8 @@ def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, 
         "place": np.maximum(_paths(found.processes, settings["process"]["writable"]),
                             0.5 * _paths(found.processes, settings["process"]["own"])),
         "installed": _paths(found.processes, settings["process"]["installed"]),
-        "tool": _programs(found.processes, settings["process"]["tools"]),
+        "tool": tool,
+        "signer": found.signers.factor(settings["process"]["common_signer"], tool),
         "direct": np.where(found.views == View.ADDRESS, 0.0, 1.0 - facts["named"]),
         "open": np.log2(1.0 + np.clip(facts["open"] / 3600.0, 0.0, 63.0)),
         "lookups": facts["queried"],

@@ -14,9 +14,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from falselight.analytics import signers
 from falselight.analytics.connections import NAME
 from falselight.analytics.domains import registered
 from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, median
+from falselight.analytics.signers import Signers
 from falselight.store import quoted
 
 HOUR = 3_600 * 10**9
@@ -41,7 +43,8 @@ class Pairs:
     hosts of the server and of its registered domain, hosts on which this process calls that domain, hosts and servers of
     the process, named, queried (known from lookups only), days of activity before the window; active hours and days in the
     window; median and MAD of bytes sent (middle, spread) and received (answer, answer_spread). ``times`` are the
-    connections' starts in the window, microseconds from ``low``; ``domains`` numbers the registered domains."""
+    connections' starts in the window, microseconds from ``low``; ``domains`` numbers the registered domains;
+    ``signers`` tell of the programs' signatures."""
 
     hosts: NDArray[Any]
     servers: NDArray[Any]
@@ -55,6 +58,7 @@ class Pairs:
     high: int
     oldest: int
     network: int
+    signers: Signers
 
     @property
     def domain_hosts(self) -> Ints:
@@ -92,7 +96,7 @@ def collect(
     return Pairs(
         found["host"], found["server"], found["view"].astype(np.int64), _texts(found["process"]), _texts(found["address"]),
         facts | measured, found["domain"].astype(np.int64), times, low, high, oldest,
-        max(int(members[0]) if members else 0, 1),
+        max(int(members[0]) if members else 0, 1), signers.collect(connection, count),
     )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from falselight.analytics.signers import UNSIGNED
+
 if TYPE_CHECKING:
     from falselight.analytics.beacons import Scores
 
@@ -48,6 +50,18 @@ def _spread(scores: Scores, k: int) -> str:
     return f"its process runs on {int(scores.pairs.facts['process_hosts'][k])} hosts"
 
 
+def _signer(scores: Scores, k: int) -> str:
+    known = scores.pairs.signers
+    by = f" by {known.names[k]}" if known.names[k] is not None else ""
+    if scores.factors["signer"][k] < 0:
+        return f"its program is signed{by}, whose signature is trusted and on {known.common[k]} programs here"
+    return (
+        "its program is not signed"
+        if known.states[k] == UNSIGNED
+        else f"its program is signed{by}, and that is not trusted"
+    )
+
+
 def _alike(scores: Scores, k: int) -> int:
     hosts = int(scores.pairs.domain_hosts[k])
     return max(round(min(hosts, 64) / 2 ** float(scores.factors["lone"][k])), 1)
@@ -89,6 +103,7 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
         f"{int(scores.pairs.domain_hosts[k])} hosts that contact it"
     ),
     "place": lambda scores, k: "its program lies in a folder that every user may write to",
+    "signer": _signer,
     "tool": lambda scores, k: "its program is one that intruders live off",
     "open": lambda scores, k: f"its connections stood open for {duration(float(scores.pairs.facts['open'][k]))} in all",
     "lookups": lambda scores, k: "it was looked up, and no connection to it was seen by name",
