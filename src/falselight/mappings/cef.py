@@ -205,7 +205,7 @@ def _types() -> dict[str, Callable[[str], Any]]:
     readers: dict[str, Callable[[str], Any]] = {
         "whole": lambda text: text if (found := _whole(text)) is None else found,
         "real": lambda text: float(text) if _REAL.fullmatch(text) else text,
-        "time": lambda text: iso(_time(text)) or text,
+        "time": lambda text: (iso(_time(text)) or text).replace("000Z", "Z"),
     }
     return {name: readers[kind] for kind, names in _table()["types"].items() for name in names}
 
