@@ -1,4 +1,4 @@
-"""Zscaler Internet Access: records of the web and firewall feeds (NSS, JSON) as ECS, by ``zscaler_zia.toml``."""
+"""Zscaler Internet Access: records of the web, firewall and DNS feeds (NSS, JSON) as ECS, by ``zscaler_zia.toml``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from falselight.mappings.firewalls import relate, settle, span, whole
-from falselight.mappings.network import url_parts
+from falselight.mappings.network import address, url_parts
 from falselight.mappings.tables import load, once
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, offset_of
 
 _FILE = "zscaler_zia.toml"
-_FEEDS = {"zscalernss-web": "web", "zscalernss-fw": "firewall"}
+_FEEDS = {"zscalernss-web": "web", "zscalernss-fw": "firewall", "zscalernss-dns": "dns"}
 _NOTHING = ("", "NA", "None", "NotFound", None)
 _SYSTEMS = {"iOS": "ios", "Android OS": "android", "Windows OS": "windows", "MAC OS": "macos", "Other OS": "other"}
 _OUTCOMES = {"allowed": "success", "denied": "failure", "blocked": "failure"}
@@ -40,7 +40,7 @@ def make(record: Mapping[str, Any], text: str, settings: Settings) -> Iterator[D
     action = event["event.action"] = str(raw.get("action", "")).lower().replace(" ", "-") or None
     event["host.os.type"] = _SYSTEMS.get(str(raw.get("deviceostype")))
     _user(event, raw)
-    (_web if feed == "web" else _firewall)(event, raw, action or "")
+    {"web": _web, "firewall": _firewall, "dns": _dns}[feed](event, raw, action or "")
     relate(event)
     append(event, "related.hosts", event.get("host.hostname"))
     append(event, "related.user", raw.get("deviceowner"), event.get("user.email"))
@@ -107,6 +107,19 @@ def _firewall(event: Document, raw: Mapping[str, Any], action: str) -> None:
     span(event, milliseconds // 1_000 if milliseconds is not None else seconds)
     if milliseconds is not None and milliseconds < 10**12:
         event["event.duration"] = milliseconds * 1_000_000
+
+
+def _dns(event: Document, raw: Mapping[str, Any], _: str) -> None:
+    event["network.transport"] = str(raw.get("protocol", "")).lower() or None
+    settle(event)
+    milliseconds = whole(raw.get("durationms"))
+    if milliseconds is not None and milliseconds < 10**12:
+        event["event.duration"] = milliseconds * 1_000_000
+    answer = str(raw.get("dns_resp", ""))
+    if answer:
+        event["dns.answers.data"], event["dns.answers.type"] = [answer], [raw.get("restype")]
+        event["dns.resolved_ip"] = [answer] if address(answer) else None
+        append(event, "related.ip", *event["dns.resolved_ip"] or ())
 
 
 def _decoded(value: Any) -> str | None:

@@ -21,7 +21,8 @@ def _is_gcp_flow(record: Record) -> bool:
 
 
 def _is_zscaler(record: Record) -> bool:
-    return record.get("sourcetype") in ("zscalernss-web", "zscalernss-fw") and isinstance(record.get("event"), dict)
+    feeds = ("zscalernss-web", "zscalernss-fw", "zscalernss-dns")
+    return record.get("sourcetype") in feeds and isinstance(record.get("event"), dict)
 
 
 def _is_ocsf(record: Record) -> bool:

@@ -1,4 +1,4 @@
-"""Zscaler's web and firewall feeds as normalised batches; ``mappings.zscaler_zia`` says what their fields become."""
+"""Zscaler's web, firewall and DNS feeds as normalised batches; ``mappings.zscaler_zia`` says what their fields become."""
 
 from functools import partial
 
