@@ -29,7 +29,8 @@ _PROTOCOLS = {
 # Message types that answer each other (https://github.com/corelight/community-id-spec); others go one way.
 _ICMP = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17, 10: 9, 9: 10}
 _ICMP6 = {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144}
-_INTERNAL_6 = ipaddress.ip_network("fd00::/8")
+# The first byte of fd00::/8.
+_INTERNAL_6 = 0xFD
 _NAMES = {
     "C": "country", "CN": "common_name", "L": "locality", "O": "organization", "OU": "organizational_unit",
     "ST": "state_or_province",
@@ -69,7 +70,9 @@ def addresses(texts: pa.Array) -> pa.Array:
     known = encoded.dictionary.to_pylist()
     if dotted(known) is not None:
         return texts
-    return pa.array([text if is_ip(text) else None for text in known], pa.string()).take(encoded.indices)
+    likely = [text for text in known if text[-1:].isdigit() or ":" in text]
+    found = set(likely if dotted(likely) is not None else filter(is_ip, likely))
+    return pa.array([text if text in found else None for text in known], pa.string()).take(encoded.indices)
 
 
 def ip(frame: Frame, step: Step) -> None:
@@ -79,12 +82,23 @@ def ip(frame: Frame, step: Step) -> None:
         frame.put(step.targets[0], addresses(values))
 
 
-@lru_cache(maxsize=65_536)
-def _is_internal(text: str) -> bool | None:
-    if (packed := _dotted(text)) is not None:
+def _is_internal(packed: bytes | None) -> bool | None:
+    if packed is None:
+        return None
+    if len(packed) == 4:
         return packed[0] == 10 or packed[:2] == b"\xc0\xa8" or (packed[0] == 172 and packed[1] >> 4 == 1)
-    found = address(text)
-    return None if found is None else found in _INTERNAL_6
+    return packed[0] == _INTERNAL_6
+
+
+def _packed(texts: pa.Array) -> tuple[list[bytes | None], pa.Array]:
+    """The bytes of each distinct address, None for other text; and which of them stands in each row."""
+    encoded = texts.dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    quads = dotted(known)
+    if quads is not None:
+        return [*quads], encoded.indices
+    found = (address(text) for text in known)
+    return [each.packed if each is not None else None for each in found], encoded.indices
 
 
 def direction(frame: Frame, step: Step) -> None:
@@ -95,7 +109,9 @@ def direction(frame: Frame, step: Step) -> None:
     known = frame.get(step.targets[0]) if step.options.get("absent") else None
     if known is not None and not known.null_count:
         return
-    left, right = (distinct(side, _is_internal, pa.bool_()) for side in (source, destination))
+    left, right = (
+        pa.array(map(_is_internal, known), pa.bool_()).take(rows) for known, rows in map(_packed, (source, destination))
+    )
     _toward(frame, step, left, right)
 
 
@@ -154,9 +170,9 @@ def _hashed(
     source: pa.Array, destination: pa.Array, ports: list[pa.Array], transport: pa.Array, rows: pa.Array
 ) -> pa.Array:
     """The ids of connections with ports, all at once; null in other rows."""
-    left, right = (distinct(side, _packed, pa.binary()) for side in (source, destination))
+    left, right = (pa.array(known, pa.binary()).take(rows) for known, rows in map(_packed, (source, destination)))
     same = pc.equal(pc.binary_length(left), pc.binary_length(right))
-    one, other = (distinct(port, _big_endian, pa.binary()) for port in ports)
+    one, other = map(_big_endian, ports)
     protocol = distinct(transport, lambda name: bytes((_PROTOCOLS.get(name, 0), 0)), pa.binary())
     ends = [pc.binary_join_element_wise(*pair, b"") for pair in ((left, one), (right, other))]
     ordered = pc.less_equal(*ends)
@@ -177,14 +193,12 @@ def _engine() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:")
 
 
-@lru_cache(maxsize=65_536)
-def _packed(text: str | None) -> bytes | None:
-    found = address(text)
-    return None if found is None else found.packed
-
-
-def _big_endian(port: int | None) -> bytes | None:
-    return port.to_bytes(2, "big") if port is not None and 0 <= port < 65_536 else None
+def _big_endian(ports: pa.Array) -> pa.Array:
+    """Two bytes for each port; null for what is none."""
+    is_port = pc.and_(pc.greater_equal(ports, 0), pc.less(ports, 65_536))
+    numbers = pc.fill_null(pc.if_else(is_port, ports, 0), 0).to_numpy().astype(">u2")
+    made = pa.Array.from_buffers(pa.binary(2), len(ports), [None, pa.py_buffer(numbers.tobytes())])
+    return pc.if_else(is_port, made.cast(pa.binary()), pa.scalar(None, pa.binary()))
 
 
 def community(

@@ -11,7 +11,8 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from falselight.readers.json_columns import MAX_FIELDS, leaves
+from falselight.readers.json_columns import leaves
+from falselight.readers.json_shapes import MAX_FIELDS
 
 _MOST_KEYS = 200
 _KEY = re.compile(r"[A-Za-z0-9_.-]{1,100}")

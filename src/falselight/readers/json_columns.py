@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,19 +20,15 @@ import pyarrow.json as arrow_json
 
 from falselight.mappings.columnar import flat
 from falselight.readers import NOT_JSON, Report, fault
+from falselight.readers.json_shapes import KINDS, MAX_FIELDS, Shapes, name_of, walk
 from falselight.readers.ndjson import Unparsable, lines, parse
 
 BLOCK_BYTES = 16 << 20
-# An index of Elasticsearch takes no more fields than this either.
-MAX_FIELDS = 1_000
 _MAX_CELLS = 4_000_000
-_MAX_DEPTH = 20
 _SAMPLE_LINES = 300
 _PARSE_BYTES = 4 << 20
 _MAX_PAUSE = 32
 BEYOND = f"fields beyond the first {MAX_FIELDS}"
-Path = tuple[str | None, ...]
-_KINDS: dict[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
 
 
 @dataclass
@@ -54,41 +51,45 @@ class JsonColumns:
     originals: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
     mended: int = 0
-    _shapes: dict[Path, pa.DataType | None] = field(default_factory=dict)
+    _shapes: Shapes = field(init=False)
     _names: set[str] = field(default_factory=set)
     _pause: int = 0
     _failures: int = 0
+
+    def __post_init__(self) -> None:
+        self._shapes = Shapes(self.wanted)
 
     def read(self, stream: BinaryIO) -> Iterator[Block]:
         """The input's blocks, in order."""
         first = 0
         for data in _blocks(stream):
-            made = self._fast(data, first)
+            count = data.count(b"\n")
+            made = self._fast(data, first, count)
             if made is not None:
                 yield made
             else:
                 yield from self._slow(data, first)
-            first += data.count(b"\n")
+            first += count
         if self.mended:
             text = (
                 f"{self.label}: {self.mended} lines hold bytes that are no valid UTF-8, shown as replacement characters"
             )
             self.report(fault("W0511", text, self.path))
 
-    def _fast(self, data: bytes, first: int) -> Block | None:
+    def _fast(self, data: bytes, first: int, count: int) -> Block | None:
         if self._pause:
             self._pause -= 1
             return None
-        made = self._attempt(data, first)
+        made = self._attempt(data, first, count)
         self._failures = 0 if made is not None else self._failures + 1
         self._pause = min(2**self._failures // 2 - 1, _MAX_PAUSE) if self._failures else 0
         return made
 
-    def _attempt(self, data: bytes, first: int) -> Block | None:
+    def _attempt(self, data: bytes, first: int, count: int) -> Block | None:
         block = data.replace(b"\r\n", b"\n") if b"\r\n" in data else data
         if not block.endswith(b"\n"):
             block += b"\n"
-        count = block.count(b"\n")
+            count += 1
         # Only between records can "}" and "{" stand on two lines, so each line holds whole objects.
         if not block.startswith(b"{") or not block.endswith(b"}\n") or block.count(b"}\n{") != count - 1:
             return None
@@ -97,25 +98,25 @@ class JsonColumns:
         columns = self._parse(block, count) if self._shapes else None
         # A field that the sample did not show makes the parser fail: then every line is looked at, once.
         for sample in (_SAMPLE_LINES, 16 * _SAMPLE_LINES, count):
-            if columns is None and self._learn(block, sample):
+            if columns is None and self._shapes.learn(_spread(block, sample, count)):
                 columns = self._parse(block, count)
         if columns is None:
             return None
         originals = None
         if self.originals:
             originals = pa.array(block.decode("utf-8").split("\n")[:-1], pa.string())
-        return Block(columns, pa.array(range(first, first + count), pa.int64()), originals)
+        return Block(columns, pa.array(np.arange(first, first + count)), originals)
 
     def _parse(self, block: bytes, count: int) -> dict[str, pa.Array] | None:
-        tree = self._tree()
-        if tree is None:
+        schema = self._shapes.schema()
+        if schema is None:
             return None
         try:
             parsed = arrow_json.read_json(
                 io.BytesIO(block),
                 read_options=arrow_json.ReadOptions(block_size=_PARSE_BYTES),
                 parse_options=arrow_json.ParseOptions(
-                    explicit_schema=pa.schema(_fields(tree)),
+                    explicit_schema=schema,
                     unexpected_field_behavior="error" if self.wanted is None else "ignore",
                 ),
             )
@@ -126,60 +127,12 @@ class JsonColumns:
         columns: dict[str, pa.Array] = {}
         for name in parsed.column_names:
             for leaf, values in leaves(name, flat(parsed.column(name))):
+                if pa.types.is_null(values.type) or (self.wanted is not None and leaf not in self.wanted):
+                    continue
                 if leaf in columns:
                     return None
                 columns[leaf] = values
         return columns
-
-    def _tree(self) -> dict[Any, Any] | None:
-        """The learnt shapes, nested: names to subtrees or types. None where a name holds both a value and an object."""
-        tree: dict[Any, Any] = {}
-        # A null tells nothing: where there are values too, of objects or lists, these are what is parsed for.
-        for path, kind in sorted(self._shapes.items(), key=lambda shape: shape[1] == pa.null()):
-            if self.wanted is not None and _name(path) not in self.wanted:
-                continue
-            if kind is None:
-                return None
-            place = tree
-            for part in path[:-1]:
-                place = place.setdefault(part, {})
-                if not isinstance(place, dict):
-                    return None
-            if isinstance(place.get(path[-1]), dict) and kind == pa.null():
-                continue
-            if isinstance(place.get(path[-1]), dict) or (None in place and path[-1] is not None):
-                return None
-            place[path[-1]] = kind
-        return tree
-
-    def _learn(self, block: bytes, sample: int) -> bool:
-        """Takes in the shapes of so many lines spread over the block; whether anything is new."""
-        before = dict(self._shapes)
-        texts = block.splitlines()
-        for line in texts[:: max(1, len(texts) // sample)]:
-            try:
-                document = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                continue
-            if isinstance(document, dict):
-                for path, value in _walk(document):
-                    self._see(path, value)
-        return self._shapes != before
-
-    def _see(self, path: Path, value: Any) -> None:
-        if len(self._shapes) >= MAX_FIELDS:
-            return
-        kind = pa.null() if value is None else _KINDS.get(type(value))
-        if kind == pa.int64() and not -(2**63) <= value < 2**63:
-            kind = None
-        known = self._shapes.get(path, kind)
-        if known == kind or kind == pa.null():
-            self._shapes[path] = known
-        elif known == pa.null():
-            self._shapes[path] = kind
-        else:
-            numbers = {pa.int64(), pa.float64()}
-            self._shapes[path] = pa.float64() if known in numbers and kind in numbers else None
 
     def _slow(self, data: bytes, first: int) -> Iterator[Block]:
         table = _Rows(self._names)
@@ -227,8 +180,8 @@ class _Rows:
     def add(self, number: int, document: dict[str, Any], wanted: frozenset[str] | None, skipped: Counter[str]) -> None:
         row = len(self.records)
         self.records.append(number)
-        for path, value in _walk(document):
-            name = _name(path)
+        for path, value in walk(document):
+            name = name_of(path)
             if (value is None and None not in path) or (wanted is not None and name not in wanted):
                 continue
             column = self._values.get(name)
@@ -267,7 +220,7 @@ def _column(values: dict[int, Any], rows: int) -> pa.Array:
     if kinds == {int, float} and not wide:
         kind = pa.float64()
     elif len(kinds) == 1 and not wide:
-        kind = _KINDS[next(iter(kinds))]
+        kind = KINDS[next(iter(kinds))]
     else:
         kind = pa.string() if kinds else pa.null()
     plain = kind != pa.string() or kinds <= {str}
@@ -284,39 +237,15 @@ def _column(values: dict[int, Any], rows: int) -> pa.Array:
     return pa.array(cells, pa.list_(kind) if many else kind)
 
 
-def _walk(document: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
-    """The leaves with their paths; None in a path stands for "each element". An empty object has no leaf."""
-    pending: list[tuple[Path, Any]] = [((key,), value) for key, value in reversed(document.items())]
-    while pending:
-        path, value = pending.pop()
-        if isinstance(value, dict) and len(path) < _MAX_DEPTH:
-            if not value:
-                yield (*path, ""), None
-            pending.extend(((*path, key), below) for key, below in reversed(value.items()))
-        elif isinstance(value, list) and len(path) < _MAX_DEPTH:
-            if not value:
-                yield (*path, None), None
-            pending.extend(((*path, None), element) for element in reversed(value))
-        elif isinstance(value, dict | list):
-            yield path, orjson.dumps(value).decode()
-        else:
-            yield path, value
-
-
-def _name(path: Path) -> str:
-    return ".".join(part for part in path if part)
-
-
-def _fields(tree: dict[Any, Any]) -> list[pa.Field]:
-    return [pa.field(name, _type(below)) for name, below in tree.items() if name not in {"", None}]
-
-
-def _type(below: Any) -> pa.DataType:
-    if not isinstance(below, dict):
-        return below
-    if None in below:
-        return pa.list_(_type(below[None]))
-    return pa.struct(_fields(below))
+def _spread(block: bytes, most: int, count: int) -> Iterator[bytes]:
+    """About so many of the block's lines, at even distances; all of them if they are no more."""
+    step = len(block) // most if most < count else 0
+    start = 0
+    while start < len(block):
+        end = block.index(b"\n", start) + 1
+        yield block[start:end]
+        # Lines as long as the distance come one after another.
+        start = end if end - start >= step else block.find(b"\n", start + step - 1) + 1 or len(block)
 
 
 def leaves(name: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
@@ -208,7 +209,7 @@ class TsvReader:
         except (pa.ArrowInvalid, UnicodeError):
             return None
         columns = {name: flat(table.column(name)) for name in read}
-        return self._finished(columns, header, pa.array(range(first, first + table.num_rows), pa.int64()))
+        return self._finished(columns, header, pa.array(np.arange(first, first + table.num_rows)))
 
     def _slow(self, data: bytes, header: Header, needed: frozenset[str] | None, first: int) -> Iterator[Chunk]:
         rows: list[list[str]] = []
