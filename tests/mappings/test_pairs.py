@@ -26,7 +26,7 @@ FOLDERS = (
     "x-pack/filebeat/module/cisco/asa", "x-pack/filebeat/module/cisco/umbrella", "x-pack/filebeat/module/aws/vpcflow",
     "x-pack/filebeat/module/panw/panos", "x-pack/filebeat/module/cef/log", "x-pack/filebeat/module/fortinet/firewall",
     "x-pack/filebeat/module/iptables/log", "x-pack/filebeat/module/squid/log", "x-pack/filebeat/module/suricata/eve",
-    "x-pack/filebeat/module/zeek/*", "filebeat/module/auditd/log",
+    "x-pack/filebeat/module/zeek/*", "x-pack/filebeat/module/coredns/log", "filebeat/module/auditd/log",
 )  # fmt: skip
 SOURCES = sorted(
     path.with_name(path.name.removesuffix("-expected.json"))

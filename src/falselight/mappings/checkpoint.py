@@ -41,6 +41,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     event: Document = {**table()["constants"], **head.fields, "event.original": line}
     time = _time(raw.get("time"), settings)
     event["@timestamp"] = iso(time) or event.get("@timestamp")
+    event.setdefault("event.timezone", "UTC")  # the exporter's times are epochs, or name their zone
     own = {key: raw[key] for key in raw if key not in table()["gone"]["names"]}
     if whole(own.get("packets")) is None and "packets" in own:  # of dropped packets their addresses, not their number
         event["checkpoint.packets"] = own.pop("packets")

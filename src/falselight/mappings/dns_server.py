@@ -1,9 +1,13 @@
-"""Query logs of BIND and dnsmasq as ECS: one event a line, queries and answers as the servers tell them."""
+"""Query logs of BIND, dnsmasq and CoreDNS as ECS: one event a line, queries and answers as the servers tell them."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
+
+import orjson
 
 from falselight.mappings.network import address, domain_parts
 from falselight.readers.settings import Settings
@@ -22,18 +26,27 @@ _DNSMASQ = re.compile(
 )
 
 
+# CoreDNS's plugin «log», alone or within the lines that a container's runtime writes of it.
+_COREDNS = re.compile(
+    r"\[(?P<level>[A-Z]{1,16})\] (?:\[(?P<six>[0-9A-Fa-f:.]{2,45})\]|(?P<four>[\d.]{7,15})):(?P<port>\d{1,5}) - (?P<id>\d{1,5}) "
+    r"\\?\"(?P<type>[A-Z0-9]{1,20}) (?P<class>[A-Z0-9]{1,20}) (?P<name>\S{1,1100}) (?P<transport>[a-z]{2,8}) "
+    r"(?P<size>\d{1,9}) (?P<secure>true|false) \d{1,9}\\?\" (?P<code>[A-Z0-9-]{1,20}) (?P<flags>[a-z,]{1,60}|-) "
+    r"(?P<answered>\d{1,9}) (?P<seconds>\d{1,9}(?:\.\d{1,12})?)s"
+)
+
+
 def parse(line: str, settings: Settings) -> Document | None:
-    """The event of one line of either server, None if it is none."""
-    bind = _BIND.search(line)
-    found = bind or _DNSMASQ.search(line)
-    if found is None:
+    """The event of one line of one of the servers, None if it is none."""
+    tried = ((pattern.search(line), fill) for pattern, fill in _SERVERS)
+    found, fill = next(((found, fill) for found, fill in tried if found is not None), (None, None))
+    if found is None or fill is None:
         return None
     event: Document = {
         "event.original": line, "event.kind": "event", "event.category": ["network"], "network.protocol": "dns",
-        "@timestamp": iso(_time(line, settings)), "dns.question.name": found["name"].rstrip(".") or ".",
-        "dns.question.type": found["type"], "event.action": "query" if bind else found["action"].partition("[")[0],
+        "@timestamp": iso(_time(line, found, settings)), "dns.question.name": found["name"].rstrip(".") or ".",
+        "dns.question.type": found["type"],
     }  # fmt: skip
-    (_bind if bind else _dnsmasq)(event, found)
+    fill(event, found)
     if address(event.get("source.ip")) is None:
         event["source.ip"] = None
     event["source.port"] = int(found["port"]) if found["port"] else None
@@ -46,7 +59,7 @@ def parse(line: str, settings: Settings) -> Document | None:
 
 
 def _bind(event: Document, found: re.Match[str]) -> None:
-    event.update({"event.module": "bind", "event.dataset": "bind.query", "dns.type": "query"})
+    event.update({"event.module": "bind", "event.dataset": "bind.query", "dns.type": "query", "event.action": "query"})
     event["event.type"] = ["connection", "protocol", "info"]
     event["source.ip"], event["destination.ip"] = found["client"], found["server"]
     event["dns.question.class"], event["bind.view"], event["bind.flags"] = found["class"], found["view"], found["flags"]
@@ -54,6 +67,7 @@ def _bind(event: Document, found: re.Match[str]) -> None:
 
 def _dnsmasq(event: Document, found: re.Match[str]) -> None:
     event.update({"event.module": "dnsmasq", "event.dataset": "dnsmasq.log", "process.name": "dnsmasq"})
+    event["event.action"] = found["action"].partition("[")[0]
     event["process.pid"], event["source.ip"] = int(found["pid"]), found["client"]
     event["event.type"] = ["protocol", "info"]
     value = found["value"]
@@ -71,10 +85,38 @@ def _dnsmasq(event: Document, found: re.Match[str]) -> None:
             event["dns.answers.data"] = value
 
 
-def _time(line: str, settings: Settings) -> datetime | None:
+def _coredns(event: Document, found: re.Match[str]) -> None:
+    """One line tells the query and its answer."""
+    flags = [flag.upper() for flag in found["flags"].split(",") if flag not in ("", "-")]
+    event |= {
+        "event.module": "coredns", "event.dataset": "coredns.log", "event.type": ["protocol"], "dns.type": "answer",
+        "log.level": found["level"], "dns.id": found["id"], "dns.question.class": found["class"],
+        "dns.response_code": found["code"], "dns.header_flags": [*flags, *(["DO"] if found["secure"] == "true" else [])],
+        "event.outcome": "success" if found["code"] == "NOERROR" else "failure", "network.transport": found["transport"],
+        "coredns.query.size": int(found["size"]), "coredns.response.size": int(found["answered"]),
+        "event.duration": round(float(found["seconds"]) * 10**9),
+    }  # fmt: skip
+    event["source.ip"] = event["source.address"] = found["six"] or found["four"]
+    if found.string.startswith("{"):
+        with suppress(orjson.JSONDecodeError):
+            held = orjson.loads(found.string)
+            event["message"], event["kubernetes"] = held.get("message") or held.get("log"), held.get("kubernetes")
+            event["kubernetes"] = event["kubernetes"] if isinstance(event["kubernetes"], dict) else None
+            event["message"] = event["message"] if isinstance(event["message"], str) else None
+
+
+_SERVERS: tuple[tuple[re.Pattern[str], Callable[[Document, re.Match[str]], None]], ...] = (
+    (_BIND, _bind),
+    (_DNSMASQ, _dnsmasq),
+    (_COREDNS, _coredns),
+)
+
+
+def _time(line: str, message: re.Match[str], settings: Settings) -> datetime | None:
+    """The time before the message, else what a container's runtime writes behind it."""
     own = _BIND_TIME.match(line)
     text = f"{own[2]} {own[1]} {own[3]} {own[4]}{own[5] or ''}" if own else line[:120]
     found = MOMENT.search(text)
-    if found is None:
-        return None
-    return moment(found, settings)
+    if found is None and message.re is _COREDNS:
+        found = MOMENT.search(line[message.end() : message.end() + 400])
+    return None if found is None else moment(found, settings)

@@ -11,6 +11,7 @@ from falselight.readers.syslog import MOMENT, Document, iso, moment, zone_name
 _PACKET = re.compile(r"(?:^|[ \]])IN=(?P<inside>[^ ]*) OUT=(?P<outside>[^ ]*)(?: (?P<rest>.*))?$")
 # What is left of a record whose beginning the syslog daemon cut off.
 _REMAINDER = re.compile(r"(?<= kernel:) +(?P<rest>(?:\S{1,20} ){0,8}ID=\d{1,5} .*\bPROTO=.*)$")
+_PRIORITY = re.compile(r"^<(\d{1,3})>")
 _CUT = re.compile(r"^(\d+ +)?T?L=(?=\d)")  # the hop limit's name, of which the beginning is lost
 _LABEL = re.compile(r"\[(?P<set>[^\]]{0,200})-(?P<number>[^-\]]{0,80})-(?P<action>[^-\]]{0,80})\]$")
 _HEADER = re.compile(
@@ -57,6 +58,11 @@ def parse(line: str, settings: Settings) -> Document | None:
 
 
 def _header(event: Document, head: str, labelled: bool, settings: Settings) -> None:
+    priority = _PRIORITY.match(head)
+    if priority is not None:
+        number = event["log.syslog.priority"] = int(priority[1])
+        event["log.syslog.facility.code"], event["log.syslog.severity.code"] = number >> 3, number & 7
+        head = head[priority.end() :]
     time = MOMENT.search(head[:120])
     if time is not None:
         event["@timestamp"] = iso(moment(time, settings))

@@ -1,4 +1,4 @@
-"""Query logs of BIND and dnsmasq as normalised batches; ``mappings.dns_server`` says what its fields become."""
+"""Query logs of BIND, dnsmasq and CoreDNS as normalised batches; ``mappings.dns_server`` says what its fields become."""
 
 from functools import partial
 

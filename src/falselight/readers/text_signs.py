@@ -80,6 +80,13 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
         re.compile(rb"\bdnsmasq\[\d+\]: (?:\d+ \S+ )?(?:query\[[A-Z0-9=]+\]|reply|cached|forwarded|config) \S+ (?:from|is|to) "),
     ),
     (
+        "dns-server-log", b" - ",
+        re.compile(
+            rb"\[[A-Z]{1,16}\] (?:\[[0-9A-Fa-f:.]{2,45}\]|[\d.]{7,15}):\d{1,5} - \d{1,5} \\?\"[A-Z0-9]{1,20} [A-Z0-9]{1,20} "
+            rb"\S{1,1100} [a-z]{2,8} \d{1,9} (?:true|false) \d{1,9}\\?\" "
+        ),
+    ),
+    (
         "aws-vpcflow", b"eni-",
         re.compile(
             rb"^[2-9] (?:\S+ ){0,4}eni-\S+ (?:\S+ ){8,15}(?:OK|NODATA|SKIPDATA)(?: \S+){0,15}$|"
