@@ -144,10 +144,10 @@ def hunt(
     report = report or _warn
     pack = pack or Pack(list(rules))
     parsed = [_parsed(rule) for rule in rules]
-    wanted = {*ALWAYS_READ, *also}
+    wanted = {*ALWAYS_READ, *also, *restricting.fields((run.rule for run, tree in parsed if tree is not None), pack)}
     for run, tree in parsed:
         if tree is not None:
-            wanted.update(walk.field_names(tree), _named_fields(run.rule), restricting.fields(run.rule, pack))
+            wanted.update(walk.field_names(tree), _named_fields(run.rule))
     table = ingest.read_events(
         list(paths),
         release.schema(),
@@ -184,9 +184,10 @@ def _over(
     clustered: bool | None,
 ) -> HuntResult:
     result = HuntResult(table, [run for run, _ in parsed], settings)
+    now, known = _now(table, as_scheduled), restricting.Known()
     for run, tree in parsed:
         if tree is not None:
-            _plan(run, tree, table, pack, as_scheduled, report)
+            _plan(run, tree, table, pack, now, report, known)
     planned = [(run, run.plan) for run in result.rules if run.plan is not None]
     started = time.perf_counter()
     clusters = _clustered(planned, table, clustered)
@@ -245,12 +246,13 @@ def _plan(
     tree: syntax.Query,
     table: EventTable,
     pack: Pack,
-    as_scheduled: bool,
+    now: datetime,
     report: Callable[[Diagnostic], None],
+    known: restricting.Known,
 ) -> None:
     try:
         made = plan(Source(run.rule.query, run.rule.name), table.schema, options(run.rule))
-        run.plan = restricting.restricted(run.rule, made, pack, table, _now(table, as_scheduled), report)
+        run.plan = restricting.restricted(run.rule, made, pack, table, now, report, known)
     except EqlError as fault:
         run.diagnostics = fault.diagnostics
     run.unseen = unseen(walk.field_names(tree), table)

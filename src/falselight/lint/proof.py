@@ -49,8 +49,11 @@ def _suppression(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
 
 def _exceptions(rule: Rule, tree: syntax.Query, pack: Pack) -> Iterator[Remark]:
     asked = [conditions for conditions in excepting.needed(tree, rule.event_category_override)]
+    named = {leaf.field for conditions in asked for leaf in conditions}
     for item in pack.items_of(rule):
-        if any(excepting.is_everything(item, conditions) for conditions in asked):
+        if all(entry.field in named for entry in item.entries) and any(
+            excepting.is_everything(item, conditions) for conditions in asked
+        ):
             what = (
                 "every event of a stage"
                 if isinstance(tree, syntax.SequenceQuery | syntax.SampleQuery)

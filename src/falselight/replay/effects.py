@@ -3,7 +3,7 @@ suppression left."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,8 @@ from falselight.search import plan
 from falselight.source import Source
 from falselight.sql.predicates import condition
 from falselight.store import EventTable, quoted
+
+AT_ONCE = 100
 
 
 @dataclass(frozen=True)
@@ -62,23 +64,17 @@ def explain_rule(rule: Rule, options: Options, pack: Pack, table: EventTable, re
     whole = plan(source, table.schema, options)
     at = last_time(table)
     restricted = restricting.restricted(rule, whole, pack, table, at, report)
-    effects = [
-        _effect(
-            "filter", str((each.get("meta") or {}).get("alias") or f"filter {number}"), nodes.Not(made), whole, table
-        )
-        for number, each in enumerate(rule.filters, start=1)
-        for made in [restricting.of_filter(each, table)]
-    ]
+    asked = _Asked(whole, table)
+    for number, each in enumerate(rule.filters, start=1):
+        name = str((each.get("meta") or {}).get("alias") or f"filter {number}")
+        asked.add("filter", name, nodes.Not(restricting.of_filter(each, table)))
     for item in pack.items_of(rule):
         name = item.name or item.item_id
         if item.expire_time is not None and item.expire_time <= at:
-            effects.append(Effect("exception", name, "expired"))
-            continue
-        made = restricting.of_item(item, pack, table, _silent)
-        effects.append(
-            Effect("exception", name, "not applied") if made is None else _effect("exception", name, made, whole, table)
-        )
-    return RuleExplanation(rule, query, tuple(effects), replay(rule, restricted, table))
+            asked.add("exception", name, None, "expired")
+        else:
+            asked.add("exception", name, restricting.of_item(item, pack, table, _silent))
+    return RuleExplanation(rule, query, tuple(asked.effects()), replay(rule, restricted, table))
 
 
 def last_time(table: EventTable) -> datetime:
@@ -91,13 +87,40 @@ def _silent(_: object) -> None:
     """What an exception cannot do was told when the whole rule was restricted."""
 
 
-def _effect(kind: str, name: str, left_out: nodes.Predicate, whole: nodes.Plan, table: EventTable) -> Effect:
-    stages = narrow.predicates(whole)
-    counts = engine.execute(table, _taken(stages, left_out, table)).fetchall()[0]
-    rest = restricting.without(whole, left_out)
-    return Effect(kind, name, "holds", tuple(counts), len(engine.run(rest, table).sequences))
+class _Asked:
+    """Filters and exceptions in their order, with what each leaves out; None for one that does not hold."""
 
+    def __init__(self, whole: nodes.Plan, table: EventTable) -> None:
+        self.whole, self.table = whole, table
+        self.all: list[tuple[str, str, nodes.Predicate | None, str]] = []
 
-def _taken(stages: Sequence[nodes.Predicate], left_out: nodes.Predicate, table: EventTable) -> str:
-    counts = (f"count(*) FILTER (WHERE {condition(nodes.And((stage, left_out)))})" for stage in stages)
-    return f"SELECT {', '.join(counts)} FROM {quoted(table.name)}"
+    def add(self, kind: str, name: str, left_out: nodes.Predicate | None, status: str = "not applied") -> None:
+        self.all.append((kind, name, left_out, status))
+
+    def effects(self) -> Iterator[Effect]:
+        """What each does alone. Only one that takes an event away can change the matches."""
+        left_out = [each for _, _, each, _ in self.all if each is not None]
+        counts = iter(self._counts(left_out))
+        unchanged: int | None = None
+        for kind, name, predicate, status in self.all:
+            if predicate is None:
+                yield Effect(kind, name, status)
+                continue
+            taken = next(counts)
+            if any(taken) or unchanged is None:
+                matches = len(engine.run(restricting.without(self.whole, predicate), self.table).sequences)
+                unchanged = matches if not any(taken) else unchanged
+            else:
+                matches = unchanged
+            yield Effect(kind, name, "holds", taken, matches)
+
+    def _counts(self, left_out: Sequence[nodes.Predicate]) -> Iterator[tuple[int, ...]]:
+        """For each of these, how many events of each stage it takes; so many are asked about at once."""
+        stages = narrow.predicates(self.whole)
+        for start in range(0, len(left_out), AT_ONCE):
+            some = left_out[start : start + AT_ONCE]
+            counts = [
+                f"count(*) FILTER (WHERE {condition(nodes.And((stage, each)))})" for each in some for stage in stages
+            ]
+            row = engine.execute(self.table, f"SELECT {', '.join(counts)} FROM {quoted(self.table.name)}").fetchall()[0]
+            yield from (row[at : at + len(stages)] for at in range(0, len(row), len(stages)))

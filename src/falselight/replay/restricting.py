@@ -9,7 +9,7 @@ from typing import Any
 from falselight.diagnostics import Diagnostic, EqlError, Severity
 from falselight.plan import filters, nodes
 from falselight.plan.merge import merged
-from falselight.replay import lists
+from falselight.replay import joining, lists
 from falselight.rules.exceptions import Entry, Item
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report
@@ -19,9 +19,21 @@ NOT_APPLIED, EXPIRED = "W0614", "N0616"
 _OS_NAMES = {"linux": "linux", "macos": "macos", "windows": "windows"}
 
 
-def restricted(rule: Rule, plan: nodes.Plan, pack: Pack, table: EventTable, at: datetime, report: Report) -> nodes.Plan:
-    """The plan without the events that the rule's filters and its exceptions at this time leave out. Raises ``EqlError``
-    for a filter that is not supported."""
+# What the exceptions of the same lists leave out, by those lists: rules that share them read and join them once.
+Known = dict[tuple[str, ...], nodes.Predicate | None]
+
+
+def restricted(
+    rule: Rule,
+    plan: nodes.Plan,
+    pack: Pack,
+    table: EventTable,
+    at: datetime,
+    report: Report,
+    known: Known | None = None,
+) -> nodes.Plan:
+    """The plan without the events that the rule's filters and its exceptions at this time leave out. ``known`` is kept by who
+    restricts many rules of one pack over one table at one time. Raises ``EqlError`` for a filter that is not supported."""
     parts = [of_filter(each, table) for each in rule.filters]
     items = pack.items_of(rule)
     living = [item for item in items if item.expire_time is None or item.expire_time > at]
@@ -30,19 +42,36 @@ def restricted(rule: Rule, plan: nodes.Plan, pack: Pack, table: EventTable, at: 
             f"Rule [{rule.name}]: {len(items) - len(living)} of {len(items)} exceptions have expired and do not hold"
         )
         report(Diagnostic(EXPIRED, Severity.NOTE, message, path=rule.path))
-    excepted = [predicate for item in living if (predicate := of_item(item, pack, table, report)) is not None]
-    if excepted:
-        parts.append(merged(nodes.Not(nodes.Or(tuple(excepted)))))
+    known = {} if known is None else known
+    key = tuple(f"{each.namespace_type} {each.list_id}" for each in rule.exceptions_list)
+    if key not in known:
+        known[key] = _excepted(living, pack, table, report)
+    excepted = known[key]
+    if excepted is not None:
+        parts.append(excepted)
     return filters.restrict(plan, nodes.And(tuple(parts))) if parts else plan
 
 
-def fields(rule: Rule, pack: Pack) -> set[str]:
-    """Every field that the filters and exceptions of a rule read."""
-    found = {name for item in pack.items_of(rule) for name in _names(item.entries, "")}
-    if any(item.os_types for item in pack.items_of(rule)):
-        found |= {"host.os.type", "host.os.name"}
-    for each in rule.filters:
-        found |= set(_filter_fields(each))
+def _excepted(items: Sequence[Item], pack: Pack, table: EventTable, report: Report) -> nodes.Predicate | None:
+    """What is left by these exceptions; None where none holds."""
+    made = [predicate for item in items if (predicate := of_item(item, pack, table, report)) is not None]
+    alternatives = joining.joined(map(merged, made), table)
+    return merged(nodes.Not(nodes.Or(tuple(alternatives)))) if alternatives else None
+
+
+def fields(rules: Iterable[Rule], pack: Pack) -> set[str]:
+    """Every field that the filters and exceptions of the rules read; a list that many of them name is looked at once."""
+    found: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+    for rule in rules:
+        new = [each for each in rule.exceptions_list if (each.namespace_type, each.list_id) not in seen]
+        seen |= {(each.namespace_type, each.list_id) for each in new}
+        for item in pack.items_of(rule.model_copy(update={"exceptions_list": new})) if new else []:
+            found.update(_names(item.entries, ""))
+            if item.os_types:
+                found |= {"host.os.type", "host.os.name"}
+        for written in rule.filters:
+            found.update(_filter_fields(written))
     return found
 
 

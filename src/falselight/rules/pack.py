@@ -41,12 +41,19 @@ class Pack:
     items: list[Item] = field(default_factory=list)
     values: dict[str, ValueList] = field(default_factory=dict)
     others: list[dict[str, Any]] = field(default_factory=list)
+    _by_list: dict[tuple[str, str], list[Item]] = field(default_factory=dict, repr=False, compare=False)
+    _listed: int = field(default=0, repr=False, compare=False)
     _by_id: dict[tuple[str, str], Item] = field(default_factory=dict, repr=False, compare=False)
 
     def items_of(self, rule: Rule) -> list[Item]:
         """The exceptions of one rule, in the order of its lists."""
-        named = {(reference.list_id, reference.namespace_type) for reference in rule.exceptions_list}
-        return [item for item in self.items if (item.list_id, item.namespace_type) in named]
+        if self._listed != len(self.items):
+            self._by_list.clear()
+            for item in self.items:
+                self._by_list.setdefault((item.namespace_type, item.list_id), []).append(item)
+            self._listed = len(self.items)
+        named = dict.fromkeys((reference.namespace_type, reference.list_id) for reference in rule.exceptions_list)
+        return [item for key in named for item in self._by_list.get(key, ())]
 
     def add_list(self, made: ExceptionList, path: str, report: Report) -> None:
         """Add a list; another one of its id is told, and the first is kept."""
