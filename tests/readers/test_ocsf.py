@@ -91,6 +91,15 @@ def test_times_beyond_nanoseconds_and_numbers_that_are_none() -> None:
     assert {each.code for each in reported} == {"W0512"}
 
 
+def test_texts_that_are_no_utf_8_are_mended_and_told() -> None:
+    names = [{"class_uid": 4001, "category_uid": 4, "activity_name": "Traff\u00e4c", "labels": ["b\u00e4d"]}] * 3
+    data = parquet(names).replace("\u00e4".encode(), b"\xc3\xff")
+    made, skipped, reported = read(Kind.OCSF_PARQUET, data)
+    assert len(made) == 3 and not skipped
+    assert made[0]["ocsf.activity_name"] == "Traff\ufffd\ufffdc" and made[0]["ocsf.labels"] == ["b\ufffd\ufffdd"]
+    assert [each.code for each in reported] == ["W0511"] and "6 values" in reported[0].message
+
+
 def test_other_parquet_is_listed_and_damage_is_told() -> None:
     assert read(Kind.OCSF_PARQUET, parquet([{"a": 1}]))[1] == {"unknown format": 1}
     data = parquet(RECORDS * 400, row_group_size=200)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from falselight.case import originals
+from falselight.case import networks, originals
 from falselight.case.given import Case, Meter, Progress, find_all
 from falselight.case.manifest import ORIGINALS, CaseInput, is_case
 from falselight.case.reader import lost
@@ -82,6 +82,7 @@ class _Import:
         self._passed_over = False
         self._passwords = settings.passwords
         self._keep = keep
+        self._staging.changed = networks.remember(writer.manifest, settings)
         shaper = self._staging.shaper
         # Fields are derived when the case is read, with what the user says then.
         plain = replace(settings, derive=False)

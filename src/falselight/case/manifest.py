@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,8 @@ class CaseFile:
 @dataclass
 class Manifest:
     """A case as of one commit. ``fields``: every filled field, scalar or list for the whole case. ``whole`` names the
-    files that were read to their end, by SHA-256, with their sizes. ``positions`` is the first free ingest position."""
+    files that were read to their end, by SHA-256, with their sizes. ``positions`` is the first free ingest position.
+    ``internal`` and ``external`` are the networks that the last import named."""
 
     generation: int = 0
     positions: int = 0
@@ -74,6 +76,8 @@ class Manifest:
     fields: dict[str, Field] = field(default_factory=dict)
     whole: dict[str, int] = field(default_factory=dict)
     malformed: Counter[str] = field(default_factory=Counter)
+    internal: list[str] = field(default_factory=list)
+    external: list[str] = field(default_factory=list)
 
     @property
     def events(self) -> int:
@@ -166,6 +170,8 @@ def _document(manifest: Manifest) -> dict[str, Any]:
         "fields": [_field(each) for each in manifest.fields.values()],
         "whole": manifest.whole,
         "malformed": dict(manifest.malformed),
+        "internal": manifest.internal,
+        "external": manifest.external,
     }
 
 
@@ -195,4 +201,11 @@ def _parsed(document: dict[str, Any]) -> Manifest:
         {each.name: each for each in fields},
         dict(document["whole"]),
         Counter(document["malformed"]),
+        _networks(document.get("internal", [])),
+        _networks(document.get("external", [])),
     )
+
+
+def _networks(texts: list[Any]) -> list[str]:
+    """Texts of networks; ``ValueError`` if one is none."""
+    return [str(ip_network(text)) for text in texts]

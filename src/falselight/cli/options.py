@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from falselight.case import networks
 from falselight.plan import dates
 from falselight.readers import csv_mapping
 from falselight.readers.settings import Settings
@@ -123,6 +124,7 @@ def reading(command: Command) -> Command:
     ) -> Any:
         csv = tuple(csv_mapping.load(Path(path)) for path in mapping)
         settings = Settings(timezone or UTC, year, password, internal, external, csv=csv)
+        settings = networks.of_cases(more.get("paths", ()), settings)
         return command(*arguments, settings=settings, **more)
 
     decorated: Any = with_settings
@@ -140,7 +142,8 @@ _READING = (
     click.option("--password", multiple=True, metavar="TEXT",
                  help="Password of encrypted zip archives; may be repeated, each is tried."),
     click.option("--internal", multiple=True, type=Network(), metavar="CIDR",
-                 help="A network of your own; may be repeated.  [default: the private and local ranges]"),
+                 help="A network of your own; may be repeated.  [default: those of a case's import, else the private and local "
+                      "ranges]"),
     click.option("--external", multiple=True, type=Network(), metavar="CIDR",
                  help="A network that is not yours, even inside --internal; may be repeated."),
     click.option("--mapping", multiple=True, metavar="FILE",

@@ -30,6 +30,28 @@ def columns(batch: pa.RecordBatch) -> dict[str, pa.Array]:
     return found
 
 
+def mended(values: pa.Array) -> tuple[pa.Array, int]:
+    """A column whose texts are valid UTF-8, with replacement characters for bytes that are not; and in how many texts."""
+    if pa.types.is_list(values.type):
+        inner, count = mended(values.values)
+        made = pa.ListArray.from_arrays(values.offsets, inner, mask=pc.is_null(values)) if count else values
+        return made, count
+    if not pa.types.is_string(values.type) or _is_valid(values):
+        return values, 0
+    cells = values.cast(pa.binary()).to_pylist()
+    texts = [None if cell is None else cell.decode("utf-8", "replace") for cell in cells]
+    count = sum(text is not None and cell != text.encode() for cell, text in zip(cells, texts, strict=True))
+    return pa.array(texts, pa.string()), count
+
+
+def _is_valid(values: pa.Array) -> bool:
+    try:
+        values.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
 def _unmapped(name: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
     if not pa.types.is_map(values.type):
         yield name, _plain(values)

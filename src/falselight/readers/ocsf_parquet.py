@@ -18,11 +18,12 @@ import pyarrow.parquet as pq
 from falselight.mappings import ocsf
 from falselight.mappings.records import Frame, apply, batch
 from falselight.readers import DAMAGED, TOO_LARGE, UNKNOWN, Report, fault
-from falselight.readers.arrow_columns import columns
+from falselight.readers.arrow_columns import columns, mended
 from falselight.readers.ocsf import SIGN, needed
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MALFORMED
 
+MENDED = "W0511"
 _ROWS = 20_000
 _MOST_BYTES, _MOST_TIMES = 16 << 30, 2_000
 _FEW_BYTES = 256 << 20
@@ -36,7 +37,7 @@ def read(
     """The events of a file, one a row; of a damaged file those before the damage."""
     malformed: Counter[str] = Counter()
     raw = needed(wanted)
-    first = 0
+    first = odd = 0
     try:
         with _whole(stream) as (file, size):
             chosen = _chosen(file, raw, label, path, report, skipped, size)
@@ -46,6 +47,9 @@ def read(
                 found = columns(rows)
                 if raw is not None:
                     found = {name: values for name, values in found.items() if name in raw}
+                for name, values in found.items():
+                    found[name], count = mended(values)
+                    odd += count
                 frame = Frame(
                     rows.num_rows, {n: v for n, v in found.items() if v.null_count < len(v)}, malformed=malformed
                 )
@@ -58,6 +62,9 @@ def read(
     except _FAULTS as error:
         skipped["damaged"] += 1
         report(fault(DAMAGED, f"{label} is damaged ({error}); {first} rows before the damage are used", path))
+    if odd:
+        text = f"{label}: {odd} values hold bytes that are no valid UTF-8, shown as replacement characters"
+        report(fault(MENDED, text, path))
     for name, count in sorted(malformed.items()):
         if count:
             report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))

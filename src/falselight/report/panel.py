@@ -15,7 +15,7 @@ from rich.text import Text
 
 from falselight.drawing import visible
 from falselight.hunting import HuntResult
-from falselight.readers.settings import TIMEZONE, YEAR, Settings
+from falselight.readers.settings import TIMEZONE, YEAR, Networks, Settings
 from falselight.report.words import number, plural
 from falselight.rules import LEVELS
 
@@ -77,7 +77,7 @@ def _lines(result: HuntResult, seconds: float, faults: int) -> Iterable[tuple[st
 
 
 def assumptions(settings: Settings) -> Iterable[tuple[str, Text]]:
-    """What was taken for granted of records that name no time zone or no year."""
+    """What was taken for granted of records that name no time zone or no year, and of cases that remember networks."""
     bare = settings.assumed[TIMEZONE]
     if bare:
         yield "time zone", Text(visible(f"{zone_name(settings)} for {plural(bare, 'record')} without a zone"))
@@ -85,6 +85,21 @@ def assumptions(settings: Settings) -> Iterable[tuple[str, Text]]:
     if bare:
         year = settings.year or "the latest that is not in the future"
         yield "year", Text(f"{year} for {plural(bare, 'record')} without a year")
+    if settings.remembered is not None:
+        known = _networks(*settings.remembered)
+        used = _networks(settings.internal, settings.external)
+        yield "networks", Text(f"{known}, as at import" if used == known else f"{used}; at import {known}")
+
+
+def _networks(internal: Networks, external: Networks) -> str:
+    """Some of them in words."""
+    kinds = ("internal", internal), ("external", external)
+    named = [
+        f"{kind} {', '.join(map(str, some[:MOST_NAMES]))}{' …' * (len(some) > MOST_NAMES)}"
+        for kind, some in kinds
+        if some
+    ]
+    return " and ".join(named)
 
 
 def zone_name(settings: Settings) -> str:
