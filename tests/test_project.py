@@ -20,7 +20,7 @@ LAYERS = (
     ("derive", "expressions", "plan"),
     ("case", "ingest", "reading"),
     ("nesting", "rebuild", "sql"),
-    ("engines", "risks", "sources"),
+    ("engines", "risks", "sources", "systems"),
     ("search", "explain", "compiling", "rules", "testing", "analytics", "dns", "intel", "lab", "replay"),
     ("findings", "infrastructure", "inventory"),
     ("fusion", "hunting"),

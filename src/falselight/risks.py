@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from falselight.plan.dates import iso
 
@@ -16,6 +18,29 @@ class Reason:
     factor: str
     weight: float
     text: str
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """How many benign pairs a host and day look as bad by one kind of evidence, and how that is known."""
+
+    per_host_day: float
+    source: str
+
+
+def per_host_day(odds: float, table: Mapping[str, Sequence[float]]) -> float:
+    """Benign pairs a host and day at or above these log-odds, between the measured ones; its ends are not extrapolated."""
+    return float(10 ** np.interp(odds, table["odds"], table["log10_per_host_day"]))
+
+
+def false_alarm(alarms: Sequence[Alarm], unknown: str) -> dict[str, Any]:
+    """``false_alarm`` and how it is known: the rarest kind of evidence, times the kinds there are, since each of them was a
+    chance to be as rare. ``unknown`` says why there is none."""
+    if not alarms:
+        return {"false_alarm": None, "false_alarm_by": f"not known: {unknown}"}
+    rarest = min(alarms, key=lambda alarm: (alarm.per_host_day, alarm.source))
+    several = f"; the rarest of {len(alarms)} kinds of evidence, times {len(alarms)}" if len(alarms) > 1 else ""
+    return {"false_alarm": rarest.per_host_day * len(alarms), "false_alarm_by": rarest.source + several}
 
 
 def severity(risk: float) -> str:

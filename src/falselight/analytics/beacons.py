@@ -23,7 +23,7 @@ from falselight.analytics.pairs import Pairs, View
 from falselight.analytics.regularity import Timing, measure
 from falselight.analytics.series import Floats, Ints, Mask
 from falselight.analytics.wording import BEACON_TEXTS
-from falselight.risks import Reason
+from falselight.risks import Reason, per_host_day
 
 SAME = 0.5  # nats: an address row must say that much more than the rows of its names
 
@@ -156,7 +156,8 @@ def _row(scores: Scores, k: int) -> Row:
     port, detected = facts["port"][k], int(scores.detected[k])
     return Row(
         str(found.hosts[k]), str(found.servers[k]), found.addresses[k], None if np.isnan(port) else int(port),
-        found.processes[k], round(100 / (1 + float(np.exp(-odds))), 1), round(odds, 4), false_alarm(odds, settings),
+        found.processes[k], round(100 / (1 + float(np.exp(-odds))), 1), round(odds, 4),
+        per_host_day(odds, settings["false_alarm"]),
         _moment(facts["first"][k]), _moment(facts["last"][k]), None if detected < 0 else detected, shape, tuple(reasons),
     )  # fmt: skip
 
@@ -184,9 +185,3 @@ def law(timing: Timing, k: int) -> str:
     ends = {"one-sided": sleep + half, "symmetric": sleep, "additive": sleep - half}
     found = [name for name, value in ends.items() if np.abs(_ROUND / max(value, 1e-3) - 1).min() <= _NEAR]
     return found[0] if len(found) == 1 and timing.gaps[k] >= _GAPS else "bounded"
-
-
-def false_alarm(odds: float, settings: dict[str, Any]) -> float:
-    """Benign pairs per host and day at or above these odds, from the training sets; its ends are not extrapolated."""
-    table = settings["false_alarm"]
-    return float(10 ** np.interp(odds, table["odds"], table["log10_per_host_day"]))

@@ -27,6 +27,7 @@ MOST_HOSTS = 3
 @click.option(
     "--min-risk", type=click.IntRange(0, 100), default=20, show_default=True, help="Leave out what is below this risk."
 )
+@options.asn
 @plots.drawn
 @options.output()
 @options.reading
@@ -34,6 +35,7 @@ MOST_HOSTS = 3
 def command(
     paths: tuple[str, ...],
     min_risk: int,
+    asn: Path | None,
     plot: bool,
     svg: Path | None,
     format: str | None,
@@ -48,7 +50,7 @@ def command(
     talk = errors.Talk(diagnostics == "json")
     console = Console(stderr=True, no_color=not errors.colour(sys.stderr), highlight=False)
     table = loading.read(paths, lookups.WANTED, settings, talk, console)
-    everything = scoring.scores(table, settings.internal, settings.external)
+    everything = scoring.scores(table, settings.internal, settings.external, asn)
     found = [score for score in everything if score.risk >= min_risk]
     chosen = options.chosen(format)
     lines = plots.draw(table, map(_moments, found), plot, svg)

@@ -39,11 +39,7 @@ MOST_HOSTS, MOST_REASONS = 3, 4
     metavar="PATH",
     help="File or folder of indicators (see intel); may be repeated.",
 )
-@click.option(
-    "--asn",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="MaxMind database of autonomous systems.",
-)
+@options.asn
 @click.option("--server", "asked", multiple=True, metavar="NAME", help="Only this address or name; may be repeated.")
 @click.option(
     "--findings", type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -28,11 +28,7 @@ MOST_REASONS = 3
 @click.option(
     "--indicators", "-i", multiple=True, metavar="PATH", help="File or folder of indicators; may be repeated."
 )
-@click.option(
-    "--asn",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="MaxMind database of autonomous systems.",
-)
+@options.asn
 @click.option(
     "--min-risk", type=click.IntRange(0, 100), default=0, show_default=True, help="Leave out servers below this risk."
 )
@@ -62,7 +58,7 @@ def command(
     loaded = store.load(table.connection, indicators, talk.report)
     observed.build(table)
     matching.build(table, asn)
-    found = [server for server in scoring.servers(table) if server.risk >= min_risk]
+    found = [server for server in scoring.servers(table, settings.internal) if server.risk >= min_risk]
     chosen = options.chosen(format)
     lines = plots.draw(table, map(_moments, found), plot, svg)
     if chosen == "table":

@@ -34,6 +34,14 @@ def output(*more: str) -> Callable[[Command], Command]:
     )
 
 
+def asn(command: Command) -> Command:
+    """``--asn``: which autonomous system an address belongs to."""
+    return click.option(
+        "--asn", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="MaxMind database of autonomous systems (GeoLite2-ASN.mmdb, say).",
+    )(command)  # fmt: skip
+
+
 def diagnostics(command: Command) -> Command:
     """``--diagnostics json`` for editors."""
     return click.option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from falselight.cli import errors
+from falselight.cli.options import asn as asn_option
 from falselight.hunting import HuntResult
 from falselight.report import words
 
@@ -28,6 +29,7 @@ class Ranked:
     indicators: tuple[str, ...]
     allow: Path | None
     min_risk: float
+    asn: Path | None = None
 
     @property
     def fields(self) -> Iterable[str]:
@@ -72,15 +74,17 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
         indicators: tuple[str, ...],
         allow: Path | None,
         min_risk: float,
+        asn: Path | None,
         **more: Any,
     ) -> Any:
-        if rank is False and (indicators or allow is not None):
-            raise click.UsageError("--indicators and --allow are for the ranking, which --no-rank leaves out")
+        asked = bool(indicators or allow is not None or asn is not None)
+        if rank is False and asked:
+            raise click.UsageError("--indicators, --allow and --asn are for the ranking, which --no-rank leaves out")
         rules_alone = bool(more["rules"] or more["as_scheduled"] or more["alerts"])
-        wanted = rank if rank is not None else bool(indicators or allow is not None or not rules_alone)
-        return command(*arguments, ranked=Ranked(wanted, indicators, allow, min_risk), **more)
+        wanted = rank if rank is not None else asked or not rules_alone
+        return command(*arguments, ranked=Ranked(wanted, indicators, allow, min_risk, asn), **more)
 
-    decorated: Callable[..., Any] = with_ranked
+    decorated: Callable[..., Any] = asn_option(with_ranked)
     for option in reversed(_OPTIONS):
         decorated = option(decorated)
     return decorated
@@ -108,5 +112,7 @@ def rank(result: HuntResult, ranked: Ranked, talk: errors.Talk) -> Ranking:
     store.load(result.table.connection, ranked.indicators, talk.report)
     allowed = ranked.allow.read_text("utf-8", "replace").splitlines() if ranked.allow is not None else []
     every = [finding for run in result.rules for finding in run.findings]
-    rows = ranking.rank(result.table, result.settings, findings=every, indicators=True, allowed=allowed, once=True)
+    rows = ranking.rank(
+        result.table, result.settings, findings=every, indicators=True, allowed=allowed, once=True, asn=ranked.asn
+    )
     return Ranking(rows, ranked.min_risk)

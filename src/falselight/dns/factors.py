@@ -112,9 +112,14 @@ def _flux(domain: Domain) -> Iterator[Reason]:
     enough = domain.addresses >= own["fewest_addresses"] and domain.networks >= own["fewest_networks"]
     if not enough or domain.ttl is None or domain.ttl > own["ttl"]:
         return
-    weight = min(own["most"], own["scale"] * (1 + math.log2(domain.networks / own["fewest_networks"])))
-    text = f"{domain.addresses} addresses in {domain.networks} networks, kept for {domain.ttl} s at most"
-    yield Reason("fast flux", weight, text)
+    places, fewest, told = domain.networks, own["fewest_networks"], f"{domain.networks} networks"
+    if domain.systems is not None:
+        if domain.systems < own["fewest_systems"]:
+            return
+        places, fewest = domain.systems, own["fewest_systems"]
+        told += f" of {domain.systems} autonomous systems"
+    weight = min(own["most"], own["scale"] * (1 + math.log2(places / fewest)))
+    yield Reason("fast flux", weight, f"{domain.addresses} addresses in {told}, kept for {domain.ttl} s at most")
     if len(domain.hosts) >= own["popular_hosts"]:
         yield Reason(
             "content network",

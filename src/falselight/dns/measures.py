@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -13,6 +15,7 @@ import pyarrow as pa
 
 from falselight.dns.letters import model
 from falselight.dns.parameters import parameters
+from falselight.systems import systems
 
 DAY, HOUR = 86_400_000_000_000, 3_600_000_000_000
 # Types whose answers carry what the server wants, and all that clients usually ask for; any other type is strange.
@@ -29,9 +32,10 @@ class Domain:
 
     ``names`` are distinct names below it, ``structured`` those that are reversed addresses, ``digests`` those with one
     label like a hash; ``visited`` are those to whose address a host that looked them up connected. ``bits`` is the
-    information of a name; ``ratio`` is of ``letters``. ``addresses``, ``networks`` and ``ttl`` are of the one name with
-    most networks. ``silent`` is the longest silence in whole days that ended, ``awoke`` the lookups on the day that ended
-    it; ``enough`` is when as many names had been seen as a tunnel needs. Times are epoch nanoseconds."""
+    information of a name; ``ratio`` is of ``letters``. ``addresses``, ``networks``, ``systems`` (autonomous ones, None
+    where no database tells them) and ``ttl`` are of the one name with most networks. ``silent`` is the longest silence
+    in whole days that ended, ``awoke`` the lookups on the day that ended it; ``enough`` is when as many names had been
+    seen as a tunnel needs. Times are epoch nanoseconds."""
 
     domain: str
     hosts: tuple[str, ...]
@@ -50,6 +54,7 @@ class Domain:
     last: int | None
     addresses: int
     networks: int
+    systems: int | None
     ttl: int | None
     silent: int
     awoke: int
@@ -74,8 +79,10 @@ def data(connection: duckdb.DuckDBPyConnection) -> Data:
     return Data(*(int(value) for value in row))
 
 
-def domains(connection: duckdb.DuckDBPyConnection) -> list[Domain]:
-    """All registered domains, by name. Needs ``hosts.reach``; makes the table ``labelled`` (domain, ratio) on the way."""
+def domains(connection: duckdb.DuckDBPyConnection, asn: Path | None = None) -> list[Domain]:
+    """All registered domains, by name. Needs ``hosts.reach``; makes the table ``labelled`` (domain, ratio) on the way. ``asn``: a
+    MaxMind database of autonomous systems."""
+    _systems(connection, asn)
     ratios = _ratios(connection)
     strange = f"kind NOT IN ({', '.join(repr(kind) for kind in USUAL)})"
     fewest = int(parameters()["tunnel"]["fewest_names"])
@@ -92,19 +99,47 @@ def domains(connection: duckdb.DuckDBPyConnection) -> list[Domain]:
           FROM (SELECT domain, below, min(first) AS first FROM lookups WHERE below <> '' GROUP BY ALL) GROUP BY domain),
         visits AS (SELECT domain, count(DISTINCT name) AS visited FROM resolved JOIN reached USING (host, address)
           WHERE domain IS NOT NULL GROUP BY domain),
-        addressed AS (SELECT domain, addresses, networks, ttl FROM (
+        addressed AS (SELECT domain, addresses, networks, systems, ttl FROM (
             SELECT domain, name, count(DISTINCT address) AS addresses, count(DISTINCT {_NETWORK}) AS networks,
-              max(ttl) AS ttl FROM resolved WHERE domain IS NOT NULL GROUP BY domain, name)
+              {"NULL" if asn is None else "count(DISTINCT system)"} AS systems, max(ttl) AS ttl
+            FROM resolved LEFT JOIN resolved_systems USING (address) WHERE domain IS NOT NULL GROUP BY domain, name)
           QUALIFY row_number() OVER (PARTITION BY domain ORDER BY networks DESC, addresses DESC, name) = 1)
         SELECT domain, hosts, coalesce(names, 0), coalesce(structured, 0), coalesce(digests, 0),
           coalesce(visited, 0), coalesce(centibits, 0), times, answers, failures,
           coalesce(strange, 0), coalesce(carrying, 0), coalesce(size, 0), sized, first, last, coalesce(addresses, 0),
-          coalesce(networks, 0), ttl, coalesce(silent, 0), coalesce(awoke, 0), enough
+          coalesce(networks, 0), systems, ttl, coalesce(silent, 0), coalesce(awoke, 0), enough
         FROM plain LEFT JOIN named USING (domain) LEFT JOIN informed USING (domain) LEFT JOIN addressed USING (domain)
           LEFT JOIN visits USING (domain)
           LEFT JOIN ({_SILENCE}) USING (domain) ORDER BY domain"""
     ).fetchall()
     return [_domain(row, ratios) for row in rows]
+
+
+def _systems(connection: duckdb.DuckDBPyConnection, asn: Path | None) -> None:
+    """``resolved_systems``: address, system (its number), of names with as many addresses as fast flux needs."""
+    fewest = int(parameters()["flux"]["fewest_addresses"])
+    known, packed = {}, {}
+    if asn is not None:
+        found = connection.execute(
+            "SELECT DISTINCT address FROM resolved WHERE (domain, name) IN (SELECT (domain, name) FROM resolved "
+            f"WHERE domain IS NOT NULL GROUP BY domain, name HAVING count(DISTINCT address) >= {fewest}) ORDER BY address"
+        ).fetchall()
+        packed = {_text(row[0]): row[0] for row in found}
+        known = systems(asn, packed)
+    listed = [(packed[text], system.number) for text, system in known.items() if system.number is not None]
+    made = pa.table({
+        "address": pa.array([address for address, _ in listed], pa.binary()),
+        "system": pa.array([number for _, number in listed], pa.int64()),
+    })  # fmt: skip
+    connection.register("incoming_systems", made)
+    connection.execute("CREATE OR REPLACE TEMP TABLE resolved_systems AS SELECT * FROM incoming_systems")
+    connection.unregister("incoming_systems")
+
+
+def _text(packed: bytes) -> str:
+    """16 bytes as an address."""
+    address = IPv6Address(packed)
+    return str(address.ipv4_mapped or address)
 
 
 def _domain(row: tuple[Any, ...], ratios: Mapping[str, float]) -> Domain:
@@ -123,11 +158,11 @@ def _domain(row: tuple[Any, ...], ratios: Mapping[str, float]) -> Domain:
         carrying,
         *more,
     ) = row
-    size, sized, first, last, addresses, networks, ttl, silent, awoke, enough = more
+    size, sized, first, last, addresses, networks, systems, ttl, silent, awoke, enough = more
     return Domain(
         domain, tuple(hosts), names, structured, digests, visited, centibits / 100 / names if names else 0.0,
         int(times), int(answers), int(failures), int(strange), int(carrying), int(size) / sized if sized else 0.0,
-        first, last, addresses, networks, ttl, silent, awoke, enough, ratios[domain],
+        first, last, addresses, networks, systems, ttl, silent, awoke, enough, ratios[domain],
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from falselight.analytics.networks import Network
@@ -13,8 +14,11 @@ from falselight.dns.factors import excess, of_domain, of_host
 from falselight.dns.hosts import Host, hosts, is_address, reach
 from falselight.dns.measures import Domain, data, domains
 from falselight.dns.parameters import parameters
-from falselight.risks import Reason, head, moments, rated
+from falselight.risks import Alarm, Reason, false_alarm, head, moments, per_host_day, rated
 from falselight.store import EventTable
+
+# Why there is no false_alarm of a host.
+UNMEASURED = "what benign hosts fail to look up in a day has not been measured"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,13 @@ class Score:
         """0 to 100."""
         return round(100 / (1 + math.exp(-self.odds)))
 
+    @property
+    def alarms(self) -> tuple[Alarm, ...]:
+        """How often benign domains look as bad; of hosts nothing is known."""
+        if self.domain is None:
+            return ()
+        return (Alarm(per_host_day(self.odds, parameters()["false_alarm"]), "by popular names that rank as high"),)
+
     def to_document(self) -> dict[str, Any]:
         """The finding document (specs/findings.md), of kind ``dns``."""
         whose = "domain" if self.domain is not None else "host"
@@ -56,17 +67,20 @@ class Score:
         if self.domain is not None:
             document["destination"] = {"domain": self.domain}
             document["dns"] = {"question": {"registered_domain": self.domain}}
-        own = rated("dns", self.risk, self.reasons)
+        own = rated("dns", self.risk, self.reasons) | false_alarm(self.alarms, UNMEASURED)
         document["falselight"] = {**own, "events": self.lookups, **moments(self.first, self.last, self.detected)}
         return document
 
 
-def scores(table: EventTable, internal: Sequence[Network] = (), external: Sequence[Network] = ()) -> list[Score]:
-    """All registered domains and hosts with a lookup, highest risk first, then hosts before domains, by name."""
+def scores(
+    table: EventTable, internal: Sequence[Network] = (), external: Sequence[Network] = (), asn: Path | None = None
+) -> list[Score]:
+    """All registered domains and hosts with a lookup, highest risk first, then hosts before domains, by name. ``asn``: a MaxMind
+    database of autonomous systems."""
     lookups.build(table)
     extent = data(table.connection)
     reach(table, internal, external)
-    measured = domains(table.connection)
+    measured = domains(table.connection, asn)
     seen = hosts(table)
     groups = {host.host: excess(host) for host in seen}
     enough = {host.host: host.enough for host in seen}

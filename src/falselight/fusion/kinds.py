@@ -8,7 +8,7 @@ from falselight.fusion.rows import Pairs, ServerRisk, earliest, same
 from falselight.infrastructure import parameters, signs, staging, uploads
 from falselight.infrastructure.staging import Staged
 from falselight.infrastructure.uploads import Upload
-from falselight.risks import Reason
+from falselight.risks import Alarm, Reason, per_host_day
 from falselight.store import EventTable
 
 
@@ -27,18 +27,21 @@ def add(found: Pairs, table: EventTable) -> None:
 
 
 def _add(found: Pairs, one: Staged | Upload, kind: str, detected: int) -> None:
+    rate = per_host_day(one.odds, parameters.parameters()[kind]["false_alarm"])
+    alarm = Alarm(
+        rate, f"by what looks like {'an upload' if kind == uploads.KIND else 'staging'} in the lab and is none"
+    )
     keys = same(found, one.host, one.address, (one.server,))
     for key in keys:
         row = found[key]
         found[key] = replace(
             row, odds=max(row.odds, one.odds), reasons=(*one.reasons, *row.reasons), 
-            detected_at=earliest(row.detected_at, detected),
-            found_by=(*row.found_by, kind),
+            detected_at=earliest(row.detected_at, detected), found_by=(*row.found_by, kind), alarms=(*row.alarms, alarm),
         )  # fmt: skip
     if not keys:
         found[one.host, one.server] = ServerRisk(
             one.host, one.server, one.address, (one.server,) if one.named else (), (one.port,) if one.port is not None else (),
-            one.process, one.odds, 0.0, None, one.first, one.last, detected, None, one.reasons, found_by=(kind,),
+            one.process, one.odds, 0.0, one.first, one.last, detected, None, one.reasons, found_by=(kind,), alarms=(alarm,),
         )  # fmt: skip
 
 

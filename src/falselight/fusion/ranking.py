@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from falselight.analytics import beacons, connections, networks
@@ -19,13 +20,13 @@ from falselight.dns import lookups
 from falselight.dns import scoring as scoring_of_lookups
 from falselight.dns.scoring import Score
 from falselight.findings import Finding
-from falselight.fusion import kinds, traits
+from falselight.fusion import kinds, places, traits
 from falselight.fusion.rows import Pairs, ServerRisk, earliest, same
 from falselight.infrastructure import signs
 from falselight.intel import matching, observed, scoring
 from falselight.mappings.network import domain_parts
 from falselight.readers.settings import Settings
-from falselight.risks import Reason
+from falselight.risks import Alarm, Reason
 from falselight.store import EventTable
 
 # The server of a row about what a host does as a whole, as its lookups of generated names.
@@ -56,17 +57,19 @@ def rank(
     indicators: bool = False,
     allowed: Iterable[str] = (),
     once: bool = False,
+    asn: Path | None = None,
 ) -> list[ServerRisk]:
     """All scored pairs, highest risk first; ties in the order of host and server. ``indicators``: the relation of
     ``intel.store.load`` is in the table's database. ``allowed``: names (with all below them) and addresses. ``once``: staging
-    servers and uploads as well, which are met without rhythm."""
+    servers and uploads as well, which are met without rhythm. ``asn``: a MaxMind database of autonomous systems."""
     found = _beacons(table, settings)
     if once:
         kinds.add(found, table)
     if indicators:
-        _add_indicators(found, table)
-    _add_lookups(found, table, settings)
+        _add_indicators(found, table, settings, asn)
+    _add_lookups(found, table, settings, asn)
     _add_traits(found, table)
+    places.add(found, table, _parameters(), asn)
     for finding in findings:
         _add_finding(found, finding)
     permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
@@ -86,7 +89,7 @@ def totals(rows: Sequence[ServerRisk]) -> list[ServerTotal]:
 def _beacons(table: EventTable, settings: Settings) -> Pairs:
     connections.build(table, scope(settings))
     scores = beacons.score(table.connection)
-    found: Pairs = {}
+    found = Pairs()
     for number in scores.ranking() if scores is not None else ():
         assert scores is not None
         row = scores.row(number)
@@ -100,20 +103,20 @@ def _beacons(table: EventTable, settings: Settings) -> Pairs:
             None if row.process == "?" else row.process,
             row.odds,
             0.0,
-            row.false_alarm,
             row.first_seen,
             row.last_seen,
             row.detected_at,
             row.beacon,
             row.reasons,
+            alarms=(Alarm(row.false_alarm, "by the rhythm of the lab's benign pairs"),),
         )
     return found
 
 
-def _add_indicators(found: Pairs, table: EventTable) -> None:
+def _add_indicators(found: Pairs, table: EventTable, settings: Settings, asn: Path | None) -> None:
     observed.build(table)
-    matching.build(table)
-    for server in scoring.servers(table):
+    matching.build(table, asn)
+    for server in scoring.servers(table, settings.internal):
         reasons = tuple(
             Reason(f"intel: {hit.kind}", round(_logit(hit.probability), 3), hit.text) for hit in server.hits
         )
@@ -132,12 +135,12 @@ def _add_indicators(found: Pairs, table: EventTable) -> None:
                 None,
                 _parameters()["unscored_odds"],
                 server.probability,
-                None,
                 first,
                 max(lasts) if lasts else None,
                 first,
                 None,
                 reasons,
+                alarms=(server.alarm,) if server.alarm is not None else (),
             )
         for key in keys:
             row = found[key]
@@ -149,10 +152,11 @@ def _add_indicators(found: Pairs, table: EventTable) -> None:
                 names=names,
                 reasons=(*reasons, *row.reasons),
                 detected_at=earliest(row.detected_at, first),
+                alarms=row.alarms if server.alarm is None else (*row.alarms, server.alarm),
             )
 
 
-def _add_lookups(found: Pairs, table: EventTable, settings: Settings) -> None:
+def _add_lookups(found: Pairs, table: EventTable, settings: Settings, asn: Path | None) -> None:
     """What lookups say of a registered domain adds to each host's servers below it, within bounds, and is the least of their
     odds; a domain of a host that never connected to it stands by itself if its lookups alone are suspicious, and so does what
     a host does."""
@@ -160,7 +164,7 @@ def _add_lookups(found: Pairs, table: EventTable, settings: Settings) -> None:
     by_domain: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key in found:
         by_domain.setdefault((key[0], domain_parts(key[1])[0] or key[1]), []).append(key)
-    for score in scoring_of_lookups.scores(table, settings.internal, settings.external):
+    for score in scoring_of_lookups.scores(table, settings.internal, settings.external, asn):
         told = [each for each in score.reasons if each.factor != "start" and abs(each.weight) >= bounds["least"]]
         weight = min(math.fsum(reason.weight for reason in told) * bounds["share"], bounds["most"])
         for host in score.hosts:
@@ -173,6 +177,7 @@ def _add_lookups(found: Pairs, table: EventTable, settings: Settings) -> None:
                     reasons=(*_of_lookups(told, bounds["share"]), *row.reasons),
                     detected_at=earliest(row.detected_at, score.detected),
                     looked_up=True,
+                    alarms=(*row.alarms, *score.alarms),
                 )
             if not keys and score.risk >= bounds["alone"]:
                 found[host, score.domain or HOST] = _looked_up(host, score)
@@ -186,8 +191,8 @@ def _looked_up(host: str, score: Score) -> ServerRisk:
     """A row for a domain that a host never connected to, or for what the host does as a whole."""
     names = (score.domain,) if score.domain is not None else ()
     return ServerRisk(
-        host, score.domain or HOST, None, names, (), None, score.odds, 0.0, None, score.first, score.last, score.detected,
-        None, _of_lookups(score.reasons), looked_up=True,
+        host, score.domain or HOST, None, names, (), None, score.odds, 0.0, score.first, score.last, score.detected,
+        None, _of_lookups(score.reasons), looked_up=True, alarms=score.alarms,
     )  # fmt: skip
 
 
@@ -224,7 +229,6 @@ def _add_finding(found: Pairs, finding: Finding) -> None:
                     next(iter(finding.processes), None),
                     float(_parameters()["unscored_odds"]),
                     0.0,
-                    None,
                     finding.first_seen,
                     finding.last_seen,
                     None,

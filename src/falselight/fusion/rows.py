@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from falselight.analytics.beacons import Beacon
-from falselight.risks import Reason, destination, head, moments, rated
+from falselight.dns.scoring import UNMEASURED
+from falselight.risks import Alarm, Reason, destination, false_alarm, head, moments, rated
 
 KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused"
 
@@ -17,7 +18,8 @@ KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused
 class ServerRisk:
     """One host and one server. ``risk`` is 0 to 100, ``odds`` the log-odds without indicators, ``known_bad`` the probability
     that indicators give. Times are epoch nanoseconds. ``lever`` says in words what would raise or lower the risk; ``found_by``
-    are kinds beside rhythm, indicators, lookups and rules."""
+    are kinds beside rhythm, indicators, lookups and rules; ``alarms`` tell of each
+    kind of evidence how often it is as strong without an adversary."""
 
     host: str
     server: str
@@ -27,7 +29,6 @@ class ServerRisk:
     process: str | None
     odds: float
     known_bad: float
-    false_alarm: float | None
     first_seen: int | None
     last_seen: int | None
     detected_at: int | None
@@ -38,6 +39,7 @@ class ServerRisk:
     looked_up: bool = False
     lever: tuple[str, ...] = field(default=())
     found_by: tuple[str, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
 
     @property
     def risk(self) -> float:
@@ -49,11 +51,14 @@ class ServerRisk:
         found = [*(kind for kind, present in kinds.items() if present), *dict.fromkeys(self.found_by)]
         return found[0] if len(found) == 1 and not self.rules else KIND_FUSED
 
+    @property
+    def _unmeasured(self) -> str:
+        return UNMEASURED if self.looked_up else "how often rules match benign events depends on the network"
+
     def to_document(self) -> dict[str, Any]:
         """The finding document (specs/findings.md)."""
         own = rated(self.kind, self.risk, self.reasons)
-        if self.false_alarm is not None:
-            own["false_alarm"] = self.false_alarm
+        own |= false_alarm(self.alarms, self._unmeasured)
         own |= moments(self.first_seen, self.last_seen, self.detected_at)
         if self.beacon is not None:
             own["beacon"] = {name: value for name, value in vars(self.beacon).items() if value == value}
@@ -70,8 +75,24 @@ class ServerRisk:
         return {**document, "falselight": own}
 
 
-# By host and server.
-Pairs = dict[tuple[str, str], ServerRisk]
+Key = tuple[str, str]
+
+
+class Pairs(dict[Key, ServerRisk]):
+    """Rows by host and server. A row may be replaced by one of the same address, never taken out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_address: dict[Key, list[Key]] = {}
+
+    def __setitem__(self, key: Key, row: ServerRisk) -> None:
+        if key not in self and row.address is not None:
+            self._by_address.setdefault((key[0], row.address), []).append(key)
+        super().__setitem__(key, row)
+
+    def at(self, host: str, address: str) -> list[Key]:
+        """The rows of a host whose server has this address."""
+        return self._by_address.get((host, address), [])
 
 
 def sigmoid(odds: float) -> float:
@@ -82,7 +103,7 @@ def earliest(*times: int | None) -> int | None:
     return min((time for time in times if time is not None), default=None)
 
 
-def same(found: Pairs, host: str, address: str | None, names: Iterable[str]) -> list[tuple[str, str]]:
+def same(found: Pairs, host: str, address: str | None, names: Iterable[str]) -> list[Key]:
     """The pairs of the host that are this server, by one of its names or else by its address."""
     by_name = [(host, name) for name in names if (host, name) in found]
     if by_name:
@@ -91,4 +112,4 @@ def same(found: Pairs, host: str, address: str | None, names: Iterable[str]) -> 
         return []
     if (host, address) in found:
         return [(host, address)]
-    return [key for key, row in found.items() if key[0] == host and row.address == address]
+    return found.at(host, address)

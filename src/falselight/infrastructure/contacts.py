@@ -12,11 +12,12 @@ from pathlib import Path
 import pyarrow as pa
 
 from falselight.analytics import connections
-from falselight.infrastructure import facts, hosting
+from falselight.infrastructure import facts
 from falselight.infrastructure.facts import Fact, Subject, Trait
 from falselight.intel import observed
 from falselight.intel.model import Kind
 from falselight.store import EventTable
+from falselight.systems import systems
 
 CONTACTS, FACTS, TELEMETRY = "contacts", "server_facts", "telemetry"
 WANTED = connections.WANTED | observed.WANTED
@@ -27,8 +28,8 @@ INDICATORS: dict[Kind, Trait] = {
 }  # fmt: skip
 
 
-def build(table: EventTable, scope: connections.Scope, systems: Path | None = None) -> None:
-    """Make both relations. Needs ``scan_facts``. ``systems``: a MaxMind database of autonomous systems."""
+def build(table: EventTable, scope: connections.Scope, asn: Path | None = None) -> None:
+    """Make both relations. Needs ``scan_facts``. ``asn``: a MaxMind database of autonomous systems."""
     connection = table.connection
     connections.build(table, scope)
     connection.execute(f"""CREATE OR REPLACE TEMP TABLE {CONTACTS} AS
@@ -39,7 +40,7 @@ def build(table: EventTable, scope: connections.Scope, systems: Path | None = No
     observed.build(table)
     _own_facts(table)
     _of_certificates(table)
-    _places(table, systems)
+    _places(table, asn)
     _observe(table)
 
 
@@ -78,8 +79,8 @@ def _places(table: EventTable, path: Path | None) -> None:
     ).fetchall()
     addresses = [row[0] for row in found]
     rows = [Fact(Subject.ADDRESS, one, None, Trait.NETWORK, _network(one), None, None, "address") for one in addresses]
-    for one, (number, holder) in (hosting.systems(path, addresses) if path is not None else {}).items():
-        for trait, value in ((Trait.SYSTEM, number), (Trait.ORGANISATION, holder)):
+    for one, known in (systems(path, addresses) if path is not None else {}).items():
+        for trait, value in ((Trait.SYSTEM, known.number), (Trait.ORGANISATION, known.holder)):
             if value is not None:
                 rows.append(Fact(Subject.ADDRESS, one, None, trait, str(value), None, None, "--asn"))
     _insert(table, rows)

@@ -1,4 +1,4 @@
-"""Autonomous systems, organisations and names → a class of hosting: ``hosting.toml``, and the user's MaxMind database."""
+"""Autonomous systems, organisations and names → a class of hosting: ``hosting.toml``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
 from falselight.risks import Reason
 
@@ -80,20 +79,3 @@ def by_name(kind: str, server: str) -> Iterator[Reason]:
     found = hosting((server,))
     if found.weight:
         yield Reason(f"{kind}: hosting", found.weight, f"hosting: {found.kind}, by {found.because}")
-
-
-def systems(path: Path, addresses: Iterable[str]) -> dict[str, tuple[int | None, str | None]]:
-    """The autonomous system and its holder for each address that the database knows."""
-    import maxminddb
-
-    found: dict[str, tuple[int | None, str | None]] = {}
-    with maxminddb.open_database(path) as database:
-        for address in addresses:
-            record = database.get(address)
-            if isinstance(record, dict):
-                number, holder = record.get("autonomous_system_number"), record.get("autonomous_system_organization")
-                found[address] = (
-                    number if isinstance(number, int) else None,
-                    holder if isinstance(holder, str) else None,
-                )
-    return found

@@ -21,7 +21,7 @@ from falselight.infrastructure.weighing import Hits, Known
 from falselight.intel import matching, scoring
 from falselight.mappings.network import is_ip
 from falselight.plan.dates import iso
-from falselight.risks import Reason, destination, head, moments, rated
+from falselight.risks import Reason, destination, false_alarm, head, moments, rated
 from falselight.store import EventTable
 
 KIND = "infrastructure"
@@ -61,7 +61,7 @@ class Server:
         document = head("falselight-infrastructure", "Server's infrastructure", self.last)
         document["host"] = {"name": list(self.hosts) if len(self.hosts) != 1 else self.hosts[0]}
         document["destination"] = destination(self.address, self.names, self.ports)
-        own = rated(KIND, self.risk, self.reasons)
+        own = rated(KIND, self.risk, self.reasons) | false_alarm((), "scans tell of servers, not of days of hosts")
         own |= {"events": self.times, **moments(self.first, self.last, None)}
         own["infrastructure"] = {
             "hosting": self.hosting.kind, **self._system(),

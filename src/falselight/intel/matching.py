@@ -19,6 +19,7 @@ from falselight.intel.model import Kind
 from falselight.intel.observed import BESIDE
 from falselight.intel.store import TABLE as INDICATORS
 from falselight.store import EventTable
+from falselight.systems import systems
 from falselight.values import ip
 
 HITS = "hits"
@@ -158,15 +159,8 @@ def _addresses(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 def _systems(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """The autonomous systems of observed addresses."""
-    import maxminddb
-
-    with maxminddb.open_database(path) as database:
-        found = [(text, record) for text in _addresses(connection) if isinstance(record := database.get(text), dict)]
-    numbers = [
-        (text, str(record["autonomous_system_number"]))
-        for text, record in found
-        if "autonomous_system_number" in record
-    ]
+    found = systems(path, _addresses(connection))
+    numbers = [(text, str(system.number)) for text, system in found.items() if system.number is not None]
     _register(connection, "systems", {"value": [a for a, _ in numbers], "number": [n for _, n in numbers]})
     connection.execute(
         f"INSERT INTO {_MATCHED} {_FOUND.format(exact='TRUE')} JOIN systems USING (value) "

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from falselight.analytics.networks import INTERNAL, Network, inside, parse
+from falselight.expressions import Expressions
 from falselight.intel import observed
 from falselight.intel.matching import HITS
 from falselight.intel.model import Kind, is_shared
 from falselight.intel.store import TABLE as INDICATORS
 from falselight.mappings.network import domain_parts
 from falselight.plan.dates import iso
-from falselight.risks import Reason, destination, head, moments, rated
+from falselight.risks import Alarm, Reason, destination, false_alarm, head, moments, rated
 from falselight.store import EventTable
 
 _DAY = 86_400_000_000_000
@@ -47,6 +49,7 @@ class Server:
     names: tuple[str, ...]
     ports: tuple[int, ...]
     hits: tuple[Hit, ...]
+    alarm: Alarm | None = None
 
     @property
     def probability(self) -> float:
@@ -72,13 +75,15 @@ class Server:
         document["host"] = {"name": self.host}
         document["destination"] = destination(self.address, self.names, self.ports)
         own = rated("intel", self.risk, (Reason(f"intel: {hit.kind}", hit.probability, hit.text) for hit in self.hits))
+        own |= false_alarm(() if self.alarm is None else (self.alarm,), "no host met it")
         events = sum(hit.count for hit in self.hits)
         document["falselight"] = {**own, "events": events, **moments(first, last, first)}
         return document
 
 
-def servers(table: EventTable) -> list[Server]:
-    """All servers with a hit, highest risk first, then by host and server."""
+def servers(table: EventTable, internal: Sequence[Network] = ()) -> list[Server]:
+    """All servers with a hit, highest risk first, then by host and server. ``internal``: networks of the user's own, the private
+    ones without; hosts without a name are counted there."""
     shared = _shared_addresses(table)
     grouped: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for row in table.connection.execute(_SQL).fetchall():
@@ -98,7 +103,27 @@ def servers(table: EventTable) -> list[Server]:
                 tuple({(hit.kind, hit.indicator, hit.source): hit for hit in reversed(hits)}.values())[::-1],
             )
         )
-    return sorted(found, key=lambda server: (-server.risk, server.host, server.address or "", server.names))
+    found.sort(key=lambda server: (-server.risk, server.host, server.address or "", server.names))
+    return _alarmed(found, _host_days(table, tuple(internal) or parse(INTERNAL)))
+
+
+def _alarmed(found: list[Server], host_days: int) -> list[Server]:
+    """With how many of the servers of as high a risk are benign if the indicators are as good as they are taken for."""
+    wrong, by_risk = 0.0, {}
+    for server in found:
+        wrong += 1 - server.probability
+        by_risk[server.risk] = wrong / host_days
+    text = f"by the stated confidence of indicators, over {host_days:,} days of hosts"
+    return [replace(server, alarm=Alarm(by_risk[server.risk], text)) for server in found]
+
+
+def _host_days(table: EventTable, internal: Sequence[Network]) -> int:
+    """On how many days how many hosts had events; at least one."""
+    read = Expressions(table)
+    named = f"CASE WHEN {inside(read.bytes('source.ip'), internal)} THEN {read.text('source.ip')} END"
+    sql = f"SELECT DISTINCT coalesce({read.text('host.name')}, {named}) AS host, _time // {_DAY} FROM {read.table}"
+    ((days,),) = table.connection.execute(f"SELECT count(*) FROM ({sql}) WHERE host IS NOT NULL").fetchall()
+    return max(int(days), 1)
 
 
 _SQL = f"""SELECT h.host, h.address, h.name, h.port, h.role, h.value, h.exact, h.count, h.first, h.last, i.kind, i.value,

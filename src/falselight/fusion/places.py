@@ -1,0 +1,92 @@
+"""Where a server stands: the class of hosting of its autonomous system, where the user has a database of these, and how many
+hosts call the network around an address that bears no name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from ipaddress import ip_address, ip_network
+from math import log2
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from falselight.analytics import beacons
+from falselight.analytics.networks import INTERNAL, parse
+from falselight.fusion.rows import Pairs, ServerRisk
+from falselight.infrastructure.hosting import UNKNOWN, hosting
+from falselight.risks import Reason
+from falselight.store import EventTable
+from falselight.systems import System, systems
+
+# Ranges whose neighbours say nothing: they are next to each other because they are the user's.
+_OWN = parse(INTERNAL)
+
+
+def add(found: Pairs, table: EventTable, settings: Mapping[str, Any], asn: Path | None) -> None:
+    """Adds both to the rows that have an address. ``asn``: a MaxMind database. Needs the relation ``connections``."""
+    addresses = sorted({row.address for row in found.values() if row.address is not None})
+    known = systems(asn, addresses) if asn is not None else {}
+    callers: dict[str, int] = {}
+    for row in found.values():
+        callers[row.server] = callers.get(row.server, 0) + 1
+    around = _around(found, table)
+    for key, row in list(found.items()):
+        if row.address is None:
+            continue
+        reasons = [
+            *_hosting(row, known.get(row.address), callers[row.server], settings["hosting"]),
+            *_network(row, around.get(row.address), settings["network"]),
+        ]
+        if reasons:
+            odds = row.odds + sum(reason.weight for reason in reasons)
+            found[key] = replace(row, odds=odds, reasons=(*reasons, *row.reasons))
+
+
+def _hosting(row: ServerRisk, system: System | None, hosts: int, own: Mapping[str, Any]) -> Iterator[Reason]:
+    """What many hosts call is no rented server of an adversary, wherever it stands."""
+    if system is None or any(reason.factor.endswith(": hosting") for reason in row.reasons):
+        return
+    place = hosting((), system.number, system.holder)
+    if place.kind == UNKNOWN or not place.weight or (place.weight > 0 and hosts > own["few_hosts"]):
+        return
+    yield Reason("hosting", own["share"] * place.weight, f"hosting: {place.kind}, by {place.because}")
+
+
+def _network(row: ServerRisk, hosts: tuple[int, int, str] | None, own: Mapping[str, Any]) -> Iterator[Reason]:
+    if hosts is None or row.beacon is None or row.names:
+        return
+    whole, single, network = hosts
+    doubled = log2(min(whole, own["most_hosts"]) / single) if whole > single else 0.0
+    if doubled > 0:
+        weight = own["share"] * float(beacons.parameters()["weights"]["prevalence"]) * doubled
+        yield Reason("network", weight, f"{whole} hosts contact its network {network}, {single} of them this address")
+
+
+def _around(found: Pairs, table: EventTable) -> dict[str, tuple[int, int, str]]:
+    """For each address without a name: the hosts that call its network, those that call the address, and the network."""
+    bare = {row.address for row in found.values() if row.address is not None and not row.names}
+    wanted = {address for address in bare if not any(ip_address(address) in own for own in _OWN)}
+    if not wanted:
+        return {}
+    connection = table.connection
+    called = "SELECT DISTINCT host, address FROM connections WHERE outward AND address IS NOT NULL AND host IS NOT NULL"
+    every = [row[0] for row in connection.execute(f"SELECT DISTINCT address FROM ({called}) ORDER BY 1").fetchall()]
+    networks = dict(zip(every, _networks(every), strict=True))
+    made = pa.table({"address": pa.array(every, pa.string()), "network": pa.array(networks.values(), pa.string())})
+    connection.register("address_networks", made)
+    rows = connection.execute(
+        f"""WITH called AS ({called}), whole AS (SELECT network, count(DISTINCT host) AS hosts
+          FROM called JOIN address_networks USING (address) GROUP BY network)
+        SELECT address, any_value(whole.hosts), count(DISTINCT host), any_value(network)
+        FROM called JOIN address_networks USING (address) JOIN whole USING (network) GROUP BY address"""
+    ).fetchall()
+    connection.unregister("address_networks")
+    return {address: (whole, single, network) for address, whole, single, network in rows if address in wanted}
+
+
+def _networks(addresses: Iterable[str]) -> Iterator[str]:
+    """The network of each address as infrastructure counts them: /24, of IPv6 /48."""
+    for text in addresses:
+        yield str(ip_network((text, 24 if ip_address(text).version == 4 else 48), strict=False))
