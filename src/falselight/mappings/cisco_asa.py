@@ -61,6 +61,11 @@ _register(
     r"Group <?(?P<group>[^\s<>]+)>? User <?(?P<source_user_name>[^\s<>]+)>? IP <?(?P<source>[^\s<>]+)>?",
 )
 _register(
+    "751025",
+    r"Local:(?P<source>\S+):(?P<sport>\d{1,5}) Remote:(?P<destination>\S+):(?P<dport>\d{1,5}) Username:(?P<source_user_name>\S+) "
+    r"(?:IKEv\d )?Group:(?P<group_policy>\S+) IPv4 Address=(?P<assigned>\S+)",
+)
+_register(
     "302020",
     r"Built (?P<direction>\S+) (?P<protocol>\S+) connection for faddr (?P<destination>[^\s/()]+)/\d+"
     r"(?: ?\((?P<destination_user>[^()]*)\))? gaddr (?P<mapped_source>[^\s/()]+)/\d+ laddr (?P<source>[^\s/()]+)/\d+"
@@ -97,7 +102,8 @@ _GROUPS = {
     "source_interface": "cisco.asa.source_interface", "destination_interface": "cisco.asa.destination_interface",
     "initiator": "cisco.asa.termination_initiator", "termination_user": "cisco.asa.termination_user",
     "source_user": "cisco.asa.source_username", "destination_user": "cisco.asa.destination_username",
-    "plain_user": "source.user.name", "source_user_name": "source.user.name", "number": "network.iana_number",
+    "plain_user": "source.user.name", "group_policy": "cisco.asa.group_policy",
+    "source_user_name": "source.user.name", "number": "network.iana_number",
 }  # fmt: skip
 _WHOLE = (
     "source.port", "destination.port", "network.bytes", "source.bytes", "destination.bytes", "source.packets",
@@ -106,6 +112,8 @@ _WHOLE = (
     "cisco.asa.icmp_code", "cisco.asa.mapped_source_port", "cisco.asa.mapped_destination_port", "network.iana_number",
 )  # fmt: skip
 _ACCOUNT = re.compile(r"^(?:LOCAL\\)?(?:(?P<domain>[\w.-]+)\\)?(?P<name>[\w.' -]+)(?:@(?P<host>[\w.-]+))?")
+# What a syslog daemon makes of a message that comes again and again.
+_REPEATED = re.compile(r"message repeated (?P<times>\d{1,9}) times: \[ *(?P<text>(?!message repeated).*)\]$", re.DOTALL)
 _CHANNEL = re.compile(r"\b(?:UDP|TCP|RTP|RTCP)\b")
 _TAGGED = re.compile(r"(?P<name>.*), *(?P<tag>\d{1,9})")
 _ADMINISTRATORS = frozenset(("111009", "111010", "502103", "611101", "611102"))  # whose user is one of the device
@@ -196,6 +204,9 @@ def fields(code: str, text: str) -> Document:
     """What the text of a message tells, by its pattern or template; nothing where it has none."""
     if len(text) > _LONGEST:
         return {}
+    repeated = _REPEATED.match(text)
+    if repeated is not None:
+        return {**fields(code, repeated["text"]), "cisco.asa.message_repeats": int(repeated["times"])}
     for pattern in _PATTERNS.get(code, ()):
         found = pattern.match(text)
         if found is not None:
