@@ -44,7 +44,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     for mark, read in ((_CEF, _cef), (_LEEF, _leef)):
         found = mark.search(line)
         if found is not None:
-            event = read(line, found)
+            event = read(line, found, settings)
             if event is not None:
                 _header(event, line[: found.start()], settings)
                 event["event.original"] = line
@@ -52,7 +52,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     return None
 
 
-def _cef(line: str, found: re.Match[str]) -> Document | None:
+def _cef(line: str, found: re.Match[str], settings: Settings) -> Document | None:
     parts = _split(line[found.end() :], 6)
     if len(parts) < 7:
         return None
@@ -75,16 +75,16 @@ def _cef(line: str, found: re.Match[str]) -> Document | None:
         "message": name,
         "event.severity": _severity(severity),
     }
-    _map(event, _pairs(extension), "cef", "cef.extensions.")
+    _map(event, _pairs(extension), "cef", "cef.extensions.", settings)
     if vendor in _VENDORS:
-        _of_vendor(event, _table()[vendor])
+        _of_vendor(event, _table()[vendor], settings)
     if vendor == "Check Point":
         _check_point(event)
     _relate(event, "cef.extensions.")
     return event
 
 
-def _of_vendor(event: Document, table: dict[str, Any]) -> None:
+def _of_vendor(event: Document, table: dict[str, Any], settings: Settings) -> None:
     """What one vendor's extensions, and its custom ones by their labels, fill besides."""
     for name, target, *values in table["copy"]:
         value = event.get(f"cef.extensions.{name}")
@@ -94,7 +94,7 @@ def _of_vendor(event: Document, table: dict[str, Any]) -> None:
             event[target] = value
     for name, labels in table.get("labels", {}).items():
         target = labels.get(str(event.get(f"cef.extensions.{name}Label", "")).lower())
-        made = None if target is None else _typed(target, str(event.get(f"cef.extensions.{name}", "")))
+        made = None if target is None else _typed(target, str(event.get(f"cef.extensions.{name}", "")), settings)
         if made not in (None, ""):
             event[target] = made
 
@@ -115,7 +115,7 @@ def _check_point(event: Document) -> None:
         event["event.category"] = ["intrusion_detection"]
 
 
-def _leef(line: str, found: re.Match[str]) -> Document | None:
+def _leef(line: str, found: re.Match[str], settings: Settings) -> Document | None:
     parts = line[found.end() :].split("|", 5 if found.group(1) == "2" else 4)
     if len(parts) < (6 if found.group(1) == "2" else 5):
         return None
@@ -131,7 +131,8 @@ def _leef(line: str, found: re.Match[str]) -> Document | None:
         "leef.version": f"{found.group(1)}.0",
     }
     pairs = dict(part.split("=", 1) for part in text.split(_mark(mark))[:_MOST_KEYS] if "=" in part)
-    _map(event, {key.strip(): value.strip() for key, value in pairs.items()}, "leef", "leef.attributes.")
+    attributes = {key.strip(): value.strip() for key, value in pairs.items()}
+    _map(event, attributes, "leef", "leef.attributes.", settings)
     _relate(event, "leef.attributes.")
     return event
 
@@ -177,7 +178,7 @@ def _pairs(text: str) -> dict[str, str]:
     return pairs
 
 
-def _map(event: Document, pairs: dict[str, str], table: str, below: str) -> None:
+def _map(event: Document, pairs: dict[str, str], table: str, below: str, settings: Settings) -> None:
     known, types = _known(table), _types()
     for key, value in pairs.items():
         if value in ("", "-"):
@@ -185,7 +186,7 @@ def _map(event: Document, pairs: dict[str, str], table: str, below: str) -> None
         full, *targets = known.get(key.lower()) or [_full_name(key)]
         event[below + full] = types[full](value) if full in types else value
         for target in targets:
-            made = _typed(target, value)
+            made = _typed(target, value, settings)
             if made is not None and (event.get(target) is None or target == "message"):
                 event[target] = made
 
@@ -201,11 +202,12 @@ def _known(table: str) -> dict[str, list[str]]:
 
 @cache
 def _types() -> dict[str, Callable[[str], Any]]:
-    """How the values of extensions are read; what is not of its type stays text."""
+    """How the values of extensions are read; what is not of its type stays text. Their times are the device's clock, taken
+    for UTC, as Beats' processor has them."""
     readers: dict[str, Callable[[str], Any]] = {
         "whole": lambda text: text if (found := _whole(text)) is None else found,
         "real": lambda text: float(text) if _REAL.fullmatch(text) else text,
-        "time": lambda text: (iso(_time(text)) or text).replace("000Z", "Z"),
+        "time": lambda text: (iso(_time(text, Settings())) or text).replace("000Z", "Z"),
     }
     return {name: readers[kind] for kind, names in _table()["types"].items() for name in names}
 
@@ -247,7 +249,7 @@ def _full_name(key: str) -> str:
     return f"deviceCustom{_CUSTOM_NAMES[found[1].lower()]}{found[2]}{'Label' if found[3] else ''}"
 
 
-def _typed(target: str, value: str) -> Any:
+def _typed(target: str, value: str, settings: Settings) -> Any:
     """The value as its field holds it, None for one that the field cannot hold."""
     if target.endswith(".ip"):
         return value if address(value) else None
@@ -255,8 +257,11 @@ def _typed(target: str, value: str) -> Any:
         return _whole(value)
     if target.endswith(".mac"):
         return _mac(value)
-    if target in ("@timestamp", "event.start", "event.end", "file.created", "file.mtime", "checkpoint.subs_exp"):
-        return iso(_time(value))
+    if target == "@timestamp":
+        return iso(_time(value, settings))
+    if target in ("event.start", "event.end", "file.created", "file.mtime", "checkpoint.subs_exp"):
+        # The event's own time tells for all of them that they have no zone.
+        return iso(_time(value, Settings(settings.timezone, settings.year)))
     if target == "network.direction":
         return {"0": "inbound", "1": "outbound"}.get(value, value.lower())
     if target == "network.protocol":
@@ -276,12 +281,12 @@ def _mac(text: str) -> str | None:
     return "-".join(digits[at : at + 2] for at in range(0, 12, 2)) if digits else None
 
 
-def _time(text: str) -> datetime | None:
-    """Epoch milliseconds, or a date of the kind ``Mar 11 2026 09:00:00``."""
+def _time(text: str, settings: Settings) -> datetime | None:
+    """Epoch milliseconds, or a date of the kind ``Mar 11 2026 09:00:00``, in the user's zone if it names none."""
     if text.isdecimal() and 9 <= len(text) <= 15:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=int(text))
     found = MOMENT.match(text)
-    return moment(found, Settings()) if found is not None else None
+    return moment(found, settings) if found is not None else None
 
 
 def _header(event: Document, text: str, settings: Settings) -> None:
