@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "falselight"
 # A module may import modules of its own layer and of the layers before it.
 LAYERS = (
-    ("source", "diagnostics", "drawing"),
+    ("source", "diagnostics", "drawing", "collector"),
     ("timestamps", "ecs"),
     ("cells", "columns", "eql", "values"),
     ("batches", "documents", "mappings", "readers", "store"),

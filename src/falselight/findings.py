@@ -38,7 +38,7 @@ MOST_EVIDENCE = 1000
 MILLISECOND = 1_000_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Reference:
     """Where an event came from: index of its input, and the number of its record there (from 0)."""
 
@@ -46,7 +46,7 @@ class Reference:
     record: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One finding. Times are epoch nanoseconds. ``events`` counts all matching events of the key, in a window or not;
     ``evidence`` refers to the first of them (at most ``MOST_EVIDENCE``) in order of time. ``details`` holds all values

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from falselight import findings, ingest
+from falselight import collector, findings, ingest
 from falselight.diagnostics import Diagnostic, EqlError, Severity
 from falselight.ecs import release
 from falselight.engines import duckdb as engine
@@ -185,18 +185,19 @@ def _over(
 ) -> HuntResult:
     result = HuntResult(table, [run for run, _ in parsed], settings)
     now, known = _now(table, as_scheduled), restricting.Known()
-    for run, tree in parsed:
-        if tree is not None:
-            _plan(run, tree, table, pack, now, report, known)
-    planned = [(run, run.plan) for run in result.rules if run.plan is not None]
-    started = time.perf_counter()
-    clusters = _clustered(planned, table, clustered)
-    result.layout_seconds = time.perf_counter() - started
-    for run, tree in parsed:
-        if tree is not None and run.plan is not None:
-            _run(run, tree, run.plan, table, clusters, as_scheduled, report)
-        for diagnostic in run.diagnostics if run.rule.is_eql else ():
-            report(diagnostic)
+    with collector.paused():
+        for run, tree in parsed:
+            if tree is not None:
+                _plan(run, tree, table, pack, now, report, known)
+        planned = [(run, run.plan) for run in result.rules if run.plan is not None]
+        started = time.perf_counter()
+        clusters = _clustered(planned, table, clustered)
+        result.layout_seconds = time.perf_counter() - started
+        for run, tree in parsed:
+            if tree is not None and run.plan is not None:
+                _run(run, tree, run.plan, table, clusters, as_scheduled, report)
+            for diagnostic in run.diagnostics if run.rule.is_eql else ():
+                report(diagnostic)
     for diagnostic in _of_other_types([run for run in result.rules if not run.rule.is_eql]):
         report(diagnostic)
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -75,6 +76,31 @@ def test_so_they_do_where_ranges_are_made_coarse(case: Case) -> None:
 @given(cases(), st.sampled_from([0.0, 1.0]))
 def test_so_they_do_where_every_cluster_has_a_guard(case: Case, weak: float) -> None:
     agree(case, 24, {**ALL_GUARDED, "WEAK": weak})
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@given(cases(), st.sampled_from([-1.0, 0.2, 0.5]))
+def test_so_they_do_where_what_matches_much_is_left_to_the_table(case: Case, apart: float) -> None:
+    agree(case, 24, {"GUARDED": -1.0, "APART": apart})
+
+
+SEQUENCES = (
+    "sequence by ?host.name with maxspan=3s [e where n > 0] [any where true] [f where true]",
+    "sequence with maxspan=5s [any where true] by host.name [any where n < 5] by user [g where true] by host.name",
+    "sequence by host.name [any where true] with runs=2 [f where true] until [g where n == 1]",
+    "sequence by ?host.name, ?never with maxspan=1m [e where true] ![f where n > 2] [any where true]",
+    "sequence [e where true] [f where true]",
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=HEALTH)
+@given(cases(), st.sampled_from(SEQUENCES), st.integers(0, 2))
+def test_reading_the_keys_of_one_stage_alone_changes_no_sequence(case: Case, query: str, rare: int) -> None:
+    table = sources.load(case.documents, MAPPING).table
+    made = plan(query, table.schema, Options(size=None))
+    assert isinstance(made, nodes.SequencePlan)
+    few = replace(made, rare=rare % len(made.positive))
+    assert engine.run(few, table).sequences == engine.run(made, table).sequences
 
 
 @pytest.fixture(scope="module")

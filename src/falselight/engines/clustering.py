@@ -1,13 +1,13 @@
 """The tables of ``clusters``: one row for each cluster, and the events in the order of their clusters.
 
 The copy is parted by the first field, which most rules compare (the category), so that a part holds only the columns that are
-asked of its events. It lies compressed in a file beside the connection's spilled data, and goes with it."""
+asked of its events. It is a database of its own in memory, which spills as the connection does: packing it would take longer
+than all that is read of it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -21,7 +21,7 @@ from falselight.engines import duckdb as engine
 from falselight.plan import nodes
 from falselight.sql import functions
 from falselight.sql.predicates import condition
-from falselight.sql.spelling import disjunction, text
+from falselight.sql.spelling import disjunction
 from falselight.store import EventTable, quoted
 
 GROUPS, SAMPLE, WHOLE, DATABASE = "event clusters", "sampled events", "clustered_events", "clustered"
@@ -105,12 +105,8 @@ def copy(
 ) -> None:
     """Makes the tables of the parts, and the view of all. Only events that pass the sieve are copied, of each part the fields
     that are wanted of it; every table has all columns."""
-    (folder,) = _execute(table, "SELECT current_setting('temp_directory')")[0]
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    file = Path(folder) / "clustered.duckdb"
     _execute(table, f"DETACH DATABASE IF EXISTS {DATABASE}")
-    file.unlink(missing_ok=True)
-    _execute(table, f"ATTACH {text(str(file))} AS {DATABASE}")
+    _execute(table, f"ATTACH ':memory:' AS {DATABASE}")
     kinds = _kinds(table)
     names = frozenset().union(*wanted.values())
     columns = {entry.name: _columns(entry, kinds) for entry in table.schema if entry.filled and entry.name in names}

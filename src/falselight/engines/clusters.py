@@ -54,7 +54,11 @@ class Clusters:
         stages = tuple(self._stage(stage) for stage in plan.stages)
         if isinstance(plan, nodes.SamplePlan):
             return replace(plan, stages=stages)
-        return replace(plan, stages=stages, until=None if plan.until is None else self._stage(plan.until))
+        until = None if plan.until is None else self._stage(plan.until)
+        apart = [stage.predicate in self._apart for stage in plan.positive]
+        return replace(
+            plan, stages=stages, until=until, rare=apart.index(False) if 0 < sum(apart) < len(apart) else None
+        )
 
     def _stage(self, stage: nodes.Stage) -> nodes.Stage:
         predicate, source = self._read(stage.predicate)

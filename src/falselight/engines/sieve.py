@@ -25,7 +25,7 @@ MOST_RANGES = 24
 # Conditions that one statement counts; of so many sampled events one is asked.
 AT_ONCE, JUDGED = 100, 5
 # Leaves whose evaluation cannot fail and reads nothing else.
-PLAIN = (nodes.Equal, nodes.Range, nodes.Within, nodes.Like, nodes.Cidr, nodes.Exists, nodes.Fixed)
+PLAIN = (nodes.Equal, nodes.Range, nodes.Within, nodes.Like, nodes.Regex, nodes.Cidr, nodes.Exists, nodes.Fixed)
 
 
 def sift(

@@ -152,7 +152,8 @@ class EventPlan:
 @dataclass(frozen=True)
 class SequencePlan:
     """maxspan in the unit of the timestamp column (milliseconds or nanoseconds). key_texts marks the key positions that
-    stages hold in different physical types: they compare as text."""
+    stages hold in different physical types: they compare as text. rare: the number of a positive stage that few keys have
+    events of, beside those of some other (the answer is the same, the way to it another)."""
 
     stages: tuple[Stage, ...]
     until: Stage | None
@@ -160,6 +161,7 @@ class SequencePlan:
     order: Order
     limits: tuple[Limit, ...]
     key_texts: tuple[bool, ...] = ()
+    rare: int | None = None
 
     @property
     def positive(self) -> tuple[Stage, ...]:

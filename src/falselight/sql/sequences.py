@@ -65,6 +65,9 @@ def relations(plan: nodes.SequencePlan, table: str, *, sparse: bool = False) -> 
     emitter = _Emitter(plan, table, [], sparse)
     if plan.until is not None:
         emitter.add("u", stage_relation(plan.until, plan, table, mandatory=False))
+    if plan.rare is not None and emitter.keys:
+        few = f"SELECT {', '.join(emitter.keys)} FROM ({stage_relation(plan.positive[plan.rare], plan, table)})"
+        emitter.relations.append(Relation("few", few, kept=True))
     current = _first(emitter, plan.positive[0])
     for number, stage in enumerate(plan.positive[1:], start=1):
         current = _next(emitter, number, stage)
@@ -73,8 +76,21 @@ def relations(plan: nodes.SequencePlan, table: str, *, sparse: bool = False) -> 
     return emitter.relations
 
 
+def _events(emitter: _Emitter, number: int) -> str:
+    """The events of a stage, of the keys alone that the rare stage has, where there is one: no other key has a sequence."""
+    stage, rare = emitter.plan.positive[number], emitter.plan.rare
+    select = stage_relation(stage, emitter.plan, emitter.table)
+    if rare in (None, number) or not emitter.keys:
+        return select
+    same = " AND ".join(
+        f"x.{name} {'IS NOT DISTINCT FROM' if key.optional else '='} few.{name}"
+        for name, key in zip(emitter.keys, stage.keys, strict=True)
+    )
+    return f"SELECT x.* FROM ({select}) x SEMI JOIN few ON {same}"
+
+
 def _first(emitter: _Emitter, stage: nodes.Stage) -> str:
-    events = _enough(emitter, stage, stage_relation(stage, emitter.plan, emitter.table))
+    events = _enough(emitter, stage, _events(emitter, 0))
     if stage.runs == 1:
         return emitter.add("p0", f"SELECT {emitter.head}, t AS t0, s AS e0{emitter.times(0, 't')} FROM {events}")
     run = _run(emitter, 0, stage, events)
@@ -130,7 +146,7 @@ def _ordered(emitter: _Emitter, number: int, run: bool) -> str:
 
 def _next(emitter: _Emitter, number: int, stage: nodes.Stage) -> str:
     """The prefixes that this stage makes of the prefixes before it."""
-    events = emitter.add(f"s{number}", stage_relation(stage, emitter.plan, emitter.table))
+    events = emitter.add(f"s{number}", _events(emitter, number))
     run = stage.runs > 1
     if run:
         _run(emitter, number, stage, events)

@@ -6,12 +6,11 @@ five minutes (TCP) or one (UDP, ICMP). A SYN behind an end opens the next one. T
 
 from __future__ import annotations
 
-import gc
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from falselight import collector
 from falselight.readers.pcap import states
 from falselight.readers.pcap.connection import Application, Connection, Log
 from falselight.readers.pcap.headers import ACK, SYN, TCP, Packets
@@ -22,19 +21,6 @@ from falselight.readers.pcap.streams import Stream
 MAX_CONNECTIONS = 200_000
 MAX_BUFFERED_BYTES = 256 << 20
 SWEEP_EVERY, SWEEP_BLOCKS = states.SECOND, 8
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """What is made here lives until its connection ends, and is then taken apart: to look for cycles among it meanwhile
-    takes longer than all the rest."""
-    running = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if running:
-            gc.enable()
 
 
 @dataclass
@@ -52,7 +38,7 @@ class Connections:
     def add(self, packets: Packets) -> None:
         """A block's packets."""
         if len(packets):
-            with _collector_paused():
+            with collector.paused():
                 self._add(packets)
 
     def _add(self, packets: Packets) -> None:
