@@ -132,11 +132,10 @@ def read_json(path: str) -> dict[str, Any]:
 
 
 def mapped_json(path: str, wanted: list[str] | None = None) -> dict[str, Any]:
-    from falselight.mappings.apply import apply
-    from falselight.readers.windows_json import read_lines
+    from falselight.mappings.windows_lines import read_lines
 
     fields = None if wanted is None else frozenset(wanted)
     started = time.perf_counter()
     with Path(path).open("rb") as stream:
-        chunks = read_lines(enumerate(stream), print, path)
-        return _timed(started, sum(apply(chunk, fields).num_rows for chunk in chunks))
+        tables = read_lines(enumerate(stream), print, path, Counter(), wanted=fields)
+        return _timed(started, sum(table.num_rows for table in tables))

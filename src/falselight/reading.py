@@ -195,17 +195,15 @@ class Reading:
 
     def _windows(self, part: _Part) -> Iterator[Batch]:
         # Loaded only for such input: the mapping tables and the EVTX parser cost time that other hunts need not pay.
-        from falselight.mappings.apply import apply
         from falselight.mappings.windows_batches import read_evtx
-        from falselight.readers import windows_json
+        from falselight.mappings.windows_lines import read_lines
 
         opened, skipped = part.opened, self.counts[-1].skipped
         if part.segment.kind is Kind.EVTX:
             yield from read_evtx(opened.stream, opened.label, part.report, skipped, self._wanted)
             return
         numbered = ndjson.raw_lines(opened, part.segment.kind, part.report, skipped)
-        for events in windows_json.read_lines(numbered, part.report, opened.label, skipped, self._settings):
-            yield apply(events, self._wanted)
+        yield from read_lines(numbered, part.report, opened.label, skipped, self._settings, self._wanted)
 
     def _sensors(self, part: _Part) -> Iterator[Batch]:
         from falselight.readers import suricata, zeek

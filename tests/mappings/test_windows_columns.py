@@ -19,7 +19,6 @@ from falselight.mappings.apply import apply
 from falselight.mappings.parts import in_order
 from falselight.mappings.windows_batches import Block
 from falselight.readers import evtx
-from falselight.readers.evtx import Reader, Records
 from falselight.readers.windows_event import WindowsEvent
 from falselight.readers.windows_tree import event_of_tree
 
@@ -92,14 +91,19 @@ VALUES: dict[str, list[Any]] = {
 }
 
 
-class Together(Reader):
+class Together:
     """Records that no file holds."""
 
-    def __init__(self) -> None:
-        super().__init__(io.BytesIO(), "x.evtx", lambda diagnostic: None, Counter())
+    def __init__(self, texts: list[str], is_whole: bool) -> None:
+        self.numbers = list(range(len(texts)))
+        self.texts = texts
+        self.is_whole = is_whole
 
-    def event(self, block: Records, row: int) -> WindowsEvent | None:
-        return event_of_tree(json.loads(block.texts[row])["Event"])
+    def event(self, row: int) -> WindowsEvent | None:
+        return event_of_tree(json.loads(self.texts[row])["Event"])
+
+    def exact_times(self, rows: list[int], times: pa.Array) -> pa.Array:
+        return times
 
 
 def record(random_of: random.Random, provider: str, channel: str, event_id: int, names: list[str]) -> str:
@@ -143,11 +147,10 @@ def rows(batches: list[pa.Table | pa.RecordBatch]) -> list[dict[str, Any]]:
 
 
 def both(texts: list[str], wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    reader = Together()
-    records = Records(b"", list(range(len(texts))), [0] * len(texts), texts)
-    parts = Block(reader, records, wanted, {}).parts()
+    records = Together(texts, wanted is not None and "host.name" in wanted)
+    parts = Block(records, wanted, {}).parts()
     together = [in_order(parts)] if parts else []
-    events = [(row, event) for row in range(len(texts)) if (event := reader.event(records, row)) is not None]
+    events = [(row, event) for row in range(len(texts)) if (event := records.event(row)) is not None]
     return rows(together), rows([apply(events, wanted)])
 
 

@@ -27,7 +27,7 @@ WELL_KNOWN = {
     "S-1-5-19": {"name": "LOCAL SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
     "S-1-5-20": {"name": "NETWORK SERVICE", "domain": "NT AUTHORITY", "type": "Well Known Group"},
 }
-_LONGEST = (1 << 63) - 1
+LONGEST = (1 << 63) - 1
 DATES = frozenset({"event.created"})
 ALWAYS_LISTS = frozenset({"event.category", "event.type"})
 TEXTS = pa.list_(pa.string())
@@ -58,7 +58,7 @@ def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None 
         "_time": pa.array(times, pa.int64()),
     }
     for name, column in columns.items():
-        arrays[name] = _array(column, name in lists or name in ALWAYS_LISTS)
+        arrays[name] = array(column, name in lists or name in ALWAYS_LISTS)
     return pa.RecordBatch.from_pydict(arrays)
 
 
@@ -77,7 +77,8 @@ def leaves(document: Document) -> Iterable[tuple[str, Any]]:
             yield name, value
 
 
-def _array(column: list[Any], many: bool) -> pa.Array:
+def array(column: list[Any], many: bool) -> pa.Array:
+    """A column of values; of lists if there are ``many``. What is not of one type is text."""
     if many:
         column = [value if value is None or value.__class__ is list else [value] for value in column]
         kinds = {each.__class__ for value in column if value is not None for each in value}
@@ -145,7 +146,7 @@ def flat(event: WindowsEvent) -> tuple[Document, int | None]:
             if name in document:
                 document[name] = list(document[name])
         if found.split_context is not None:
-            _split_context(data, found.split_context, found.context_trim)
+            split_context(data, found.split_context, found.context_trim)
         _run(found, data, event.user_data, document)
         for name in found.drop:
             data.pop(name, None)
@@ -184,7 +185,7 @@ def _run(found: Plan, data: dict[str, str], user_data: dict[str, str], document:
         data.pop(name, None)
 
 
-def _split_context(data: dict[str, str], name: str, trim: str) -> None:
+def split_context(data: dict[str, str], name: str, trim: str) -> None:
     """``Key = value`` lines of one value become data of their own, names without white space, values without ``trim``."""
     for line in data.pop(name, "").split("\n"):
         key, equals, value = line.partition("=")
@@ -252,17 +253,24 @@ def shared(event: WindowsEvent) -> Document:
         ("winlog.version", event.version or None),
     )
     for name, value in optional:
-        if value is not None and (value.__class__ is str or value <= _LONGEST):
+        if value is not None and (value.__class__ is str or value <= LONGEST):
             document[name] = value
     if event.user_sid:
         document["winlog.user.identifier"] = event.user_sid
-        for name, value in (event.user or WELL_KNOWN.get(event.user_sid) or {}).items():
-            document["winlog.user." + name] = value
-    document.update(_around(event))
+    document.update(user(event))
+    document.update(around(event))
     return document
 
 
-def _around(event: WindowsEvent) -> Document:
+def user(event: WindowsEvent) -> Document:
+    """What is known of the event's user beside the identifier."""
+    if not event.user_sid:
+        return {}
+    known = event.user or WELL_KNOWN.get(event.user_sid) or {}
+    return {"winlog.user." + name: value for name, value in known.items()}
+
+
+def around(event: WindowsEvent) -> Document:
     """What a collector says beside the event; its own host is the observer of what another computer sent it."""
     name = event.around.get("host.name")
     if not isinstance(name, str) or event.computer is None or _short(name) == _short(event.computer):

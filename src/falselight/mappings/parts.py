@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,9 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from falselight.readers.windows_event import text_of
+
 Numbers: TypeAlias = np.ndarray[Any, Any]
 # A scalar is the value of all rows.
 Column: TypeAlias = pa.Array | pa.Scalar
+_MOST_CELLS, _FEW_ROWS = 1 << 26, 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,15 @@ class Part:
         mask = pa.array(rows)
         columns = {name: column.filter(mask) if is_many(column) else column for name, column in self.columns.items()}
         return Part(self.numbers[rows], columns)
+
+    def filled(self) -> Part:
+        """Without the fields that no record has."""
+        columns = {
+            name: column
+            for name, column in self.columns.items()
+            if not is_many(column) or column.null_count < len(column) or name == "_time"
+        }
+        return Part(self.numbers, columns)
 
 
 def is_many(column: Column) -> bool:
@@ -48,6 +60,21 @@ def listed(values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, values, mask=pc.is_null(values))
 
 
+def tables(parts: Sequence[Part]) -> Iterator[pa.Table]:
+    """All records in their order: one table, or more where so many fields would make it large."""
+    rows = sum(len(part.numbers) for part in parts)
+    names = {name for part in parts for name in part.columns}
+    if len(names) * rows <= _MOST_CELLS:
+        if parts:
+            yield in_order(parts)
+        return
+    numbers = np.sort(np.concatenate([part.numbers for part in parts]))
+    for start in range(0, rows, _FEW_ROWS):
+        first, last = numbers[start], numbers[min(start + _FEW_ROWS, rows) - 1]
+        some = [part.kept((part.numbers >= first) & (part.numbers <= last)) for part in parts]
+        yield in_order([part.filled() for part in some if len(part.numbers)])
+
+
 def in_order(parts: Sequence[Part]) -> pa.Table:
     """One table of all, sorted by ``_record``. A field that is a list somewhere is a list everywhere."""
     order = _Order([part.numbers for part in parts])
@@ -65,6 +92,28 @@ def in_order(parts: Sequence[Part]) -> pa.Table:
             column = made[key] = order.column(columns_of)
         columns[name] = column
     return pa.table(columns)
+
+
+def _alike(columns: list[pa.Array]) -> list[pa.Array]:
+    """The columns in one type: as ``apply.array`` has values of several."""
+    kinds = {column.type for column in columns}
+    if len(kinds) == 1:
+        return columns
+    kind = pa.float64() if {_value_type(each) for each in kinds} == {pa.int64(), pa.float64()} else pa.string()
+    if any(map(pa.types.is_list, kinds)):
+        kind = pa.list_(kind)
+    return [column if column.type == kind else _as(column, kind) for column in columns]
+
+
+def _value_type(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_list(kind) else kind
+
+
+def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    convert = float if _value_type(kind) == pa.float64() else text_of
+    if not pa.types.is_list(kind):
+        return pa.array([None if value is None else convert(value) for value in column.to_pylist()], kind)
+    return pa.array([None if row is None else [convert(each) for each in row] for row in column.to_pylist()], kind)
 
 
 class _Order:
@@ -87,7 +136,8 @@ class _Order:
         arrays = [(place, self._repeated(place, column)) for place, column in found]
         if any(pa.types.is_list(values.type) for _, values in arrays):
             arrays = [(place, listed(values)) for place, values in arrays]
-        joined = pa.concat_arrays([values for _, values in arrays]) if len(arrays) > 1 else arrays[0][1]
+        values = _alike([values for _, values in arrays])
+        joined = pa.concat_arrays(values) if len(values) > 1 else values[0]
         return self._origin(tuple(place for place, _ in arrays)).spread(joined)
 
     def _repeated(self, place: int, column: Column) -> pa.Array:

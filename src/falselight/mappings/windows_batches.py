@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from operator import itemgetter
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO, Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-from falselight.mappings import windows_columns
+from falselight.mappings import windows_kinds
 from falselight.mappings.apply import apply
-from falselight.mappings.parts import Column, Part, in_order, part_of
-from falselight.mappings.plans import plan
-from falselight.mappings.windows_wanted import Needs
+from falselight.mappings.parts import Column, Part, part_of, tables
+from falselight.mappings.windows_kinds import Aim
 from falselight.readers import Report
 from falselight.readers.evtx import CHUNK_BYTES, Reader, Records
 from falselight.readers.evtx_columns import Made
@@ -38,9 +37,7 @@ def read_evtx(
     definitions = Definitions()
     shapes: dict[str, Any] = {}
     for chunks in reader.blocks():
-        made = _Chunks(reader, chunks, wanted, definitions, shapes).parts()
-        if made:
-            yield in_order(made)
+        yield from tables(_Chunks(reader, chunks, wanted, definitions, shapes).parts())
 
 
 class _Chunks:
@@ -62,7 +59,7 @@ class _Chunks:
         left = self._read(intact)
         self._intact = intact
         self._firsts = np.full(len(intact.starts), -1, np.int64)
-        self._rest = Block(reader, self._general(chunks, left), wanted, shapes)
+        self._rest = Block(_Texts(reader, self._general(chunks, left)), wanted, shapes)
 
     def parts(self) -> list[Part]:
         """The records of each kind, and those that are read one by one."""
@@ -144,51 +141,53 @@ class _Chunks:
         return found
 
 
-class _Aim:
-    """What is to be made of the records of a kind. Raises ``Unsuitable``."""
-
-    def __init__(self, head: WindowsEvent, wanted: frozenset[str] | None) -> None:
-        self.plan = plan(head.provider, head.channel, head.event_id)
-        if self.plan is not None and self.plan.split_context is not None:
-            raise Unsuitable("data within data")
-        self.needs = Needs(self.plan, wanted)
-
-
 class _Together:
     """Records of one kind that are read as columns. Raises ``Unsuitable``."""
 
     def __init__(self, kind: Kind, wanted: frozenset[str] | None) -> None:
         self.kind = kind
         self._head = kind.head()
-        self._aim = _Aim(self._head, wanted)
+        self._aim = Aim(self._head, wanted)
         self.holes = kind.holes(self._aim.needs.names, self._aim.needs.system)
 
     def fields(self, made: Mapping[Path, Made]) -> Columns:
         """The records' fields; ``made`` has the columns of the holes. Raises ``Unsuitable``."""
         needs = self._aim.needs
-        return _fields(self.kind.columns(self._head, needs.names, needs.system, made), self._aim)
+        return self._aim.fields(self.kind.columns(self._head, needs.names, needs.system, made))
 
 
-def _fields(columns: EventColumns, aim: _Aim) -> Columns:
-    """The fields of records of one kind, and ``_time``."""
-    if "ConnectedUser" in columns.data:
-        raise Unsuitable("users that change places from event to event")
-    found = windows_columns.fields(columns, aim.plan, aim.needs)
-    return {"_time": found.pop("_time", pa.nulls(columns.rows, pa.int64())), **found}
+class Texts(Protocol):
+    """Records that may be read as JSON texts. ``is_whole`` tells that a text must hold nothing that is not known."""
+
+    numbers: list[int]
+    texts: list[str]
+    is_whole: bool
+
+    def event(self, row: int) -> WindowsEvent | None:
+        """One record by itself; None, and a report, if it is no event."""
+
+    def exact_times(self, rows: list[int], times: pa.Array) -> pa.Array:
+        """The times of these records as exactly as they are known."""
+
+
+class _Texts:
+    """Records as the general parser gives them."""
+
+    is_whole = False
+
+    def __init__(self, reader: Reader, records: Records) -> None:
+        self.numbers, self.texts, self.exact_times = records.numbers, records.texts, records.exact_times
+        self._reader, self._records = reader, records
+
+    def event(self, row: int) -> WindowsEvent | None:
+        return self._reader.event(self._records, row)
 
 
 class Block:
-    """Records as the general parser gives them, those of one kind together. ``shapes`` keeps what was learnt of each
-    kind for the blocks that follow."""
+    """Records as JSON texts, those of one kind together. ``shapes`` keeps what was learnt of each kind for the blocks that
+    follow."""
 
-    def __init__(
-        self,
-        reader: Reader,
-        records: Records,
-        wanted: frozenset[str] | None,
-        shapes: dict[str, Any],
-    ) -> None:
-        self._reader = reader
+    def __init__(self, records: Texts, wanted: frozenset[str] | None, shapes: dict[str, Any]) -> None:
         self._records = records
         self._wanted = wanted
         self._alone: list[int] = []
@@ -201,7 +200,9 @@ class Block:
                 self._alone.extend(rows)
                 continue
             try:
-                self._kinds.append((rows, _Kind(text, [records.texts[row] for row in rows], wanted, shapes)))
+                self._kinds.append(
+                    (rows, _Kind(text, [records.texts[row] for row in rows], wanted, shapes, records.is_whole))
+                )
             except Unsuitable:
                 self._alone.extend(rows)
 
@@ -213,32 +214,26 @@ class Block:
                 made.append(self._together(rows, kind, kind.lines.columns()))
             except Unsuitable:
                 self._alone.extend(rows)
-        events = _alone(self._reader, self._records, sorted(self._alone))
-        if events:
-            made.append(part_of(apply(events, self._wanted)))
-        return made
+        rows = sorted(self._alone)
+        events = [
+            (self._records.numbers[row], event) for row in rows if (event := self._records.event(row)) is not None
+        ]
+        return made + windows_kinds.parts(events, self._wanted)
 
     def _together(self, rows: list[int], kind: _Kind, columns: EventColumns) -> Part:
         own = None if kind.aim.plan is None else kind.aim.plan.data_time
         if columns.time is not None and (own is None or own not in columns.data or columns.data[own].null_count):
             columns.time = self._records.exact_times(rows, columns.time)
         numbers = np.array([self._records.numbers[row] for row in rows], np.int64)
-        return Part(numbers, _fields(columns, kind.aim))
+        return Part(numbers, kind.aim.fields(columns))
 
 
 class _Kind:
-    """Records of one kind as the general parser gives them. Raises ``Unsuitable``."""
+    """Records of one kind as texts. Raises ``Unsuitable``."""
 
-    def __init__(self, text: str, texts: list[str], wanted: frozenset[str] | None, shapes: dict[str, Any]) -> None:
+    def __init__(
+        self, text: str, texts: list[str], wanted: frozenset[str] | None, shapes: dict[str, Any], is_whole: bool
+    ) -> None:
         head = head_of(text, texts[0])
-        self.aim = _Aim(head, wanted)
-        self.lines = Lines(head, text, texts, self.aim.needs.names, shapes)
-
-
-def _alone(reader: Reader, block: Records, rows: list[int]) -> list[tuple[int, WindowsEvent]]:
-    events = []
-    for row in rows:
-        event = reader.event(block, row)
-        if event is not None:
-            events.append((block.numbers[row], event))
-    return events
+        self.aim = Aim(head, wanted)
+        self.lines = Lines(head, text, texts, None if is_whole else self.aim.needs.names, shapes)

@@ -21,7 +21,7 @@ from falselight.mappings.parts import Column, listed
 from falselight.mappings.plans import DATA, FIELD, Plan, Step
 from falselight.mappings.windows_wanted import DATA_PREFIX, READ_BESIDE, Needs
 from falselight.readers.windows_columns import NO_TEXT, EventColumns, clock
-from falselight.readers.windows_event import braced
+from falselight.readers.windows_event import Unsuitable, braced
 
 _SYSTEM_FIELDS = (
     ("Computer", ("host.name", "winlog.computer_name")),
@@ -64,18 +64,23 @@ class _Mapping:
             self._distinct(columns.system["ActivityID"], _activity, False)
         if "RelatedActivityID" in columns.system:
             self._distinct(columns.system["RelatedActivityID"], _related_activity, False)
-        if "UserID" in columns.system:
+        if columns.beside is not None:
+            for name, values in columns.beside.items():
+                self._put(name, values)
+        elif "UserID" in columns.system:
             self._distinct(columns.system["UserID"], _well_known, False)
 
     def run(self, plan: Plan) -> None:
         if plan.created and self._columns.time is not None and self._needs.output("event.created"):
             time = self._columns.time
             floor = pc.if_else(pc.less(time, 0), 999_999, 0)
-            self._fields["event.created"] = pc.divide(pc.subtract(time, floor), 1_000_000)
+            self._put("event.created", pc.divide(pc.subtract(time, floor), 1_000_000))
         if plan.data_time is not None and plan.data_time in self._columns.data:
             own = clock(self._columns.data[plan.data_time])
             self._time = own if self._time is None else pc.coalesce(own, self._time)
         self._constants.update(plan.constants)
+        for name in plan.constants:
+            self._fields.pop(name, None)
         missing = pa.array(sorted(plan.missing), pa.string())
         for name, values in self._columns.data.items():
             self._present[name] = _without(values, missing)
@@ -129,6 +134,8 @@ class _Mapping:
         if known is not None and known.null_count < self._rows:
             if known.type != values.type and (pa.types.is_list(known.type) or pa.types.is_list(values.type)):
                 known, values = listed(known), listed(values)
+            if known.type != values.type:
+                raise Unsuitable("values of several types")
             first, second = (known, values) if absent_only else (values, known)
             values = pc.if_else(pc.is_valid(first), first, second) if first.null_count else first
         self._fields[name] = values
@@ -223,7 +230,7 @@ class _Mapping:
                 made[name] = _constant(tuple(value) if value.__class__ is list or name in ALWAYS_LISTS else value)
         for name, values in self._fields.items():
             if self._needs.output(name) and values.null_count < self._rows:
-                made[name] = values
+                made[name] = listed(values) if name in ALWAYS_LISTS else values
         for name, parts in self._lists.items():
             if self._needs.output(name):
                 joined = _joined(parts)

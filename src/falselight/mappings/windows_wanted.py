@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
+from falselight.documents import METADATA
 from falselight.mappings.plans import DATA, FIELD, Plan, Step
 
 DATA_PREFIX = "winlog.event_data."
@@ -94,10 +95,10 @@ class Needs:
 
     def inner(self, name: str) -> bool:
         """Whether a field is wanted, or read on the way to one."""
-        return self._wanted is None or name in self._inner
+        return self._wanted is None or name in self._inner or name in METADATA
 
     def output(self, name: str) -> bool:
-        return self._wanted is None or name in self._wanted
+        return self._wanted is None or name in self._wanted or name in METADATA
 
     def data(self, name: str) -> bool:
         return self._wanted is None or DATA_PREFIX + name in self._wanted

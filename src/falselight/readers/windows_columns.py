@@ -23,7 +23,7 @@ from falselight.readers.windows_tree import event_of_tree
 
 TIME = '"TimeCreated"'
 _OPENING = '{"System":{'
-_SAMPLES, _MOST_SHAPES = 24, 4_096
+_SAMPLES, _MOST_SHAPES, _LONGEST_HEAD = 24, 4_096, 4_096
 _PARSE_BYTES = 4 << 20
 _ARROW = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
 _SYSTEM: dict[str, Any] = {
@@ -49,7 +49,8 @@ _GUID_LENGTH = pa.scalar(36, pa.int32())
 class EventColumns:
     """Records of one kind. ``head`` holds what all share. Columns are absent if no record has a value; ``time`` is int64
     epoch nanoseconds, process and thread int64, all others strings. ``data`` has no empty strings; ``integers`` holds
-    the columns of ``data`` that the records write as integers; ``user_data`` has its element's name as ``xml_name``."""
+    the columns of ``data`` that the records write as integers; ``user_data`` has its element's name as ``xml_name``.
+    ``beside`` has fields that stand beside the event, the user's among them."""
 
     head: WindowsEvent
     rows: int
@@ -58,11 +59,12 @@ class EventColumns:
     data: dict[str, pa.Array] = field(default_factory=dict)
     integers: dict[str, pa.Array] = field(default_factory=dict)
     user_data: dict[str, pa.Array] = field(default_factory=dict)
+    beside: dict[str, pa.Array] | None = None
 
 
 def kind_of(text: str) -> str:
     """Records with equal kinds may be read together; an empty kind is none."""
-    return text[: max(text.find(TIME), 0)]
+    return text[: max(text.find(TIME, 0, _LONGEST_HEAD), 0)]
 
 
 def head_of(kind: str, text: str) -> WindowsEvent:
@@ -205,7 +207,7 @@ def _within(tree: Mapping[str, Any], allowed: Mapping[str, Any]) -> bool:
         if isinstance(kind, dict):
             if not isinstance(allowed.get(name), dict) or not _within(kind, allowed[name]):
                 return False
-        elif kind != pa.null() and kind != allowed.get(name):
+        elif name not in allowed or (kind != pa.null() and kind != allowed[name]):
             return False
     return True
 

@@ -27,7 +27,7 @@ from falselight.readers.windows_signs import BEAT, BEAT_6, FLAT, JOURNAL, TREE, 
 from falselight.readers.windows_tree import event_of_tree
 from falselight.readers.windows_xml import event_of_xml
 
-_REPORTED = 20
+_REPORTED, _GUID_LENGTH = 20, 36
 _ZONED = re.compile(r"(?:[Zz]|UTC|[+-][0-9]{2}:?(?:[0-9]{2})?)\Z")
 _QUARTER_HOUR = 900_000_000_000
 _NXLOG_LEVELS = {1: 5, 2: 4, 3: 3, 4: 2, 5: 1}
@@ -86,33 +86,54 @@ def read_lines(
     """Chunks of numbered events; a time that tells neither its zone nor how far it is from another is one of the user's
     zone. A line that is no JSON object or no Windows event is reported (E0508) by its number from
     1, counted in ``skipped`` and left out. label: the input's name for messages."""
+    reader = Reader(report, label, Counter() if skipped is None else skipped, settings)
     chunk: list[tuple[int, WindowsEvent]] = []
-    counts: Counter[str] = Counter() if skipped is None else skipped
-    faults = 0
     for number, line in lines:
-        try:
-            document, _ = parse(line)
-        except Unparsable as error:
-            event, reason, kind = None, f"is not a JSON object: {error}", "not JSON"
-        else:
-            event, reason, kind = event_of(document), "is not a Windows event", "not a Windows event"
+        event = reader.event(number, line)
         if event is None:
-            counts[kind] += 1
-            faults += 1
-            if faults <= _REPORTED:
-                more = "; further lines like it are only counted" if faults == _REPORTED else ""
-                report(fault(NOT_JSON, f"{label}, line {number + 1} {reason}{more}", label, record=number))
             continue
-        # Sysmon's events tell their own time, and in UTC.
-        if event.time is not None and "UtcTime" not in event.event_data and _is_local(document):
-            settings.assumed[TIMEZONE] += 1
-            event.time -= _offset(event.time, settings.timezone)
         chunk.append((number, event))
         if len(chunk) >= CHUNK_EVENTS:
             yield chunk
             chunk = []
     if chunk:
         yield chunk
+
+
+class Reader:
+    """Lines as events, one by one. What is none is reported and counted."""
+
+    def __init__(self, report: Report, label: str, skipped: Counter[str], settings: Settings) -> None:
+        self._report = report
+        self._label = label
+        self._skipped = skipped
+        self._settings = settings
+        self._faults = 0
+
+    def event(self, number: int, line: bytes) -> WindowsEvent | None:
+        """The event of a line, None if it holds none."""
+        try:
+            document, _ = parse(line)
+        except Unparsable as error:
+            self._refused(number, f"is not a JSON object: {error}", "not JSON")
+            return None
+        event = event_of(document)
+        if event is None:
+            self._refused(number, "is not a Windows event", "not a Windows event")
+            return None
+        # Sysmon's events tell their own time, and in UTC.
+        if event.time is not None and "UtcTime" not in event.event_data and _is_local(document):
+            self._settings.assumed[TIMEZONE] += 1
+            event.time -= _offset(event.time, self._settings.timezone)
+        return event
+
+    def _refused(self, number: int, reason: str, kind: str) -> None:
+        self._skipped[kind] += 1
+        self._faults += 1
+        if self._faults <= _REPORTED:
+            more = "; further lines like it are only counted" if self._faults == _REPORTED else ""
+            message = f"{self._label}, line {number + 1} {reason}{more}"
+            self._report(fault(NOT_JSON, message, self._label, record=number))
 
 
 def event_of(document: dict[str, Any]) -> WindowsEvent | None:
@@ -145,10 +166,7 @@ def _flat(document: dict[str, Any]) -> WindowsEvent | None:
     event_id = whole(document["EventID"])
     if event_id is None:
         return None
-    data: dict[str, str] = {}
-    for name, value in document.items():
-        if name not in _FLAT_SYSTEM and (text := text_of(value)):
-            data[name] = text
+    data = _flat_data(document)
     process = document.get("ExecutionProcessID")
     if process is None and document.get("ProcessID").__class__ is int:
         # NXLog writes the process that logged the event as a number, an event's own ProcessID as text.
@@ -189,6 +207,18 @@ def _flat(document: dict[str, Any]) -> WindowsEvent | None:
         event_data=data,
         user_data=_flat_user_data(event_id, message),
     )
+
+
+def _flat_data(document: dict[str, Any]) -> dict[str, str]:
+    data: dict[str, str] = {}
+    for name, value in document.items():
+        if name in _FLAT_SYSTEM:
+            continue
+        # Most values are texts that stay as they are.
+        is_plain = value.__class__ is str and len(value) != _GUID_LENGTH and "\n" not in value
+        if text := value if is_plain else text_of(value):
+            data[name] = text
+    return data
 
 
 def _flat_user_data(event_id: int, message: str) -> dict[str, str]:
