@@ -315,3 +315,14 @@ def test_the_command_writes_what_kibana_imports_and_toml(tmp_path: Path) -> None
     assert runner.invoke(cli, ["export", "--to", "detection-rules"]).exit_code == 2
     result = runner.invoke(cli, ["export", "@page", "--to", "detection-rules"], standalone_mode=False)
     assert tomllib.loads(result.stdout)["rule"]["name"].startswith("Ten connections")
+
+
+def test_a_hunt_says_that_exceptions_leave_nothing(tmp_path: Path) -> None:
+    item = {**ITEM, "os_types": [], "entries": [{"field": "host.name", "type": "exists", "operator": "included"}]}
+    path = export(tmp_path, {**RULE, "query": "network where true"}, LIST, item)
+    events = tmp_path / "events.ndjson"
+    events.write_text('{"@timestamp":"2026-03-11T09:00:00Z","event":{"category":"network"},"host":{"name":"a"}}\n')
+    result = CliRunner().invoke(
+        cli, ["hunt", str(events), "--rules", str(path), "--format", "table"], standalone_mode=False
+    )
+    assert "leave out whatever matches (1)" in result.stderr

@@ -239,6 +239,10 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
         console.print(Text(visible(f"{run.rule.name}:")))
         for sentence in words.why_silent(explanation):
             console.print(Text(visible(f"  {sentence}")), soft_wrap=True)
+        if explanation.matches:
+            told = f"Its filters and exceptions leave out whatever matches ({words.number(explanation.matches)})"
+            which = f"falselight explain {run.rule.id} tells which"
+            console.print(Text(visible(f"  {told}: {which}.")), soft_wrap=True)
     if len(silent) > MOST_EXPLAINED:
         console.print(Text(f"… and {words.plural(len(silent) - MOST_EXPLAINED, 'more rule')} that matched nothing."))
     if not silent:

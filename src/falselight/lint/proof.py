@@ -9,6 +9,7 @@ from falselight.diagnostics import Severity
 from falselight.eql import syntax, walk
 from falselight.lint import excepting
 from falselight.lint.remark import Remark
+from falselight.report import words
 from falselight.rules import Pack, Rule
 
 
@@ -33,7 +34,14 @@ def _has_place_for_cases(rule: Rule) -> bool:
 
 
 def _suppression(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
-    if rule.alert_suppression is None or not isinstance(tree, syntax.SequenceQuery):
+    if rule.alert_suppression is None:
+        return
+    duration, look_back = rule.alert_suppression.duration, rule.look_back
+    if duration is not None and look_back is not None and duration.nanoseconds < look_back:
+        told = words.duration(duration.nanoseconds // 1_000_000)
+        reason = f"suppression ends after {told}, and a run sees {rule.from_}: what was suppressed is an alert again"
+        yield Remark("L62", Severity.WARNING, reason, "a duration not below the look-back", rule)
+    if not isinstance(tree, syntax.SequenceQuery):
         return
     keys = set(walk.key_names(tree))
     for name in rule.alert_suppression.group_by:

@@ -42,6 +42,7 @@ CODES = {
     "L51": "no case proves the rule",
     "L60": "suppression by a field that a sequence's events need not share",
     "L61": "an exception that leaves out everything",
+    "L62": "suppression that ends before the look-back",
 }
 
 

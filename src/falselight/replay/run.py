@@ -18,7 +18,7 @@ from falselight.replay import alerts, partial, schedule
 from falselight.replay.alerts import Event
 from falselight.replay.clock import Clock, Sight, clock
 from falselight.replay.partial import Runs
-from falselight.replay.schedule import NO_PIPES, Found, Match, Schedule
+from falselight.replay.schedule import NO_PIPES, Match, Schedule
 from falselight.replay.suppression import Kept, suppress
 from falselight.rules.model import Rule
 from falselight.store import EventTable, quoted
@@ -42,7 +42,8 @@ class RuleReplay:
 
     @property
     def suppressed(self) -> int:
-        return sum(each.suppressed for each in self.kept)
+        """Matches that were found and are no alert of their own."""
+        return len(self.schedule.found) - len(self.kept)
 
     @property
     def partial(self) -> int:
@@ -199,15 +200,18 @@ def _alerts(result: RuleReplay, times: Clock, table: EventTable) -> None:
     found = result.schedule.found
     positions = sorted({s for each in found for s in each.match.positions if s is not None})
     events = {s: Event(index, id, document) for s, index, id, document in documents(table, positions)}
-    written = [_alert(result, each, times, events) for each in found]
-    result.kept = suppress(result.rule, written)
+
+    def build(match: Match, run: int) -> dict[str, Any]:
+        return _alert(result, match, run, events)
+
+    result.kept = suppress(result.rule, result.schedule, times.interval, build)
 
 
-def _alert(result: RuleReplay, found: Found, times: Clock, events: dict[int, Event]) -> tuple[dict[str, Any], int]:
-    run = found.run * times.interval
-    own = [events[s] for s in found.match.positions if s is not None]
-    if len(found.match.positions) == 1:
-        return alerts.of_event(result.rule, own[0], run), run
+def _alert(result: RuleReplay, match: Match, run: int, events: dict[int, Event]) -> dict[str, Any]:
+    """The alert that a run (epoch nanoseconds) writes: an event's, or a sequence's shell, whose blocks are kept."""
+    own = [events[s] for s in match.positions if s is not None]
+    if len(match.positions) == 1:
+        return alerts.of_event(result.rule, own[0], run)
     shell, blocks = alerts.of_sequence(result.rule, own, run)
     result.blocks[shell["kibana.alert.uuid"]] = blocks
-    return shell, run
+    return shell

@@ -5,7 +5,7 @@ Kibana the newest ``max_signals`` of that. Between two runs at which a match com
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Found:
 class Schedule:
     """What became of all matches. ``runs`` counts the runs over the data's time, ``busiest`` is the most matches that one of
     them found, ``capped_runs`` how many found ``max_signals`` or more. ``unseen`` are found by no run; ``cut`` were left out by
-    the query's pipes or were never among the newest ``max_signals``."""
+    the query's pipes or were never among the newest ``max_signals``. ``last`` is the last run."""
 
     found: list[Found] = field(default_factory=list)
     unseen: list[Match] = field(default_factory=list)
@@ -48,11 +48,25 @@ class Schedule:
     runs: int = 0
     capped_runs: int = 0
     busiest: int = 0
+    last: int = 0
+    _taken: list[tuple[int, int, int]] = field(default_factory=list, repr=False)
+
+    def finds(self, run: int, match: Match) -> bool:
+        """Whether a run finds a match and takes it, be it an alert already or not."""
+        if not any(first <= run <= last for first, last in match.runs):
+            return False
+        at = bisect_right(self._taken, run, key=_run) - 1
+        return at >= 0 and self._taken[at][1] <= match.order <= self._taken[at][2]
+
+    def take(self, run: int, found: Sequence[Match]) -> None:
+        """What the runs take from this one on, in order."""
+        if found:
+            self._taken.append((run, found[0].order, found[-1].order))
 
 
 def assign(matches: Sequence[Match], max_signals: int, span: tuple[int, int], *, pipes: Window = NO_PIPES) -> Schedule:
     """``matches`` have different orders; ``span`` is the first and the last run over the data."""
-    schedule = Schedule(runs=span[1] - span[0] + 1)
+    schedule = Schedule(runs=span[1] - span[0] + 1, last=span[1])
     come: dict[int, list[Match]] = defaultdict(list)
     go: dict[int, list[Match]] = defaultdict(list)
     for match in matches:
@@ -73,6 +87,7 @@ def assign(matches: Sequence[Match], max_signals: int, span: tuple[int, int], *,
         schedule.busiest = max(schedule.busiest, len(found))
         if len(found) >= max_signals:
             schedule.capped_runs += max(0, min(following, span[1] + 1) - run)
+        schedule.take(run, found[-max_signals:])
         for match in found[-max_signals:]:
             if match.positions not in alerted:
                 alerted.add(match.positions)
@@ -81,6 +96,10 @@ def assign(matches: Sequence[Match], max_signals: int, span: tuple[int, int], *,
         if match.positions not in alerted:
             (schedule.cut if match.runs else schedule.unseen).append(match)
     return schedule
+
+
+def _run(taken: tuple[int, int, int]) -> int:
+    return taken[0]
 
 
 def _order(match: Match) -> int:
