@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,15 @@ import pyarrow.compute as pc
 from falselight import derive
 from falselight.batches import INPUT, numbered
 from falselight.case import reader, rows
-from falselight.case.given import Case, Meter, Progress, find_all
-from falselight.derive import direction, names
+from falselight.case.given import Case, Given, Meter, Progress, find_all
+from falselight.derive import direction, joining, names
+from falselight.diagnostics import Diagnostic
 from falselight.ecs.schema import Schema
 from falselight.readers import Report, containers, ndjson, routing
-from falselight.readers.detect import BOM, Kind
+from falselight.readers.detect import BOM, Kind, detect
+from falselight.readers.places import Place
 from falselight.readers.settings import DEFAULTS, Settings
-from falselight.reading import Piece, Reading
+from falselight.reading import DOCUMENTS, Piece, Reading
 from falselight.store import OUTSIDE, UNTIMED, Builder, Counts, EventTable, Input, connect
 
 # Files of ECS lines up to the first are read together, until they are the second.
@@ -48,6 +50,12 @@ def read_events(
         if isinstance(each, Case):
             schema = reader.schema_of(each.manifest, schema)
     ingest = _Ingest(Builder(connection or connect(), schema), wanted, report, settings, since_ns, until_ns)
+    return _read(given, ingest, report, progress, settings)
+
+
+def _read(
+    given: Sequence[Given], ingest: _Ingest, report: Report, progress: Progress | None, settings: Settings
+) -> EventTable:
     meter = Meter(given, progress)
     for each in given:
         if isinstance(each, Case):
@@ -70,26 +78,64 @@ def stream(
     progress: Progress | None = None,
     settings: Settings = DEFAULTS,
 ) -> Iterator[tuple[Input, Counts, Piece]]:
-    """All events under the paths as they are read, input by input; nothing is stored. The counts grow as an input is
-    read; of an input that gives no events there is one empty piece."""
+    """All events under the paths as they are read, input by input. The counts grow as an input is read; of an input that
+    gives no events there is one empty piece. Inputs that can be read again are read for their names before."""
     given = find_all(paths, report)
+    joined = _names(given, schema, progress, settings) if settings.derive else None
     ingest = Reading(schema, Counter(), None, report, settings)
-    meter, events = Meter(given, progress), 0
+    meter, events, number = Meter(given, progress), 0, -1
     for each in given:
         if isinstance(each, Case):
+            first, last = number + 1, None
             for source, counts, batch in rows.batches(each.folder, each.manifest, report):
-                events += 0 if batch is None else batch.num_rows
-                batch = direction.fill(batch, settings) if batch is not None and settings.derive else batch
+                number, last = number + (source is not last), source
+                if batch is not None:
+                    events += batch.num_rows
+                    batch = direction.fill(batch, settings) if settings.derive else batch
+                    batch = batch if joined is None else joined.fill(batch, number, in_order=False)
                 yield source, counts, Piece(Kind.UNKNOWN, batch)
+            number = first + len(each.manifest.inputs) - 1
             meter.passed(each.size, events)
             continue
         for opened in containers.open_all(each, report, settings.passwords):
             meter.begin(opened)
+            number += not opened.once
             for piece in ingest.pieces(opened):
+                if piece.batch is not None and joined is not None and not opened.once:
+                    piece = replace(piece, batch=joined.fill(piece.batch, number))
                 events += len(piece.documents) if piece.batch is None else piece.batch.num_rows
                 yield ingest.inputs[-1], ingest.counts[-1], piece
                 meter.tell(events)
             yield ingest.inputs[-1], ingest.counts[-1], Piece(Kind.UNKNOWN)
+
+
+def _names(
+    given: Sequence[Given], schema: Schema, progress: Progress | None, settings: Settings
+) -> joining.Names | None:
+    """The names that events lack and others tell, of all that can be read twice; None where nothing could be filled in,
+    since all are documents that stay as they were written."""
+    again = [each if isinstance(each, Case) else [place for place in each if place.path is not None] for each in given]
+    if not any(isinstance(each, Case) or any(map(_may_lack_names, each)) for each in again):
+        return None
+    for each in again:
+        if isinstance(each, Case):
+            schema = reader.schema_of(each.manifest, schema)
+    wanted, quiet = frozenset({derive.NAME}), replace(settings, assumed=Counter())
+    ingest = _Ingest(Builder(connect(), schema), wanted, _untold, quiet, None, None)
+    return joining.Names(_read(again, ingest, _untold, progress, quiet))
+
+
+def _untold(diagnostic: Diagnostic) -> None:
+    """What is wrong is told when the events are read for good."""
+
+
+def _may_lack_names(place: Place) -> bool:
+    """Whether a file may hold anything but documents."""
+    try:
+        with place.open() as stream:
+            return detect(stream.read(containers.HEAD_BYTES)) not in DOCUMENTS
+    except OSError:
+        return False
 
 
 class _Ingest(Reading):

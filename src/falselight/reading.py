@@ -59,7 +59,7 @@ _MODULES: dict[Kind, str] = {
     Kind.AUDITD: "falselight.readers.auditd",
     Kind.CSV: "falselight.readers.csv_mapped",
 }
-_JSON = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
+DOCUMENTS = frozenset({Kind.ECS_LINES, Kind.ECS_ARRAY, Kind.SOURCE_LINES, Kind.SOURCE_ARRAY, Kind.RESPONSE})
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class Reading:
 
     def _pieces(self, part: _Part) -> Iterator[Piece]:
         kind = part.segment.kind
-        if kind not in _JSON:
+        if kind not in DOCUMENTS:
             yield from (Piece(kind, batch) for batch in self._normalised(part))
             return
         self._documents.report = part.report
@@ -148,7 +148,7 @@ class Reading:
 
     def _normalised(self, part: _Part) -> Iterator[Batch]:
         directed = self._derives(derive.DIRECTION)
-        named = self._derives(data_stream.TARGET) and part.segment.kind not in _JSON
+        named = self._derives(data_stream.TARGET) and part.segment.kind not in DOCUMENTS
         for batch in self._read(part):
             batch = part.segment.renumbered(batch)
             batch = direction.fill(batch, self._settings) if directed else batch
@@ -176,7 +176,7 @@ class Reading:
 
     def _read(self, part: _Part) -> Iterator[Batch]:
         kind, opened, report, skipped = part.segment.kind, part.opened, part.report, self.counts[-1].skipped
-        if kind in _JSON:
+        if kind in DOCUMENTS:
             self._documents.report = report
             yield from self._documents.read(opened.stream, kind, opened.input.path, opened.label)
             skipped.update(self._documents.skipped)

@@ -7,6 +7,8 @@ from falselight.mappings import data_stream
 
 DERIVED = "falselight.derived"
 DIRECTION, NAME = "network.direction", "destination.domain"
+# Where a TLS handshake's server name stands: in ECS, and where the sensors' own logs keep it.
+SERVER_NAMES = ("tls.client.server_name", "zeek.ssl.server.name", "suricata.eve.tls.sni")
 # What must be read so that a field can be derived, or named (``mappings.data_stream``).
 NEEDS = {
     data_stream.TARGET: frozenset({data_stream.SOURCE}),
@@ -14,7 +16,7 @@ NEEDS = {
     NAME: frozenset(
         {
             "source.ip", "destination.ip", "host.name", "dns.question.name", "dns.resolved_ip", "dns.answers.data",
-            "tls.client.server_name", "url.domain", DERIVED,
+            *SERVER_NAMES, "url.domain", DERIVED,
         }
     ),
 }  # fmt: skip

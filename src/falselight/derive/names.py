@@ -8,10 +8,11 @@ is the server's, and the proxy's own is none."""
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import duckdb
 
-from falselight.derive import DERIVED, NAME
+from falselight.derive import DERIVED, NAME, SERVER_NAMES
 from falselight.ecs.schema import Field, column
 from falselight.store import EventTable, quoted, wrapped
 
@@ -60,7 +61,8 @@ def _each(table: EventTable, name: str) -> str | None:
 
 def _told(table: EventTable, client: str, values: dict[str, str | None]) -> str:
     """Rows (client, address, name, time) of everything that tells this client a name for an address."""
-    question, server = _first(table, "dns.question.name"), _first(table, "tls.client.server_name")
+    question = _first(table, "dns.question.name")
+    servers = [server for server in map(partial(_first, table), SERVER_NAMES) if server]
     parts = []
     for answers in filter(None, (_each(table, "dns.resolved_ip"), _each(table, "dns.answers.data"))):
         if question:
@@ -68,7 +70,8 @@ def _told(table: EventTable, client: str, values: dict[str, str | None]) -> str:
                 f"SELECT {client} AS client, CAST({answers} AS VARCHAR) AS address, {question} AS name, _time AS time "
                 f"FROM {quoted(table.name)} WHERE {question} IS NOT NULL"
             )
-    if server and values["destination.ip"]:
+    if servers and values["destination.ip"]:
+        server = f"coalesce({', '.join(servers)})"
         parts.append(
             f"SELECT {client}, {values['destination.ip']}, {server}, _time FROM {quoted(table.name)} "
             f"WHERE {server} IS NOT NULL"
@@ -77,7 +80,7 @@ def _told(table: EventTable, client: str, values: dict[str, str | None]) -> str:
 
 
 def _matched(table: EventTable, values: dict[str, str | None]) -> str | None:
-    """A query for rows (_seq, name): the name that was requested, else the one that was told last, to the client's address
+    """A query for rows (place, name): the name that was requested, else the one that was told last, to the client's address
     rather than to its name. None where nothing tells any."""
     nameless = f"{values[NAME]} IS NULL" if values[NAME] else "TRUE"
     asked, requested = _first(table, "dns.question.name"), values["url.domain"]
@@ -87,34 +90,37 @@ def _matched(table: EventTable, values: dict[str, str | None]) -> str | None:
     told = [(each, client, sql) for each, client in enumerate(clients) if (sql := _told(table, client, values))]
     parts = []
     if requested:
-        parts.append(f"SELECT _seq, {requested} AS name FROM {quoted(table.name)} WHERE {nameless} AND {names_it}")
+        parts.append(
+            f"SELECT rowid AS place, {requested} AS name FROM {quoted(table.name)} WHERE {nameless} AND {names_it}"
+        )
     if not told:
         return parts[0] if parts else None
     columns = ", ".join(f"{client} AS client_{each}" for each, client, _ in told)
     others = (f" AND {asked} IS NULL" if asked else "") + (f" AND ({names_it}) IS NOT TRUE" if requested else "")
     tables = [
-        f"open_events AS MATERIALIZED (SELECT _seq, _time + {_LATER} AS until, {values['destination.ip']} AS address, {columns} "
+        f"open_events AS MATERIALIZED (SELECT rowid AS place, _time + {_LATER} AS until, "
+        f"{values['destination.ip']} AS address, {columns} "
         f"FROM {quoted(table.name)} WHERE {nameless} AND {values['destination.ip']} IS NOT NULL{others})"
     ]
     for each, _, sql in told:
         tables += _last_told(each, sql)
     if len(told) == 1:
-        parts.append(f"SELECT _seq, name FROM found_{told[0][0]}")
+        parts.append(f"SELECT place, name FROM found_{told[0][0]}")
     else:
-        found = " UNION ALL ".join(f"SELECT _seq, {each} AS preference, name FROM found_{each}" for each, _, _ in told)
-        parts.append(f"SELECT _seq, arg_min(name, preference) AS name FROM ({found}) GROUP BY _seq")
+        found = " UNION ALL ".join(f"SELECT place, {each} AS preference, name FROM found_{each}" for each, _, _ in told)
+        parts.append(f"SELECT place, arg_min(name, preference) AS name FROM ({found}) GROUP BY place")
     return f"WITH {', '.join(tables)} {' UNION ALL '.join(parts)}"
 
 
 def _last_told(each: int, told: str) -> list[str]:
-    """Tables of one kind of client, of which found_N has rows (_seq, name). A client and an address have a number together,
+    """Tables of one kind of client, of which found_N has rows (place, name). A client and an address have a number together,
     which sorts faster than their texts; what is told of other pairs falls away at once."""
     return [
         f"pairs_{each} AS MATERIALIZED (SELECT client, address, row_number() OVER () AS pair FROM "
         f"(SELECT DISTINCT client_{each} AS client, address FROM open_events))",
         f"told_{each} AS (SELECT pair, time, min(name) AS name FROM ({told}) AS all_told(client, address, name, time) "
         f"JOIN pairs_{each} USING (client, address) WHERE name IS NOT NULL AND time IS NOT NULL GROUP BY pair, time)",
-        f"found_{each} AS (SELECT e._seq, t.name FROM (SELECT _seq, until, pair FROM open_events o JOIN pairs_{each} p "
+        f"found_{each} AS (SELECT e.place, t.name FROM (SELECT place, until, pair FROM open_events o JOIN pairs_{each} p "
         f"ON o.client_{each} = p.client AND o.address = p.address) e ASOF JOIN told_{each} t "
         f"ON e.pair = t.pair AND e.until >= t.time WHERE e.until - t.time <= {_FRESH + _LATER})",
     ]
@@ -130,7 +136,7 @@ def _write(table: EventTable) -> None:
     run, events = table.connection.execute, quoted(table.name)
     name, derived = quoted(column(NAME)), quoted(column(DERIVED))
     run(f"ALTER TABLE {events} ADD COLUMN {NAMED} VARCHAR")
-    run(f"UPDATE {events} SET {NAMED} = named.name FROM named WHERE {events}._seq = named._seq")
+    run(f"UPDATE {events} SET {NAMED} = named.name FROM named WHERE {events}.rowid = named.place")
     run(f"ALTER TABLE {events} ADD COLUMN IF NOT EXISTS {name} VARCHAR")
     kind, value = ("VARCHAR[]", f"[{NAMED}]") if entry.many else ("VARCHAR", NAMED)
     put = f"CASE WHEN {NAMED} IS NULL THEN {name} ELSE {value} END"
