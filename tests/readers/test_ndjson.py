@@ -21,6 +21,8 @@ TYPES = {
     "@timestamp": "date", "event.type": "keyword", "process.pid": "long", "process.name": "wildcard",
     "process.parent.pid": "long", "flag": "boolean", "score": "float", "source.ip": "ip", "package.version": "version",
     "seen": "date",
+    "process.code_signature.trusted": "boolean",
+    "process.code_signature.subject_name": "keyword",
 }  # fmt: skip
 SCHEMA = Schema(
     {name: Field(name, kind, ignore_above=8 if kind == "keyword" else None) for name, kind in TYPES.items()}
@@ -34,7 +36,8 @@ scalars = st.one_of(
 )  # fmt: skip
 values = st.one_of(scalars, st.lists(st.one_of(scalars, st.lists(scalars, max_size=2)), max_size=3))
 keys = st.sampled_from(
-    ["event.type", "event", "type", "process", "process.pid", "pid", "parent", "parent.pid", "process.parent", "name", "Name",
+    ["event.type", "event", "type", "process", "process.pid", "pid", "parent", "parent.pid", "process.parent", "name", "Name", "code_signature",
+     "process.code_signature", "trusted", "code_signature.trusted", "subject_name",
      "flag", "score", "source", "ip", "package", "version", "seen", "unmapped", "new", "field", "_id", "_seq", "other"]
 )  # fmt: skip
 objects = st.recursive(values, lambda inner: st.dictionaries(keys, inner, max_size=3), max_leaves=6)
@@ -116,6 +119,32 @@ two = st.lists(st.sampled_from(VALUES), min_size=1, max_size=2)
 def test_fast_and_exact_path_agree_on_one_field_in_every_form(form: bytes, values: list[bytes]) -> None:
     data = b"".join(b'{"@timestamp":"2024-05-01T10:00:00Z",%s}\n' % (form % value) for value in values)
     assert table(data, fast=True) == table(data, fast=False)
+
+
+signature = st.one_of(
+    st.fixed_dictionaries({}, optional={"trusted": st.sampled_from([True, "true", "nonsense", 1, None]), "subject_name": values,
+                                        "other": st.just(1)}),
+    st.sampled_from([None, [], {}, "text", {"subject_name.more": "x"}, {"trusted": {"x": 1}}]),
+)  # fmt: skip
+signatures = st.one_of(signature, st.lists(st.one_of(signature, st.lists(signature, max_size=2)), max_size=3))
+
+
+@settings(max_examples=60)
+@given(st.lists(signatures, max_size=3).flatmap(lambda few: st.lists(st.sampled_from(few or [None]), max_size=12)))
+def test_fast_and_exact_path_agree_on_arrays_of_signatures(found: list[Any]) -> None:
+    data = b"".join(json.dumps({"process": {"pid": 1, "code_signature": each}}).encode() + b"\n" for each in found)
+    assert table(data, fast=True) == table(data, fast=False)
+
+
+def test_arrays_of_signatures_go_the_fast_path() -> None:
+    one, other = {"trusted": True, "subject_name": "A Ltd", "exists": True}, {"trusted": False}
+    found = [one, [one], [other, one], [], None]
+    block = b"".join(json.dumps({"process": {"code_signature": each}}).encode() + b"\n" for each in found)
+    parsed = projected.Projection(WANTED).table(block, SCHEMA)
+    assert parsed is not None
+    assert parsed.column("process.code_signature.trusted").to_pylist() == [[True], [True], [False, True], None, None]
+    assert parsed.column("process.code_signature.subject_name").to_pylist() == ["A Ltd", "A Ltd", "A Ltd", None, None]
+    assert projected.Projection(WANTED).table(b'{"process":{"code_signature.trusted":true}}\n', SCHEMA) is None
 
 
 @settings(max_examples=30)

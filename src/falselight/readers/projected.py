@@ -8,7 +8,7 @@ departure is cut, and what of it departs goes the exact path.
 from __future__ import annotations
 
 import io
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from falselight import values as conversions
 from falselight.columns import is_reserved, nanoseconds, physical_type
-from falselight.documents import METADATA, OPAQUE_TYPES, TIMESTAMP, is_scalar, paths_above
+from falselight.documents import METADATA, OPAQUE_TYPES, TIMESTAMP, Collector, is_scalar, paths_above
 from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, INTEGER_TYPES, STRING_TYPES, Field, Schema
 from falselight.mappings.columnar import flat
 from falselight.readers.detect import BOM
@@ -43,6 +43,9 @@ _TAKES: dict[str, frozenset[str]] = {
     "boolean": frozenset({"string", "boolean"}),
 }
 _SHAPES = {str: "string", int: "integer", float: "real", bool: "boolean"}
+# An object that some sensors write as an array of objects. It is read as one text, and what its fields are is told by the exact
+# path for each distinct text: there are few.
+_WHOLE = "code_signature"
 _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _NAMES = Field("", "keyword")
 
@@ -152,6 +155,9 @@ class Projection:
         arrays: dict[str, Any] = {}
         for path, each in texts.leaves.items():
             name = ".".join(path)
+            if path[-1] == _WHOLE:
+                arrays |= self._whole(path, flat(each), schema)
+                continue
             entry = _NAMES if name in METADATA else schema.find(name)
             # What a field's name with a dot in a key would give, the exact path tells.
             if entry is None or any("." in part for part in path):
@@ -167,6 +173,27 @@ class Projection:
         made = pa.table({"_time": times, **arrays, "_record": texts.numbers})
         # As the exact path gives it, so that batches of both can be joined.
         return made.append_column(TIMESTAMP, timestamps(made, schema)), texts.lines, texts.fault
+
+    def _whole(self, path: tuple[str, ...], texts: pa.Array, schema: Schema) -> dict[str, pa.Array]:
+        """The columns of the wanted fields of an object that was read as one text. Raises ``Refused`` where they are not
+        plain."""
+        if any("." in part for part in path):
+            raise Refused
+        encoded, malformed = texts.dictionary_encode(), Counter[str]()
+        wanted = frozenset(name for name in self._wanted if name.startswith(".".join(path) + "."))
+        collector = Collector(schema, malformed=malformed, wanted=wanted)
+        for text in encoded.dictionary.to_pylist():
+            try:
+                document = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                raise Refused from None
+            for part in reversed(path):
+                document = {part: document}
+            collector.add(document)
+        table = collector.take()
+        if malformed or collector.schema is not schema:
+            raise Refused
+        return {name: table.column(name).take(encoded.indices) for name in table.column_names if name != "_time"}
 
     def _leaves(self, schema: Schema) -> Leaves | None:
         """The parser, made once for a schema; None where the exact path must read all."""
@@ -189,7 +216,8 @@ class Projection:
                 return None
             if any(is_scalar(schema.find(above)) for above in paths_above(name)) or name in schema.aliases:
                 return None
-            if not _place(tree, name.split(".")):
+            parts = name.split(".")
+            if not _place(tree, parts, parts.index(_WHOLE) if _WHOLE in parts[:-1] else len(parts) - 1):
                 return None
         return tree if _is_distinct(tree) else None
 
@@ -276,15 +304,16 @@ def _atoms(value: Any) -> Iterator[Any]:
             yield element
 
 
-def _place(tree: dict[str, Any], parts: list[str]) -> bool:
-    """Puts a leaf into the tree, and beside it every dotted key that could name it."""
-    for depth, part in enumerate(parts):
+def _place(tree: dict[str, Any], parts: list[str], last: int) -> bool:
+    """Puts a leaf into the tree, and beside it every dotted key that could name it. The leaf is of the part ``last``: of the
+    last one, or of an object that holds it and is read as one text."""
+    for depth, part in enumerate(parts[: last + 1]):
         for length in range(2, len(parts) - depth + 1):
             if tree.setdefault(".".join(parts[depth : depth + length])) is not None:
                 return False
-        if depth == len(parts) - 1:
+        if depth == last:
             if part in tree:
-                return False
+                return last < len(parts) - 1 and tree[part] is None
             tree[part] = None
             return True
         if (below := tree.setdefault(part, {})) is None:
