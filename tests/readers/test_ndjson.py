@@ -36,7 +36,8 @@ scalars = st.one_of(
 )  # fmt: skip
 values = st.one_of(scalars, st.lists(st.one_of(scalars, st.lists(scalars, max_size=2)), max_size=3))
 keys = st.sampled_from(
-    ["event.type", "event", "type", "process", "process.pid", "pid", "parent", "parent.pid", "process.parent", "name", "Name", "code_signature",
+    ["event.type", "event", "type", "process", "process.pid", "pid", "parent", "parent.pid", "process.parent", "name", "Name",
+     "code_signature",
      "process.code_signature", "trusted", "code_signature.trusted", "subject_name",
      "flag", "score", "source", "ip", "package", "version", "seen", "unmapped", "new", "field", "_id", "_seq", "other"]
 )  # fmt: skip
