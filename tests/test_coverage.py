@@ -72,6 +72,27 @@ def test_the_layer_opens_techniques_that_have_parts_and_names_what_is_fed(tmp_pa
     assert above["comment"] == "1 of 2 rules are fed; fed: fed; not fed: not_fed"
 
 
+def test_a_category_that_is_not_there_and_fields_of_integrations_are_told(tmp_path: Path) -> None:
+    cloud, other = 'any where aws.cloudtrail.error_code == "x"', 'process where process.name == "x"'
+    rules = written(tmp_path / "rules", cloud=cloud, other=other, own='any where my.own.field == "x"')
+    (rules / "own.toml").write_text(
+        (rules / "own.toml").read_text().replace('name = "own"', 'name = "own"\nindex = ["logs-my.own-*"]')
+    )
+    result = CliRunner().invoke(cli, ["coverage", str(rules), str(events(tmp_path, [1])), "--format", "json"])
+    found = {each["rule"]["id"]: each for each in json.loads(result.stdout)["rules"]}
+    assert found["cloud"]["would_be_filled_by"] == {"aws.cloudtrail.error_code": ["Elastic's aws.cloudtrail data"]}
+    assert found["own"]["would_be_filled_by"] == {"my.own.field": ["index logs-my.own-*"]}
+    assert (
+        found["other"]["lacking"] == []
+        and "Sysmon 1 (process creation)" in found["other"]["lacking_categories"]["process"]
+    )
+    shown = CliRunner().invoke(cli, ["coverage", str(rules), str(events(tmp_path, [1]))]).stdout
+    assert (
+        "no event is of category process; these would bring some: Sysmon 1" in shown
+        and "Elastic's aws.cloudtrail data" in shown
+    )
+
+
 def test_a_diff_tells_what_both_have_to_tell_once(tmp_path: Path) -> None:
     rules = written(tmp_path / "rules", a="network where")
     result = CliRunner().invoke(cli, ["diff", str(rules), str(rules), str(events(tmp_path, [1]))])

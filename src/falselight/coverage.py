@@ -19,11 +19,14 @@ LAYER_VERSION, ATTACK_VERSION = "4.5", "17"
 
 @dataclass(frozen=True)
 class Covered:
-    """One rule: whether this data can feed it, and for each field it lacks the sources that would fill it."""
+    """One rule: whether this data can feed it. ``lacking``: fields that no event of their category fills, each entry those of
+    which one is wanted; ``supplies``: what would fill each. ``absent``: categories without any event, and what brings some."""
 
     rule: Rule
     feed: Feed
+    lacking: tuple[tuple[str, ...], ...]
     supplies: Mapping[str, tuple[str, ...]]
+    absent: Mapping[str, tuple[str, ...]]
 
     @property
     def is_fed(self) -> bool:
@@ -33,8 +36,9 @@ class Covered:
         return {
             "rule": {"id": self.rule.id, "name": self.rule.name},
             "verdict": self.feed.verdict,
-            "lacking": [list(fields) for fields in self.feed.lacking],
+            "lacking": [list(fields) for fields in self.lacking],
             "would_be_filled_by": {name: list(sources) for name, sources in self.supplies.items()},
+            "lacking_categories": {name: list(sources) for name, sources in self.absent.items()},
             "techniques": sorted(_techniques(self.rule)),
         }
 
@@ -116,13 +120,7 @@ def coverage(table: EventTable, rules: Sequence[Rule]) -> Coverage:
     tactics: dict[str, Total] = {}
     techniques: dict[str, Total] = {}
     for rule, feed in zip(rules, feeds(table, rules), strict=True):
-        supplies = {
-            name: tuple(availability.sources(name))
-            for fields in feed.lacking
-            for name in fields
-            if availability.sources(name)
-        }
-        made = Covered(rule, feed, supplies)
+        made = _covered(rule, feed)
         covered.append(made)
         if feed.verdict == "not run":
             continue
@@ -134,6 +132,28 @@ def coverage(table: EventTable, rules: Sequence[Rule]) -> Coverage:
     return Coverage(
         tuple(covered), tuple(sorted(tactics.values(), key=order)), tuple(sorted(techniques.values(), key=order))
     )
+
+
+def _covered(rule: Rule, feed: Feed) -> Covered:
+    there = [stage for stage in feed.stages if stage.events or stage.category is None]
+    lacking = tuple(dict.fromkeys(group for stage in there for group in stage.needed))
+    supplies = {name: found for group in lacking for name in group if (found := _supplies(rule, name))}
+    absent = {
+        stage.category: tuple(map(availability.label, availability.categories().get(stage.category, ()))) or _own(rule)
+        for stage in feed.stages
+        if stage.category is not None and not stage.events
+    }
+    return Covered(rule, feed, lacking, supplies, absent)
+
+
+def _supplies(rule: Rule, name: str) -> tuple[str, ...]:
+    """What fills a field: sources of the table, else data sets of Elastic's integrations, else the rule's own indices."""
+    found = tuple(availability.sources(name))
+    return found or tuple(f"Elastic's {each} data" for each in availability.datasets(name)) or _own(rule)
+
+
+def _own(rule: Rule) -> tuple[str, ...]:
+    return tuple(f"index {pattern}" for pattern in rule.index)
 
 
 def _count(totals: dict[str, Total], key: str, name: str, made: Covered) -> None:

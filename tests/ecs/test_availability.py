@@ -41,3 +41,16 @@ def test_unknown_and_universal_fields() -> None:
     assert availability.sources("no.such.field") == []
     assert availability.sources("event.type") == [availability.EVERYWHERE]
     assert "process.name" in availability.known()
+
+
+def test_what_brings_a_category_are_sources_of_the_table() -> None:
+    for keys in availability.categories().values():
+        assert keys and all(availability.label(key) for key in keys)
+
+
+def test_fields_of_integrations_have_their_data_sets() -> None:
+    assert availability.datasets("aws.cloudtrail.request_parameters") == ["aws.cloudtrail"]
+    assert (
+        availability.datasets("process.Ext.ancestry")[-1] in ("endpoint.alerts", "endpoint.api")
+        and availability.datasets("no.such") == []
+    )

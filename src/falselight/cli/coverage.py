@@ -103,14 +103,19 @@ def _show(found: Coverage) -> None:
     starved = [each for each in found.rules if each.feed.verdict == "starved"]
     for each in starved[:MOST_SHOWN]:
         console.print(Text(f"starved  {visible(each.rule.name)}"))
-        for fields in each.feed.lacking:
+        for category, brought in each.absent.items():
+            by = f"; these would bring some: {', '.join(brought[:3])}" if brought else ""
+            console.print(
+                Text(f"         no event is of category {visible(category)}{by}", style="dim"), soft_wrap=True
+            )
+        for fields in each.lacking:
             sources = dict.fromkeys(source for name in fields for source in each.supplies.get(name, ()))
             by = f"; these would fill it: {', '.join(list(sources)[:3])}" if sources else ""
             console.print(
                 Text(f"         no event fills {' or '.join(map(visible, fields))}{by}", style="dim"), soft_wrap=True
             )
-        if not each.feed.lacking:
-            console.print(Text("         no event is of its category, or none fills all that it needs", style="dim"))
+        if not each.lacking and not each.absent:
+            console.print(Text("         no event fills all that it needs", style="dim"))
     if len(starved) > MOST_SHOWN:
         console.print(
             Text(

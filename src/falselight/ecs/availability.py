@@ -8,8 +8,11 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 EVERYWHERE = "every source"
+# Data sets that tell of other events, or of the sensor.
+_NOT_EVENTS = (".alerts", ".api", ".metrics", ".policy")
 
 
 def sources(field: str) -> list[str]:
@@ -25,6 +28,16 @@ def source_keys(field: str) -> tuple[str, ...]:
     return tuple(_table()[1].get(field, ()))
 
 
+def categories() -> dict[str, tuple[str, ...]]:
+    """The keys of the sources that bring events of a category; ``dns`` are those of category network that are DNS queries."""
+    return _categories()
+
+
+def datasets(field: str) -> list[str]:
+    """Data sets of Elastic's integrations that have the field, by ``integrations.tsv``; those without own events last."""
+    return sorted(_datasets().get(field, ()), key=lambda each: each.endswith(_NOT_EVENTS))
+
+
 def label(key: str) -> str:
     """How messages name a source."""
     return _table()[0][key]
@@ -36,6 +49,26 @@ def known() -> frozenset[str]:
 
 
 @cache
+def _categories() -> dict[str, tuple[str, ...]]:
+    return {name: tuple(keys) for name, keys in _document()["categories"].items()}
+
+
+@cache
+def _datasets() -> dict[str, tuple[str, ...]]:
+    found = {}
+    for line in files("falselight.ecs").joinpath("integrations.tsv").read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            name, _, _, _, sources = line.split("\t")
+            found[name] = tuple(each for each in sources.split(",") if each != "implied" and ":" not in each)
+    return found
+
+
+@cache
 def _table() -> tuple[dict[str, str], dict[str, list[str]]]:
-    document = tomllib.loads(files("falselight.ecs").joinpath("availability.toml").read_text(encoding="utf-8"))
+    document = _document()
     return document["sources"], document["fields"]
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return tomllib.loads(files("falselight.ecs").joinpath("availability.toml").read_text(encoding="utf-8"))

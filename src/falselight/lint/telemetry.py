@@ -41,26 +41,6 @@ _PARTS = {
     "defend_dns_unix": ("defend_dns", {systems.LINUX, systems.MACOS}),
     "defend_signed": ("defend_", {systems.WINDOWS, systems.MACOS}),
 }
-
-
-# What events of a category a source has; connections, or queries where a condition speaks of DNS.
-_PROCESS = ("sysmon1", "defend_process", "security4688", "auditd")
-_CONNECTIONS = (
-    "sysmon3",
-    "defend_network",
-    "security5156",
-    "auditd_connect",
-    "zeek_conn",
-    "suricata_flow",
-    "packetbeat_flow",
-)
-_QUERIES = ("sysmon22", "defend_dns", "zeek_dns", "suricata_dns", "packetbeat_dns")
-_BY_CATEGORY = {
-    "process": _PROCESS,
-    "file": ("sysmon11", "defend_file"),
-    "library": ("sysmon7", "defend_library"),
-    "registry": ("sysmon13", "defend_registry"),
-}
 # Fields of every event of a host, which the table of availability tells only in part.
 _COMMON = (
     "event.", "host.", "user.", "agent.", "data_stream.", "@timestamp", "process.pid", "process.name", "process.executable",
@@ -108,14 +88,15 @@ def held_sources(patterns: list[str]) -> tuple[str, ...] | None:
 
 def _sources_of(event: syntax.EventFilter, held: tuple[str, ...]) -> list[str] | None:
     """Keys of the sources that give this filter its events; None where its category may have any."""
-    keys: tuple[str, ...] | None = _BY_CATEGORY.get(event.category or "")
+    brought = availability.categories()
+    keys = brought.get(event.category or "")
     if event.category == "network":
         asked = {name.name for part in _parts(event.condition) if _refused(part) is None for name in walk.fields(part)}
         named = {name.name for name in walk.fields(event.condition)}
         if any(name.startswith("dns.") for name in asked):
-            keys = _QUERIES
+            keys = brought["dns"]
         else:
-            keys = (*_CONNECTIONS, *(_QUERIES if any(name.startswith("dns.") for name in named) else ()))
+            keys = (*brought["network"], *(brought["dns"] if any(name.startswith("dns.") for name in named) else ()))
     return None if keys is None else [key for key in keys if any(key.startswith(mine) for mine in held)]
 
 
