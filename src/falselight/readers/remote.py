@@ -10,7 +10,7 @@ import io
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, BinaryIO, cast
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from urllib.request import getproxies, proxy_bypass
 
 import pyarrow as pa
@@ -84,7 +84,8 @@ def filesystem(address: str) -> tuple[Any, str]:
     """pyarrow's file system for an address, and the path in it."""
     from pyarrow import fs
 
-    found: tuple[Any, str] = fs.FileSystem.from_uri(address)
+    # Names of objects hold what no address may; what is written as %20 stays.
+    found: tuple[Any, str] = fs.FileSystem.from_uri(quote(address, safe="%/:@?=&;+,!$'()*~#[]"))
     return found
 
 
