@@ -46,8 +46,9 @@ def alone(entry: Field, value: Any) -> Any:
 def test_values_together_are_converted_as_each_alone(kind: str, format: str | None, raw: list[Any]) -> None:
     entry = Field("f", kind, format=format)
     expected = [alone(entry, value) for value in raw]
-    made = list(cells.converted(entry, raw))
-    assert repr(made) == repr(expected) and list(map(type, made)) == list(map(type, expected))
+    made, whole = cells.converted(entry, raw)
+    assert repr(list(made)) == repr(expected) and list(map(type, made)) == list(map(type, expected))
+    assert whole == (None not in expected and cells.REJECTED not in expected)
 
 
 @settings(max_examples=100, deadline=None)

@@ -19,29 +19,30 @@ _TEXTS = STRING_TYPES | {"version"}
 _STRICT = "strict_date_optional_time"
 
 
-def converted(entry: Field, raw: Sequence[Any]) -> Sequence[Any]:
-    """What the field's mapper makes of each value: None where that is no value, ``REJECTED`` where it takes none."""
+def converted(entry: Field, raw: Sequence[Any]) -> tuple[Sequence[Any], bool]:
+    """What the field's mapper makes of each value: None where that is no value, ``REJECTED`` where it takes none; and whether
+    each is a value."""
     kinds = set(map(type, raw))
     if kinds == {str}:
         if entry.type in _TEXTS:
-            return raw
+            return raw, True
         if entry.type in DATE_TYPES and (exact := _exact_times(entry, raw)) is not None:
             unit = 1 if entry.type == "date_nanos" else timestamps.NANOS_PER_MILLI
-            found: list[int] = (exact // unit).tolist()
-            return found
+            return (exact // unit).tolist(), True
     elif kinds == {int} and entry.type in conversions.INTEGER_RANGES:
         low, high = conversions.INTEGER_RANGES[entry.type]
         if low <= min(raw) and max(raw) <= high:
-            return raw
+            return raw, True
     elif kinds == {bool} and entry.type == "boolean":
-        return raw
+        return raw, True
     convert = conversions.converter(entry)
     if convert is None:
         raise TypeError(f"a field of type {entry.type} has no converter")
     if kinds == {str}:
         known = {value: _tried(convert, value) for value in set(raw)}
-        return [known[value] for value in raw]
-    return [_tried(convert, value) for value in raw]
+        return [known[value] for value in raw], not any(value is None or value is REJECTED for value in known.values())
+    made = [_tried(convert, value) for value in raw]
+    return made, not any(value is None or value is REJECTED for value in made)
 
 
 def times(entry: Field, raw: Sequence[Any]) -> Sequence[int | None]:
@@ -58,12 +59,12 @@ def times(entry: Field, raw: Sequence[Any]) -> Sequence[int | None]:
 def column(entry: Field, rows: Sequence[int], cells: Sequence[Any], count: int) -> pa.Array:
     """A column of so many rows; of lists iff some row has several values. ``rows`` ascend."""
     flat = pa.array(cells, physical_type(entry.type))
+    if len(flat) == count and rows == list(range(count)):
+        return flat
     each = np.bincount(np.asarray(rows, np.int64), minlength=count)
     if each.max() > 1:
         offsets = np.concatenate([[0], np.cumsum(each)]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=pa.array(each == 0))
-    if len(flat) == count:
-        return flat
     places = np.cumsum(each) - 1
     return flat.take(pa.array(places, mask=each == 0))
 

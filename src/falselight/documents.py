@@ -159,13 +159,13 @@ class Collector:
 
     def _column(self, name: str, slot: _Slot, entry: Field) -> dict[str, pa.Array]:
         """The column of a field's values, with ``_time`` if it is the time; nothing where the mapper takes none of them."""
-        rows, raw, made = slot.rows, slot.values, cells.converted(entry, slot.values)
-        if made is not raw:
+        rows, raw = slot.rows, slot.values
+        made, whole = cells.converted(entry, raw)
+        if not whole:
             if rejected := sum(value is cells.REJECTED for value in made):
                 self._malformed[name] += rejected
             taken = [place for place, value in enumerate(made) if value is not None and value is not cells.REJECTED]
-            if len(taken) < len(made):
-                rows, raw, made = ([each[place] for place in taken] for each in (rows, raw, made))
+            rows, raw, made = ([each[place] for place in taken] for each in (rows, raw, made))
         arrays: dict[str, pa.Array] = {}
         if made and name == TIMESTAMP:
             for row, nanos in zip(rows, cells.times(entry, raw), strict=True):
@@ -184,7 +184,7 @@ class Collector:
             if slot is not None and slot.open and value.__class__ in _SCALARS:
                 slot.rows.append(row)
                 slot.values.append(value)
-            elif (not prefix and key in METADATA) or (value is None and name not in self._defaults):
+            elif (not prefix and key in METADATA) or (value is None and self._dynamic and name not in self._defaults):
                 continue
             elif isinstance(value, dict):
                 self._object(name, value)

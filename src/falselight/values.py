@@ -138,7 +138,8 @@ def integer(value: Any, kind: str = "long") -> int | None:
     if isinstance(value, str):
         if value == "":
             return None
-        value = _decimal(value)
+        plain = value.isascii() and value.isdecimal() and len(value) < 19
+        value = int(value) if plain else _decimal(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise Malformed(repr(value))
     if not isinstance(value, int | float | Decimal):

@@ -20,6 +20,8 @@ _MESSAGE = re.compile(
 )
 _PRIORITY = re.compile(r"^<(\d{1,3})>")
 _PROCESS = re.compile(r"\s(?P<name>[^%\s:\[]{1,128})\[(?P<pid>\d{1,10})\]:? *$")
+_HOST = re.compile(r"[\w.-]{1,255}")
+_DIGITS = re.compile(r"\d{1,9}")
 _LONGEST = 8_192  # no device writes longer ones; such a message keeps its header's fields
 _LEVELS = ("unknown", "alert", "critical", "error", "warning", "notification", "informational", "debug")
 _NUMBERS = {
@@ -105,12 +107,36 @@ _GROUPS = {
     "plain_user": "source.user.name", "group_policy": "cisco.asa.group_policy",
     "source_user_name": "source.user.name", "number": "network.iana_number",
 }  # fmt: skip
-_WHOLE = (
+_WHOLE = frozenset((
     "source.port", "destination.port", "network.bytes", "source.bytes", "destination.bytes", "source.packets",
     "destination.packets", "source.nat.port", "destination.nat.port", "http.response.status_code", "file.size",
     "cisco.asa.icmp_type",
     "cisco.asa.icmp_code", "cisco.asa.mapped_source_port", "cisco.asa.mapped_destination_port", "network.iana_number",
+))  # fmt: skip
+_RELATED = {
+    "related.ip": ("source.ip", "source.nat.ip", "destination.ip", "destination.nat.ip"),
+    "related.user": ("user.name", "server.user.name", "source.user.name", "destination.user.name"),
+    "related.hosts": (
+        "host.hostname", "observer.hostname", "destination.domain", "source.domain", "source.user.domain",
+        "destination.user.domain",
+    ),
+}  # fmt: skip
+_MAPPED_PARTS = tuple(
+    (f"cisco.asa.mapped_{side}_{part}", f"{side}.{part}", f"{side}.nat.{part}")
+    for side in ("source", "destination") for part in ("ip", "port")
 )  # fmt: skip
+_SIDES = tuple(
+    (f"{side}.address", f"{side}.ip", f"{side}.domain") for side in ("source", "destination", "client", "server")
+)
+_ACCOUNTS = tuple(
+    (
+        f"cisco.asa.{side}_username",
+        f"cisco.asa.{side}_user_security_group_tag",
+        f"{side}.user.name",
+        f"{side}.user.domain",
+    )
+    for side in ("source", "destination")
+)
 _ACCOUNT = re.compile(r"^(?:LOCAL\\)?(?:(?P<domain>[\w.-]+)\\)?(?P<name>[\w.' -]+)(?:@(?P<host>[\w.-]+))?")
 # What a syslog daemon makes of a message that comes again and again.
 _REPEATED = re.compile(r"message repeated (?P<times>\d{1,9}) times: \[ *(?P<text>(?!message repeated).*)\]$", re.DOTALL)
@@ -168,8 +194,8 @@ def body(event: Document, severity: str, code: str | None, told: Document, time:
         "event.module": "cisco", "event.severity": int(severity), "log.level": _LEVELS[int(severity)], "event.code": code,
         "cisco.asa.message_id": code, "observer.vendor": "Cisco", **told,
     }  # fmt: skip
-    for name in _WHOLE:
-        text = event.get(name)
+    for name in _WHOLE & event.keys():
+        text = event[name]
         event[name] = int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 19 else None
     _span(event, time)
     _addresses(event, code)
@@ -191,12 +217,12 @@ def header(event: Document, head: str, settings: Settings) -> datetime | None:
     process = _PROCESS.search(head[-200:])
     if process is not None:
         event["process.name"], event["process.pid"] = process["name"], int(process["pid"])
-    words = head[found.end() if found is not None else 0 :].replace(":", " : ").split()
-    words = [word for word in words if word not in (":", "-")]
-    if words and words[0].startswith("<"):
-        event["process.name"] = words[0]
-    elif words and re.fullmatch(r"[\w.-]{1,255}", words[0]):
-        event["host.hostname"] = event["observer.hostname"] = words[0]
+    words = head[found.end() if found is not None else 0 :].replace(":", " ").split()
+    word = next((word for word in words if word != "-"), "")
+    if word.startswith("<"):
+        event["process.name"] = word
+    elif _HOST.fullmatch(word):
+        event["host.hostname"] = event["observer.hostname"] = word
     return time
 
 
@@ -241,7 +267,8 @@ def _dissected(template: tuple[tuple[str, str], ...], text: str) -> Document | N
 
 
 def _span(event: Document, time: datetime | None) -> None:
-    numbers = re.findall(r"\d{1,9}", event.pop("duration", None) or "")
+    text = event.pop("duration", None)
+    numbers = _DIGITS.findall(text) if text else ()
     if len(numbers) != 3:
         return
     seconds = int(numbers[0]) * 3_600 + int(numbers[1]) * 60 + int(numbers[2])
@@ -268,18 +295,18 @@ def _addresses(event: Document, code: str | None) -> None:
     if code == "338301":
         for own, other in (("client", "destination"), ("server", "source")):
             event[f"{own}.address"], event[f"{own}.port"] = event.get(f"{other}.address"), event.get(f"{other}.port")
-    for side in ("source", "destination", "client", "server"):
-        text = event.get(f"{side}.address")
+    for written, ip, domain in _SIDES:
+        text = event.get(written)
         if text:
-            event[f"{side}.ip" if address(text) else f"{side}.domain"] = text
+            event[ip if address(text) else domain] = text
     for side in ("source", "destination"):
         text = event.pop(f"mapped_{side}", None)
         if text:
             event[f"cisco.asa.mapped_{side}_{'ip' if address(text) else 'host'}"] = text
-        for part in ("ip", "port"):
-            mapped = event.get(f"cisco.asa.mapped_{side}_{part}")
-            if mapped is not None and mapped != event.get(f"{side}.{part}"):
-                event[f"{side}.nat.{part}"] = mapped
+    for written, own, translated in _MAPPED_PARTS:
+        mapped = event.get(written)
+        if mapped is not None and mapped != event.get(own):
+            event[translated] = mapped
     _transport(event)
     url = event.get("url.original")
     if url:
@@ -287,36 +314,35 @@ def _addresses(event: Document, code: str | None) -> None:
 
 
 def _transport(event: Document) -> None:
-    for name in ("transport", "protocol", "direction", "type"):
-        text = event.get(f"network.{name}")
-        event[f"network.{name}"] = text.lower() if text else None
+    for name in ("network.transport", "network.protocol", "network.direction", "network.type"):
+        text = event.get(name)
+        event[name] = text.lower() if text else None
     if event["network.transport"] is None and event["network.protocol"] in _NUMBERS:
         event["network.transport"] = event["network.protocol"]
     transport = event["network.transport"] or _NAMES.get(str(event.get("network.iana_number")))
     transport = _NAMES.get(transport or "", transport)
     event["network.transport"] = {"icmpv6": "ipv6-icmp"}.get(transport or "", transport)
     event["network.iana_number"] = _NUMBERS.get(transport or "", event.get("network.iana_number"))
-    ends = [event.get(name) for name in ("source.ip", "destination.ip")]
-    ports = [event.get(name) for name in ("source.port", "destination.port")]
-    texts = [None if port is None else str(port) for port in ports]
+    one, other = event.get("source.port"), event.get("destination.port")
     # Elasticsearch's processor looks for ICMP's type where these records do not have it, and takes nought.
     event["network.community_id"] = community(
-        ends[0], ends[1], texts[0], texts[1], event["network.transport"], "0", "0"
-    )
+        event.get("source.ip"), event.get("destination.ip"), None if one is None else str(one),
+        None if other is None else str(other), event["network.transport"], "0", "0",
+    )  # fmt: skip
 
 
 def _users(event: Document) -> None:
     records = event.get("cisco.asa.dap_records")
     event["cisco.asa.dap_records"] = re.split(r", +", records) if records else None
-    for side in ("source", "destination"):
-        tagged = _TAGGED.fullmatch(event.get(f"cisco.asa.{side}_username") or "")
-        if tagged is not None:
-            event[f"cisco.asa.{side}_username"] = tagged["name"]
-            event[f"cisco.asa.{side}_user_security_group_tag"] = int(tagged["tag"])
-        text = event.get(f"{side}.user.name") or event.get(f"cisco.asa.{side}_username")
+    for written, tag, user, domain in _ACCOUNTS:
+        text = event.get(written)
+        if text and (tagged := _TAGGED.fullmatch(text)) is not None:
+            text = event[written] = tagged["name"]
+            event[tag] = int(tagged["tag"])
+        text = event.get(user) or text
         found = _ACCOUNT.match(text) if text else None
         if found is not None:
-            event[f"{side}.user.name"], event[f"{side}.user.domain"] = found["name"], found["domain"] or found["host"]
+            event[user], event[domain] = found["name"], found["domain"] or found["host"]
     if event.get("user.name") is None:
         event["user.name"] = event.get("destination.user.name")
     if event["event.code"] in _ADMINISTRATORS:
@@ -349,13 +375,5 @@ def relate(event: Document) -> None:
     """Interfaces, and what the event tells of addresses, users and hosts in one list each."""
     event["observer.egress.interface.name"] = event.get("cisco.asa.destination_interface")
     event["observer.ingress.interface.name"] = event.get("cisco.asa.source_interface")
-    lists = {
-        "related.ip": ("source.ip", "source.nat.ip", "destination.ip", "destination.nat.ip"),
-        "related.user": ("user.name", "server.user.name", "source.user.name", "destination.user.name"),
-        "related.hosts": (
-            "host.hostname", "observer.hostname", "destination.domain", "source.domain", "source.user.domain",
-            "destination.user.domain",
-        ),
-    }  # fmt: skip
-    for name, sources in lists.items():
-        append(event, name, *(event.get(source) for source in sources))
+    for name, sources in _RELATED.items():
+        append(event, name, *[event[source] for source in sources if source in event])

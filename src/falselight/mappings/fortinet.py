@@ -21,6 +21,9 @@ _ADDRESSES = ("source.ip", "destination.ip", "source.nat.ip", "destination.nat.i
 _GONE = ("tz", "date", "time", "devid", "eventtime", "duration", "hostname", "agent")
 _DEVICE = re.compile(r'(?:\b(?:devname|devid|vd)=(?:"[^"]{0,128}"|[^\s"]{1,128}) +){1,3}\Z')
 _LONGEST_DEVICE = 512
+_ISSUERS = tuple((f"tls.{end}.issuer", f"tls.{end}.x509.issuer.common_name") for end in ("server", "client"))
+_SUMS = tuple((f"network.{unit}", f"source.{unit}", f"destination.{unit}") for unit in ("bytes", "packets"))
+_NOTHING = frozenset({"N/A", "undefined"})
 _SUCCESS = ("FSSO-logon", "auth-logon", "FSSO-logoff", "auth-logout")
 
 
@@ -35,19 +38,17 @@ def parse(line: str, settings: Settings) -> Document | None:
     start = _START.search(line)
     if start is None:
         return None
-    raw = {
-        key: text
-        for key, text in pairs(line[_before(line, line.index("date=", start.start())) :]).items()
-        if text not in ("N/A", "undefined")
-    }
+    raw = pairs(line[_before(line, line.index("date=", start.start())) :])
+    for key in [key for key, text in raw.items() if text in _NOTHING]:
+        del raw[key]
     kind = raw.get("type", "")
     event: Document = {**table()["constants"], "event.original": line}
     _times(event, raw, settings)
     {"traffic": _traffic, "utm": _utm, "dns": _utm, "event": _event}.get(kind, _other)(event, raw)
-    for name in (*_lists(kind), "common"):
-        for key, target in table()[name]:
-            if raw.get(key) is not None and event.get(target) is None:
-                event[target] = raw.pop(key)
+    targets = _targets(kind)
+    for _, key, target in sorted([place for name in raw if name in targets for place in targets[name]]):
+        if key in raw and event.get(target) is None:
+            event[target] = raw.pop(key)
     for key in table()["consumed"].get("utm" if kind == "dns" else kind, []):
         raw.pop(key, None)
     _finish(event, raw, kind)
@@ -63,8 +64,17 @@ def _before(line: str, start: int) -> int:
     return start if found is None else start - len(found[0])
 
 
-def _lists(kind: str) -> list[str]:
-    return [{"dns": "utm"}.get(kind, kind)] if kind in ("traffic", "utm", "event", "dns") else []
+def _targets(kind: str) -> dict[str, list[tuple[int, str, str]]]:
+    """The fields that a key of such an event may become, each with its place in the tables."""
+    return _placed({"dns": "utm"}.get(kind, kind) if kind in ("traffic", "utm", "event", "dns") else "")
+
+
+@cache
+def _placed(name: str) -> dict[str, list[tuple[int, str, str]]]:
+    found: dict[str, list[tuple[int, str, str]]] = {}
+    for place, (key, target) in enumerate([*table().get(name, []), *table()["common"]]):
+        found.setdefault(key, []).append((place, key, target))
+    return found
 
 
 def _times(event: Document, raw: dict[str, str], settings: Settings) -> None:
@@ -156,16 +166,16 @@ def _finish(event: Document, raw: dict[str, str], kind: str) -> None:
     _url(event, raw)
     if event.get("dns.resolved_ip"):
         event["dns.resolved_ip"] = event["dns.resolved_ip"].split(", ")
-    for side in ("issuer",):
-        for end in ("server", "client"):
-            event[f"tls.{end}.x509.issuer.common_name"] = event.get(f"tls.{end}.{side}")
+    for issuer, name in _ISSUERS:
+        if issuer in event:
+            event[name] = event[issuer]
     _network(event, transport)
-    append(event, "related.ip", *(event.get(name) for name in _ADDRESSES))
-    append(event, "related.ip", *event.get("dns.resolved_ip", []))
-    append(event, "related.ip", *(raw[name] for name in ("ip", "assignip", "tunnelip") if address(raw.get(name))))
+    tunnels = [raw[name] for name in ("ip", "assignip", "tunnelip") if name in raw and address(raw[name])]
+    named = [event[name] for name in _ADDRESSES if name in event]
+    append(event, "related.ip", *named, *event.get("dns.resolved_ip", []), *tunnels)
     append(event, "related.user", event.get("source.user.name"), event.get("destination.user.name"))
-    append(event, "related.hosts", *(event.get(n) for n in ("destination.address", "source.address")))
-    append(event, "related.hosts", event.get("dns.question.name"))
+    hosts = ("destination.address", "source.address", "dns.question.name")
+    append(event, "related.hosts", *[event[name] for name in hosts if name in event])
     append(event, "related.hash", event.get("fortinet.file.hash.crc32"))
 
 
@@ -180,14 +190,14 @@ def _url(event: Document, raw: dict[str, str]) -> None:
 
 
 def _network(event: Document, transport: str | None) -> None:
-    addresses = [event.get(name) or "" for name in ("source.ip", "destination.ip")]
-    if any(":" in each for each in addresses):
+    low, high = event.get("source.ip") or "", event.get("destination.ip") or ""
+    if ":" in low or ":" in high:
         event["network.type"] = "ipv6"
-    elif any("." in each for each in addresses):
+    elif "." in low or "." in high:
         event["network.type"] = "ipv4"
-    ports = [event.get(name) for name in ("source.port", "destination.port")]
-    event["network.community_id"] = community(addresses[0], addresses[1], ports[0], ports[1], transport, "0", "0")
-    for unit in ("bytes", "packets"):
-        sides = [event.get(f"{side}.{unit}") or "" for side in ("source", "destination")]
-        if all(side.isdecimal() and len(side) < 19 for side in sides):
-            event[f"network.{unit}"] = int(sides[0]) + int(sides[1])
+    ports = event.get("source.port"), event.get("destination.port")
+    event["network.community_id"] = community(low, high, *ports, transport, "0", "0")
+    for total, sent, received in _SUMS:
+        one, other = event.get(sent) or "", event.get(received) or ""
+        if one.isdecimal() and other.isdecimal() and len(one) < 19 and len(other) < 19:
+            event[total] = int(one) + int(other)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import hashlib
 import ipaddress
 import re
@@ -29,6 +29,8 @@ _PROTOCOLS = {
 # Message types that answer each other (https://github.com/corelight/community-id-spec); others go one way.
 _ICMP = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17, 10: 9, 9: 10}
 _ICMP6 = {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144}
+_ANSWERS = {1: _ICMP, 58: _ICMP6}
+_WITH_PORTS = frozenset({6, 17, 132})
 # The first byte of fd00::/8.
 _INTERNAL_6 = 0xFD
 _NAMES = {
@@ -201,35 +203,46 @@ def _big_endian(ports: pa.Array) -> pa.Array:
     return pc.if_else(is_port, made.cast(pa.binary()), pa.scalar(None, pa.binary()))
 
 
+@lru_cache(maxsize=65_536)
+def _octets(text: str | None) -> bytes | None:
+    found = address(text)
+    return None if found is None else found.packed
+
+
 def community(
     source: str | None, destination: str | None, source_port: str | None, destination_port: str | None,
     transport: str | None, icmp_type: str | None = None, icmp_code: str | None = None,
 ) -> str | None:  # fmt: skip
     protocol = _PROTOCOLS.get((transport or "").lower())
-    low, high = address(source), address(destination)
-    if protocol is None or low is None or high is None or low.version != high.version:
+    low, high = _octets(source), _octets(destination)
+    if protocol is None or low is None or high is None or len(low) != len(high):
         return None
-    ports: tuple[int, int] | None = None
     one_way = False
-    if protocol in {1, 58}:
-        answers = _ICMP if protocol == 1 else _ICMP6
+    if protocol in _WITH_PORTS:
+        if not (source_port and destination_port and source_port.isdecimal() and destination_port.isdecimal()):
+            return None
+        one, other = int(source_port), int(destination_port)
+    elif protocol in _ANSWERS:
+        answers = _ANSWERS[protocol]
         if icmp_type is None or not icmp_type.isdecimal():
             return None
-        kind = int(icmp_type)
-        one_way = kind not in answers
-        ports = kind, answers.get(kind, int(icmp_code) if icmp_code is not None and icmp_code.isdecimal() else 0)
-    elif protocol in {6, 17, 132}:
-        if not (source_port or "").isdecimal() or not (destination_port or "").isdecimal():
-            return None
-        ports = int(source_port or 0), int(destination_port or 0)
-    if ports is not None and not all(0 <= port < 65_536 for port in ports):
+        one = int(icmp_type)
+        one_way = one not in answers
+        other = answers.get(one, int(icmp_code) if icmp_code is not None and icmp_code.isdecimal() else 0)
+    else:
+        first, second = (low, high) if low <= high else (high, low)
+        return _community_id(first + second + bytes((protocol, 0)))
+    if one > 65_535 or other > 65_535:
         return None
-    first, second = (low.packed, ports[0] if ports else 0), (high.packed, ports[1] if ports else 0)
-    if not one_way and first > second:
-        first, second = second, first
-    tail = b"" if ports is None else first[1].to_bytes(2, "big") + second[1].to_bytes(2, "big")
-    whole = b"\0\0" + first[0] + second[0] + bytes((protocol, 0)) + tail
-    return "1:" + base64.b64encode(hashlib.sha1(whole, usedforsecurity=False).digest()).decode()
+    left, right = one.to_bytes(2, "big"), other.to_bytes(2, "big")
+    if not one_way and low + left > high + right:
+        low, high, left, right = high, low, right, left
+    return _community_id(low + high + bytes((protocol, 0)) + left + right)
+
+
+def _community_id(connection: bytes) -> str:
+    hashed = hashlib.sha1(b"\0\0" + connection, usedforsecurity=False).digest()
+    return "1:" + binascii.b2a_base64(hashed, newline=False).decode()
 
 
 def name_parts(text: str, separator: str) -> dict[str, Any]:

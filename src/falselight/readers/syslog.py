@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ Document = dict[str, Any]
 Parse = Callable[[str, Settings], Document | None]
 UNPARSED, MALFORMED = "W0514", "W0512"
 _TOGETHER = 4_096
+_NESTED = frozenset({dict, list})
 _MONTHS = {
     name: number
     for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)  # noqa: SIM905
@@ -66,7 +68,10 @@ def batches(
             continue
         if not document:
             continue
-        collector.add({name: value for name, value in document.items() if _counts(name, value, kept)})
+        if kept is not None:
+            # What stands below an object's or a list's name is not known by it.
+            document = {name: value for name, value in document.items() if name in kept or value.__class__ in _NESTED}
+        collector.add(document)
         records.append(number)
         if len(records) >= _TOGETHER:
             yield _taken(collector, records)
@@ -78,13 +83,6 @@ def batches(
         report(fault(UNPARSED, f"{label}: {unread} {unit}s are none of this log and were left out", path))
     for name, count in sorted(malformed.items()):
         report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
-
-
-def _counts(name: str, value: Any, kept: frozenset[str] | None) -> bool:
-    """Whether a field is there, and asked for; what stands below an object's or a list's name is not known by it."""
-    if value is None or value == []:
-        return False
-    return kept is None or name in kept or value.__class__ in (dict, list)
 
 
 def _taken(collector: Collector, records: list[int]) -> pa.Table:
@@ -142,19 +140,19 @@ def header(text: str, settings: Settings) -> Header:
 
 def moment(found: re.Match[str], settings: Settings) -> datetime | None:
     """The time that ``MOMENT`` found, in its own zone or the user's; None if there is no such date."""
-    if found["iso"]:
-        year, month, day = (int(part) for part in found["iso"].split("-"))
-        clock, fraction, zone = found["clock"], found["fraction"], _offset(found["offset"])
+    month_name, day_text, year_text, clock, fraction, zone_text, date, iso_clock, iso_fraction, offset = found.groups()
+    if date:
+        year, month, day = int(date[:4]), int(date[5:7]), int(date[8:])
+        clock, fraction, zone = iso_clock, iso_fraction, _offset(offset)
     else:
-        month, day = _MONTHS[found["month"].lower()], int(found["day"])
-        clock, fraction, zone = found["time"], found["part"], _named(found["zone"])
-        if found["year"] is None:
+        month, day, zone = _MONTHS[month_name.lower()], int(day_text), _named(zone_text)
+        if year_text is None:
             settings.assumed[YEAR] += 1
-        year = int(found["year"] or settings.year or 0)
+        year = int(year_text or settings.year or 0)
     if zone is None:
         settings.assumed[TIMEZONE] += 1
-    hour, minute, second = (int(part) for part in clock.split(":"))
-    micro = int(((fraction or ".0")[1:] + "000000")[:6])
+    hour, minute, second = int(clock[:2]), int(clock[3:5]), int(clock[6:])
+    micro = int((fraction[1:] + "000000")[:6]) if fraction else 0
     try:
         if year == 0:
             return _latest(month, day, hour, minute, second, micro, zone or settings.timezone)
@@ -165,13 +163,14 @@ def moment(found: re.Match[str], settings: Settings) -> datetime | None:
 
 def _latest(month: int, day: int, hour: int, minute: int, second: int, micro: int, zone: tzinfo) -> datetime:
     """The latest such date that is not in the future."""
-    now = datetime.now(UTC)
-    for year in range(now.year + 1, now.year - 5, -1):
+    latest = datetime.now(UTC) + timedelta(days=1)
+    first = latest.astimezone(zone).year
+    for year in range(first, first - 5, -1):
         try:
             found = datetime(year, month, day, hour, minute, min(second, 59), micro, zone)
         except ValueError:
             continue  # 29 February of a year that has none
-        if found <= now + timedelta(days=1):
+        if found <= latest:
             return found
     raise ValueError("no such date")
 
@@ -198,9 +197,8 @@ def offset_of(name: str | None) -> str:
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
 
 
+@lru_cache(maxsize=256)
 def _zone(minutes: int) -> tzinfo | None:
-    from datetime import timezone
-
     return timezone(timedelta(minutes=minutes)) if -1_440 < minutes < 1_440 else None
 
 
@@ -208,15 +206,25 @@ def iso(time: datetime | None) -> str | None:
     """The time as text in UTC, as dates are written to fields."""
     if time is None:
         return None
-    try:
-        return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-    except OverflowError:
-        return None
+    if time.tzinfo is not UTC:
+        try:
+            time = time.astimezone(UTC)
+        except OverflowError:
+            return None
+    return time.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def zone_name(settings: Settings, time: datetime | None = None) -> str:
     """The user's zone as ``+02:00``."""
-    text = (time or datetime.now(UTC)).astimezone(settings.timezone).strftime("%z")
+    zone = settings.timezone
+    if isinstance(zone, timezone):
+        return _written(zone.utcoffset(None))
+    return _written((time or datetime.now(UTC)).astimezone(zone).utcoffset())
+
+
+@lru_cache(maxsize=256)
+def _written(offset: timedelta | None) -> str:
+    text = datetime(1970, 1, 1, tzinfo=timezone(offset or timedelta())).strftime("%z")
     return text[:3] + ":" + text[3:5]
 
 
@@ -231,8 +239,10 @@ def append(document: Document, name: str, *values: Any) -> None:
 
 
 _KEY = r"[A-Za-z_][\w.-]{0,80}"
-_PAIR = re.compile(rf'({_KEY})=("(?:[^"\\]|\\.)*"|[^\s"]*)')
-_SPACED = re.compile(rf'({_KEY})=("(?:[^"\\]|\\.)*"|[^"]*?(?=\s{{1,4}}{_KEY}=|$))')
+# Quotes inside are escaped by a backslash.
+_QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
+_PAIR = re.compile(rf'({_KEY})=({_QUOTED}|[^\s"]*)')
+_SPACED = re.compile(rf'({_KEY})=({_QUOTED}|[^"]*?(?=\s{{1,4}}{_KEY}=|$))')
 
 
 def pairs(text: str, spaced: bool = False) -> dict[str, str]:
