@@ -20,6 +20,7 @@ from falselight.derive import direction, joining, names
 from falselight.diagnostics import Diagnostic
 from falselight.ecs.schema import Schema
 from falselight.readers import Report, containers, ndjson, routing
+from falselight.readers.ahead import PutOff
 from falselight.readers.detect import BOM, Kind, detect
 from falselight.readers.places import Place
 from falselight.readers.settings import DEFAULTS, Settings
@@ -57,17 +58,21 @@ def _read(
     given: Sequence[Given], ingest: _Ingest, report: Report, progress: Progress | None, settings: Settings
 ) -> EventTable:
     meter = Meter(given, progress)
-    for each in given:
-        if isinstance(each, Case):
-            ingest.take(each)
-            meter.passed(each.size, ingest.builder.rows)
-            continue
-        for opened in containers.open_all(each, report, settings.passwords):
-            meter.begin(opened)
-            for events in ingest.read(opened):
-                meter.tell(events)
-    meter.finish(ingest.builder.rows)
-    return ingest.finish()
+    try:
+        for each in given:
+            if isinstance(each, Case):
+                ingest.take(each)
+                meter.passed(each.size, ingest.builder.rows)
+                continue
+            for opened in containers.open_all(each, report, settings.passwords):
+                meter.begin(opened)
+                for events in ingest.read(opened):
+                    meter.tell(events)
+        ingest.put_off.settle()
+        meter.finish(ingest.builder.rows)
+        return ingest.finish()
+    finally:
+        ingest.put_off.close()
 
 
 def stream(
@@ -150,8 +155,11 @@ class _Ingest(Reading):
         since_ns: int | None,
         until_ns: int | None,
     ) -> None:
-        super().__init__(builder.schema, builder.malformed, wanted, report, settings)
+        # The builder's own counter is that of the thread that stores.
+        self._malformed: Counter[str] = Counter()
+        super().__init__(builder.schema, self._malformed, wanted, report, settings)
         self.builder = builder
+        self.put_off = PutOff()
         self._since_ns, self._until_ns = since_ns, until_ns
         self._digests: list[Callable[[], Input] | None] = []
         self._small: list[ndjson.Small] = []
@@ -193,8 +201,13 @@ class _Ingest(Reading):
             yield self._store([direction.fill(table, self._settings) if directed else table])
 
     def _store(self, tables: list[pa.Table]) -> int:
-        """Put them into the table, one behind the other; several in the order of their records."""
-        self.builder.adopt(self.schema)
+        """Put them into the table, one behind the other, several in the order of their records, while others are read. Gives
+        how many events the table holds so far."""
+        self.put_off.do(partial(self._put, self.schema, tables))
+        return self.builder.rows
+
+    def _put(self, schema: Schema, tables: list[pa.Table]) -> None:
+        self.builder.adopt(schema)
         kept = [self._within(table) for table in tables]
         for table in kept:
             for number, count in _by_input(table):
@@ -203,7 +216,6 @@ class _Ingest(Reading):
             self.builder.append_numbered(kept[0])
         else:
             self.builder.append_among(kept)
-        return self.builder.rows
 
     def _within(self, table: pa.Table) -> pa.Table:
         """The events of the time range; the others are counted."""
@@ -224,6 +236,7 @@ class _Ingest(Reading):
         """Put a case's events into the table."""
         for _ in self._together():
             pass
+        self.put_off.settle()
         first, since_ns, until_ns = len(self.inputs), self._since_ns, self._until_ns
         fill = partial(direction.fill, settings=self._settings) if self._derives(derive.DIRECTION) else None
         reader.read(
@@ -237,7 +250,9 @@ class _Ingest(Reading):
     def finish(self) -> EventTable:
         for _ in self._together():
             pass
+        self.put_off.settle()
         table = self.builder.finish()
+        table.malformed.update(self._malformed)
         table.inputs = [
             source if digest is None else replace(source, sha256=digest().sha256)
             for source, digest in zip(self.inputs, self._digests, strict=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -101,18 +101,15 @@ def paired(left: pa.Array | None, right: pa.Array | None, once: bool = False) ->
         only = left if left is not None else right
         if only is None:
             return None
-        offsets = pa.array(range(len(only) + 1), pa.int32())
+        offsets = pa.array(np.arange(len(only) + 1, dtype=np.int32))
         return pa.ListArray.from_arrays(offsets, only)
     if once:
         same = pc.fill_null(pc.equal(left, right), False)
         right = pc.if_else(same, pa.scalar(None, right.type), right)
     rows = len(left)
-    order = array("q", bytes(16 * rows))
-    order[0::2] = array("q", range(rows))
-    order[1::2] = array("q", range(rows, 2 * rows))
-    indices = pa.Array.from_buffers(pa.int64(), 2 * rows, [None, pa.py_buffer(order)])
-    offsets = pa.array(range(0, 2 * rows + 1, 2), pa.int32())
-    return pa.ListArray.from_arrays(offsets, pa.concat_arrays([left, right]).take(indices))
+    order = pa.array(np.arange(2 * rows).reshape(2, rows).T.ravel())
+    offsets = pa.array(np.arange(0, 2 * rows + 1, 2, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, pa.concat_arrays([left, right]).take(order))
 
 
 def flat(column: pa.ChunkedArray | pa.Array) -> pa.Array:

@@ -81,7 +81,8 @@ def ip(frame: Frame, step: Step) -> None:
     """The texts that are addresses, as the record writes them."""
     values = frame.get(step.sources[0])
     if values is not None and pa.types.is_string(values.type):
-        frame.put(step.targets[0], addresses(values))
+        known, _ = frame.once(values, _packed)
+        frame.put(step.targets[0], addresses(values) if None in known else values)
 
 
 def _is_internal(packed: bytes | None) -> bool | None:
@@ -112,7 +113,8 @@ def direction(frame: Frame, step: Step) -> None:
     if known is not None and not known.null_count:
         return
     left, right = (
-        pa.array(map(_is_internal, known), pa.bool_()).take(rows) for known, rows in map(_packed, (source, destination))
+        pa.array(map(_is_internal, known), pa.bool_()).take(rows)
+        for known, rows in (frame.once(side, _packed) for side in (source, destination))
     )
     _toward(frame, step, left, right)
 
@@ -156,7 +158,8 @@ def community_id(frame: Frame, step: Step) -> None:
     found = None
     ports = [port for port in (source_port, destination_port) if port is not None and pa.types.is_integer(port.type)]
     if len(ports) == 2 and pc.any(by_port).as_py():
-        found = _hashed(source, destination, ports, lowered, by_port)
+        sides = [frame.once(side, _packed) for side in (source, destination)]
+        found = _hashed(sides, ports, lowered, by_port)
     if not pc.all(by_port, skip_nulls=False).as_py():
         others = [None if column is None else _only(pc.invert(by_port), column) for column in columns]
         rest = jointly(others, frame.rows, community, pa.string())
@@ -169,10 +172,10 @@ def _only(rows: pa.Array, column: pa.Array) -> pa.Array:
 
 
 def _hashed(
-    source: pa.Array, destination: pa.Array, ports: list[pa.Array], transport: pa.Array, rows: pa.Array
+    sides: list[tuple[list[bytes | None], pa.Array]], ports: list[pa.Array], transport: pa.Array, rows: pa.Array
 ) -> pa.Array:
     """The ids of connections with ports, all at once; null in other rows."""
-    left, right = (pa.array(known, pa.binary()).take(rows) for known, rows in map(_packed, (source, destination)))
+    left, right = (pa.array(known, pa.binary()).take(places) for known, places in sides)
     same = pc.equal(pc.binary_length(left), pc.binary_length(right))
     one, other = map(_big_endian, ports)
     protocol = distinct(transport, lambda name: bytes((_PROTOCOLS.get(name, 0), 0)), pa.binary())
@@ -182,7 +185,7 @@ def _hashed(
         b"\0\0", pc.if_else(ordered, left, right), pc.if_else(ordered, right, left), protocol,
         pc.if_else(ordered, one, other), pc.if_else(ordered, other, one), b"",
     ]  # fmt: skip
-    parts[0] = pa.repeat(pa.scalar(b"\0\0"), len(source))
+    parts[0] = pa.repeat(pa.scalar(b"\0\0"), len(left))
     whole = _only(pc.and_kleene(rows, pc.fill_null(same, False)), pc.binary_join_element_wise(*parts))
     hashed = _engine().cursor().from_arrow(pa.table({"bytes": whole}))
     made = hashed.project("'1:' || to_base64(unhex(sha1(bytes))) AS id").to_arrow_table()

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar, cast
 
+import numpy as np
 import pyarrow as pa
 
 Convert = Callable[["Frame", "Step"], None]
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -24,6 +26,16 @@ class Frame:
     columns: dict[str, pa.Array]
     constants: dict[str, Any] = field(default_factory=dict)
     malformed: Counter[str] = field(default_factory=Counter)
+    _made: list[tuple[pa.Array, Callable[[pa.Array], Any], Any]] = field(default_factory=list)
+
+    def once(self, values: pa.Array, make: Callable[[pa.Array], T]) -> T:
+        """What a function makes of a column, made once however many steps ask for it."""
+        for known, function, made in self._made:
+            if known is values and function is make:
+                return cast(T, made)
+        result = make(values)
+        self._made.append((values, make, result))
+        return result
 
     def get(self, name: str) -> pa.Array | None:
         """The column, a constant spread over all rows, or None."""
@@ -163,6 +175,7 @@ def batch(frame: Frame, records: pa.Array, times: pa.Array | None) -> pa.RecordB
 def repeated(value: Any, rows: int) -> pa.Array:
     """A constant as a column; a list of strings as a column of lists."""
     if isinstance(value, list):
-        lists = pa.array([value], pa.list_(pa.string()))
-        return lists.take(pa.repeat(pa.scalar(0, pa.int32()), rows))
+        offsets = np.arange(rows + 1, dtype=np.int32) * len(value)
+        places = pa.array(np.tile(np.arange(len(value)), rows))
+        return pa.ListArray.from_arrays(pa.array(offsets), pa.array(value, pa.string()).take(places))
     return pa.repeat(pa.scalar(value), rows)

@@ -1,4 +1,5 @@
-"""Work ahead: what comes next is made in threads while the caller works on what came before."""
+"""Work ahead: what comes next is made in threads while the caller works on what came before; and work put off, the other way
+round."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ S = TypeVar("S")
 WORKERS = 2
 # An item is asked for when so many before it may still be worked on.
 STANDING = WORKERS + 1
+WAITING = 1
 
 
 def ahead(function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
@@ -29,3 +31,41 @@ def ahead(function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
                 yield pending.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+class PutOff:
+    """Calls that are made in their order in one thread while the caller goes on to what comes next. ``WAITING`` calls wait at
+    most; what one raises is raised by the next ``do``, or by ``settle``, and later ones are not made."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="falselight-put-off")
+        self._pending: deque[Future[None]] = deque()
+        self._failed = False
+
+    def do(self, call: Callable[[], None]) -> None:
+        """Makes the call some time before ``settle`` returns."""
+        while self._pending and (len(self._pending) > WAITING or self._pending[0].done()):
+            self._take()
+        self._pending.append(self._pool.submit(self._make, call))
+
+    def settle(self) -> None:
+        """Waits until all calls have been made."""
+        while self._pending:
+            self._take()
+
+    def _make(self, call: Callable[[], None]) -> None:
+        if not self._failed:
+            self._failed = True
+            call()
+            self._failed = False
+
+    def _take(self) -> None:
+        made = self._pending.popleft()
+        if made.exception() is not None:
+            self.close()
+        made.result()
+
+    def close(self) -> None:
+        """Waits for the call that is being made; those that wait are not made."""
+        self._pool.shutdown(cancel_futures=True)
+        self._pending.clear()

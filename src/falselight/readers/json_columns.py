@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from falselight.mappings.columnar import flat
-from falselight.readers import NOT_JSON, Report, fault
+from falselight.readers import NOT_JSON, Report, fault, scanning
 from falselight.readers.json_shapes import KINDS, MAX_FIELDS, Shapes, name_of, walk
 from falselight.readers.ndjson import Unparsable, lines, parse
 
@@ -63,7 +63,7 @@ class JsonColumns:
         """The input's blocks, in order."""
         first = 0
         for data in _blocks(stream):
-            count = data.count(b"\n")
+            count = scanning.count(data, b"\n")
             made = self._fast(data, first, count)
             if made is not None:
                 yield made
@@ -86,12 +86,12 @@ class JsonColumns:
         return made
 
     def _attempt(self, data: bytes, first: int, count: int) -> Block | None:
-        block = data.replace(b"\r\n", b"\n") if b"\r\n" in data else data
+        block = data.replace(b"\r\n", b"\n") if b"\r" in data else data
         if not block.endswith(b"\n"):
             block += b"\n"
             count += 1
         # Only between records can "}" and "{" stand on two lines, so each line holds whole objects.
-        if not block.startswith(b"{") or not block.endswith(b"}\n") or block.count(b"}\n{") != count - 1:
+        if not block.startswith(b"{") or not block.endswith(b"}\n") or scanning.count(block, b"}\n{") != count - 1:
             return None
         if not block.isascii() and not _is_utf8(block):
             return None

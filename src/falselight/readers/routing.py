@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falselight.diagnostics import Diagnostic
-from falselight.readers import Report, leaves, text_signs
+from falselight.readers import Report, leaves, scanning, text_signs
 from falselight.readers.containers import HEAD_BYTES
 from falselight.readers.detect import BOM, Kind, of_document
 
@@ -210,7 +210,7 @@ def _is_signed(block: tuple[bytes, bytes], count: int, kind: Kind) -> bool:
     their readers do."""
     if kind not in _JSON or len(block[0]) < _MUCH:
         return False
-    signs = sum(chunk.count(sign) for sign in _SIGNS[kind] for chunk in block)
+    signs = sum(scanning.count(chunk, sign) for sign in _SIGNS[kind] for chunk in block)
     return signs == count + (not block[-1 if block[1] else 0].endswith(b"\n")) and _is_pure(block[0], kind)
 
 

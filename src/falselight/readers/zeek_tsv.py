@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import BinaryIO
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
 from falselight.mappings.columnar import distinct, flat
-from falselight.readers import DAMAGED, TOO_LARGE, Report, fault
+from falselight.readers import DAMAGED, TOO_LARGE, Report, fault, scanning
 
 BLOCK_BYTES = 16 << 20
 MAX_LINE_BYTES = 64 << 20
@@ -149,10 +149,9 @@ class TsvReader:
                     self.header = self.header.with_line(data[start:end].decode("utf-8", "replace").rstrip("\r\n"))
                     number += 1
                 else:
-                    end = data.find(b"\n#", start)
+                    end = scanning.find(data, b"\n#", start)
                     end = len(data) if end < 0 else end + 1
-                    yield from self._stretch(data[start:end], number, wants)
-                    number += data.count(b"\n", start, end) + (not data.endswith(b"\n", start, end))
+                    number += yield from self._stretch(data[start:end], number, wants)
                 start = end
 
     def _is_indented_header(self, data: bytes, start: int) -> bool:
@@ -174,22 +173,24 @@ class TsvReader:
                     data = data[:kept] + b"\n"
             yield data
 
-    def _stretch(self, data: bytes, first: int, wants: WantsColumns) -> Iterator[Chunk]:
+    def _stretch(self, data: bytes, first: int, wants: WantsColumns) -> Generator[Chunk, None, int]:
+        """The records of some lines; returns how many lines these are."""
         header = self.header
         if not header.names:
             count = sum(1 for line in data.split(b"\n") if line.strip())
             if count:
                 self._refuse(first, count, "before any header of field names")
-            return
+            return _lines(data)
         needed = wants(header)
         fast = self._fast(data, header, needed, first)
         if fast is not None:
             yield fast
-        else:
-            yield from self._slow(data, header, needed, first)
+            return len(fast.records)
+        yield from self._slow(data, header, needed, first)
+        return _lines(data)
 
     def _fast(self, data: bytes, header: Header, needed: frozenset[str] | None, first: int) -> Chunk | None:
-        if b"\r" in data or b"\n\n" in data or data.startswith(b"\n") or len(header.separator) != 1:
+        if b"\r" in data or scanning.find(data, b"\n\n") >= 0 or data.startswith(b"\n") or len(header.separator) != 1:
             return None
         names = list(header.names)
         read = [name for name in names if needed is None or name in needed] or names[:1]
@@ -209,7 +210,8 @@ class TsvReader:
         except (pa.ArrowInvalid, UnicodeError):
             return None
         columns = {name: flat(table.column(name)) for name in read}
-        return self._finished(columns, header, pa.array(np.arange(first, first + table.num_rows)))
+        records = pa.array(np.arange(first, first + table.num_rows))
+        return self._finished(columns, header, records, b"\\x" in data, header.empty.encode() in data)
 
     def _slow(self, data: bytes, header: Header, needed: frozenset[str] | None, first: int) -> Iterator[Chunk]:
         rows: list[list[str]] = []
@@ -253,14 +255,20 @@ class TsvReader:
         if before < _REPORTED:
             self.report(fault(DAMAGED, f"{self.label}, line {number + 1}: {reason}", self.path, record=number))
 
-    def _finished(self, columns: dict[str, pa.Array], header: Header, records: pa.Array) -> Chunk:
+    def _finished(
+        self, columns: dict[str, pa.Array], header: Header, records: pa.Array, escaped: bool = True, empty: bool = True
+    ) -> Chunk:
+        """The columns as Zeek means them; whether some value may be escaped, or be the mark of an empty one."""
         for at, name in enumerate(header.names):
             values = columns.get(name)
             if values is None or not pa.types.is_string(values.type):
                 continue
             kind = header.kind(at)
             container = kind.startswith(("set[", "vector[", "table["))
-            columns[name] = _lists(values, kind, header, self.malformed, name) if container else _texts(values, header)
+            if container:
+                columns[name] = _lists(values, kind, header, self.malformed, name)
+            elif escaped or empty:
+                columns[name] = _texts(values, header)
         for at, parts in header.packed:
             packed = columns.pop(header.names[at], None)
             if packed is not None:
@@ -280,6 +288,10 @@ def _scalar(text: str | None, kind: pa.DataType) -> int | float | bool | None:
     except (ValueError, KeyError):
         return None
     return number if -(2**63) <= number < 2**63 else None
+
+
+def _lines(data: bytes) -> int:
+    return data.count(b"\n") + (not data.endswith(b"\n"))
 
 
 def _texts(values: pa.Array, header: Header) -> pa.Array:
