@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from math import log2
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,7 @@ def _network(row: ServerRisk, hosts: tuple[int, int, str] | None, own: Mapping[s
 
 def _around(found: Pairs, table: EventTable) -> dict[str, tuple[int, int, str]]:
     """For each address without a name: the hosts that call its network, those that call the address, and the network."""
-    bare = {row.address for row in found.values() if row.address is not None and not row.names}
-    wanted = {address for address in bare if not any(ip_address(address) in own for own in _OWN)}
+    wanted = {row.address for row in found.values() if row.address is not None and not row.names}
     if not wanted:
         return {}
     connection = table.connection
@@ -83,10 +82,23 @@ def _around(found: Pairs, table: EventTable) -> dict[str, tuple[int, int, str]]:
         FROM called JOIN address_networks USING (address) JOIN whole USING (network) GROUP BY address"""
     ).fetchall()
     connection.unregister("address_networks")
-    return {address: (whole, single, network) for address, whole, single, network in rows if address in wanted}
+    near = {network: not _is_own(network) for network in {network for *_, network in rows}}
+    return {
+        address: (whole, single, network)
+        for address, whole, single, network in rows
+        if address in wanted and near[network]
+    }
 
 
 def _networks(addresses: Iterable[str]) -> Iterator[str]:
     """The network of each address as infrastructure counts them: /24, of IPv6 /48."""
     for text in addresses:
-        yield str(ip_network((text, 24 if ip_address(text).version == 4 else 48), strict=False))
+        if ":" in text:
+            yield str(ip_network((text, 48), strict=False))
+        else:
+            yield f"{text.rpartition('.')[0]}.0/24"
+
+
+def _is_own(network: str) -> bool:
+    first = ip_network(network).network_address
+    return any(first in own for own in _OWN)
