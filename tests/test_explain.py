@@ -66,3 +66,10 @@ def test_losses_to_order_until_and_maxspan() -> None:
     assert found.matches == 1
     assert (second.events, second.prefixes) == (4, 1)
     assert (second.lost_order, second.lost_until, second.lost_maxspan) == (1, 1, 1)
+
+
+def test_comments_are_no_part_of_a_condition() -> None:
+    query = 'network where\n  /* why "not" */ name : "x // y" and // because\n  never == "z"'
+    (funnel,) = explained(query, beat("a", [1], name="x")).funnels
+    assert funnel.filter == 'network where name : "x // y" and never == "z"'
+    assert [step.condition for step in funnel.steps][1:] == ['name : "x // y"', 'never == "z"']

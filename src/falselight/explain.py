@@ -16,6 +16,7 @@ from falselight.ecs.schema import column
 from falselight.engines import duckdb as engine
 from falselight.eql import syntax, typed, walk
 from falselight.eql.checker import Options, check
+from falselight.eql.lexer import one_line
 from falselight.eql.parser import parse
 from falselight.plan import nodes
 from falselight.plan.lower import Lowering, lower
@@ -154,14 +155,14 @@ def _funnel(
             turned = _turned_away(part, conditions[:number], conditions[number], table)
         left = counts[number + 1]
         made.append(Step(texts[number], left, turned))
-    return Funnel(source.text[written.span.start : written.span.end], counts[0], tuple(made))
+    return Funnel(one_line(source.text[written.span.start : written.span.end]), counts[0], tuple(made))
 
 
 def _words(source: Source, written: syntax.EventFilter, part: typed.Value) -> str:
     span = part.span
     if span.start == span.end:
         return f"{written.category} where"
-    return " ".join(source.text[span.start : span.end].split())
+    return one_line(source.text[span.start : span.end])
 
 
 def _turned_away(part: typed.Value, before: list[str], failing: str, table: EventTable) -> tuple[TurnedAway, ...]:

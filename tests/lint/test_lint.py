@@ -168,3 +168,21 @@ def test_the_command_fails_where_it_is_asked_to(tmp_path: Path) -> None:
     assert runner.invoke(cli, ["lint", str(path)], standalone_mode=False).return_value == 0
     assert runner.invoke(cli, ["lint", str(path), "--fail-on", "note"], standalone_mode=False).return_value == 1
     assert runner.invoke(cli, ["lint", str(path), "--fail-on", "error"], standalone_mode=False).return_value == 0
+
+
+def test_a_remark_names_its_rule_with_a_place_and_without(tmp_path: Path) -> None:
+    path = tmp_path / "rules.ndjson"
+    rule = {"type": "eql", "query": 'network where destination.domain : "*apple.com"', "from": "now-1m"}
+    path.write_text(
+        "".join(json.dumps({**rule, "rule_id": name, "name": f"Rule {name}"}) + "\n" for name in ("a", "b"))
+    )
+    shown = CliRunner().invoke(cli, ["lint", str(path)], standalone_mode=False).stdout
+    for name in ("a", "b"):
+        assert f"Rule [Rule {name}]: it runs every 5m" in shown and f"--> Rule {name}:1:" in shown
+
+
+def test_a_pack_of_other_types_has_nothing_to_look_at(tmp_path: Path) -> None:
+    path = tmp_path / "rules.ndjson"
+    path.write_text('{"rule_id": "a", "name": "a", "type": "machine_learning", "anomaly_threshold": 1}\n')
+    result = CliRunner().invoke(cli, ["lint", str(path)], standalone_mode=False)
+    assert result.return_value == 0 and "1 rule of other languages not looked at" in result.stderr

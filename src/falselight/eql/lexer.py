@@ -50,6 +50,13 @@ def lex(source: Source) -> list[Token]:
     return lex_with_comments(source)[0]
 
 
+def one_line(text: str) -> str:
+    """A part of a query in one line, without its comments."""
+    for comment in reversed(lex_with_comments(Source(text))[1]):
+        text = f"{text[: comment.start]} {text[comment.end :]}"
+    return " ".join(text.split())
+
+
 def lex_with_comments(source: Source) -> tuple[list[Token], list[Comment]]:
     """Tokens, and the comments between them, both in the order of the text."""
     text = source.text

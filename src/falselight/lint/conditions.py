@@ -9,7 +9,7 @@ from itertools import pairwise
 from falselight.diagnostics import Severity
 from falselight.ecs.schema import Schema
 from falselight.eql import syntax, walk
-from falselight.eql.lexer import lex
+from falselight.eql.lexer import lex, one_line
 from falselight.eql.patterns import fold
 from falselight.lint import cost, letters, names, systems
 from falselight.lint.remark import Remark
@@ -99,7 +99,7 @@ def _covers(text: str, private: str) -> bool:
 def _twice(rule: Rule, expression: syntax.And | syntax.Or) -> Iterator[Remark]:
     seen: dict[str, syntax.Expression] = {}
     for part in expression.operands:
-        text = " ".join(rule.query[part.span.start : part.span.end].split())
+        text = one_line(rule.query[part.span.start : part.span.end])
         if text in seen and not isinstance(part, syntax.Literal):
             yield Remark("L22", Severity.NOTE, f"[{text[:80]}] stands here twice", "leave one out", rule, part.span)
         seen[text] = part

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from falselight.diagnostics import Severity
 from falselight.eql import syntax, walk
+from falselight.eql.lexer import one_line
 from falselight.lint import leaves
 from falselight.lint.leaves import Interval, Leaf, Network
 from falselight.lint.remark import Remark
@@ -241,7 +242,7 @@ def _opposites(rule: Rule, parts: Sequence[syntax.Expression], code: str, reason
         negated, inner = False, part
         while isinstance(inner, syntax.Not):
             negated, inner = not negated, inner.operand
-        text = " ".join(rule.query[inner.span.start : inner.span.end].split())
+        text = one_line(rule.query[inner.span.start : inner.span.end])
         if (text, not negated) in seen:
             yield Remark(code, Severity.WARNING, f"[{text[:80]}] {reason}", "leave one out", rule, part.span)
         seen.add((text, negated))

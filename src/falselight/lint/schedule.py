@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from falselight.diagnostics import Severity
 from falselight.eql import syntax
+from falselight.eql.lexer import one_line
 from falselight.lint.remark import Remark
 from falselight.report import words
 from falselight.rules import Rule
@@ -63,7 +64,7 @@ def _joined(rule: Rule, tree: syntax.SequenceQuery) -> Iterator[Remark]:
 
 def _runs(rule: Rule, tree: syntax.SequenceQuery) -> int:
     """How many times one filter must be met if the sequence asks for nothing else, so that its windows overlap; else 1."""
-    asked = {" ".join(rule.query[stage.filter.span.start : stage.filter.span.end].split()) for stage in tree.stages}
+    asked = {one_line(rule.query[stage.filter.span.start : stage.filter.span.end]) for stage in tree.stages}
     if len(asked) > 1 or any(stage.missing for stage in tree.stages):
         return 1
     return sum(stage.runs for stage in tree.stages)
