@@ -1,4 +1,4 @@
-"""The DNS server's analytical log and the background transfer service's."""
+"""The DNS server's analytical log, the background transfer service's, and what AD FS audits."""
 
 from __future__ import annotations
 
@@ -83,3 +83,60 @@ def test_a_job_of_the_background_service() -> None:
     assert document["process"] == {"executable": "C:\\t\\a.exe", "name": "a.exe", "pid": 3616}
     assert document["user"] == {"domain": "LAB", "name": "eve"} and document["related"]["user"] == ["eve"]
     assert document["winlog"]["event_data"] == data
+
+
+AUDIT = """<?xml version="1.0" encoding="utf-16"?>
+<!DOCTYPE x [<!ENTITY a "aaaa">]>
+<AuditBase xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="FreshCredentialAudit">
+  <AuditType>FreshCredentials</AuditType><AuditResult>Failure</AuditResult><FailureType>CredentialValidationError</FailureType>
+  <ErrorCode>N/A</ErrorCode>
+  <ContextComponents>
+    <Component xsi:type="ResourceAuditComponent"><RelyingParty>urn:wrack</RelyingParty><UserId>{user}</UserId></Component>
+    <Component xsi:type="AuthNAuditComponent"><MfaPerformed>false</MfaPerformed><MfaMethod>N/A</MfaMethod></Component>
+    <Component xsi:type="RequestAuditComponent"><AuthProtocol>OAuth</AuthProtocol><IpAddress>{address}</IpAddress>
+      <UserAgentString>tool/1.0</UserAgentString><UserId>later</UserId></Component>
+  </ContextComponents>
+  <CurrentBadPasswordCount>3</CurrentBadPasswordCount>
+</AuditBase>"""
+
+
+def audit(event_id: int = 1203, user: str = "LAB\\eve", address: str = "203.0.113.7, 10.4.0.1") -> dict[str, Any]:
+    xml = AUDIT.format(user=user, address=address)
+    return made("AD FS Auditing", "Security", event_id, param1="0f6b", param2=xml)
+
+
+def test_an_audit_of_ad_fs() -> None:
+    document = audit()
+    assert document["winlog"]["adfs"] == {
+        "activity_id": "0f6b", "audit_type": "FreshCredentials", "audit_result": "Failure",
+        "failure_type": "CredentialValidationError", "user_id": "LAB\\eve", "ip_address": "203.0.113.7, 10.4.0.1",
+        "relying_party": "urn:wrack", "mfa_performed": False, "auth_protocol": "OAuth", "user_agent": "tool/1.0",
+        "current_bad_password_count": 3,
+    }  # fmt: skip
+    assert document["user"] == {"domain": "LAB", "name": "eve"} and document["source"] == {"ip": "203.0.113.7"}
+    assert document["related"]["user"] == ["eve", "LAB\\eve"]
+    assert document["event"]["category"] == ["authentication"] and document["event"]["type"] == ["start"]
+    assert (document["event"]["action"], document["event"]["outcome"]) == ("adfs-authentication-failed", "failure")
+    assert document["winlog"]["event_data"]["param2"].startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("eve@lab.example", {"name": "eve", "domain": "lab.example"}),
+        ("S-1-5-21-1", {"id": "S-1-5-21-1"}),
+        ("eve", {"name": "eve"}),
+        ("\\eve", {"name": "\\eve"}),
+    ],
+)
+def test_users_of_ad_fs(user: str, expected: dict[str, str]) -> None:
+    assert audit(user=user)["user"] == expected
+
+
+def test_what_is_no_address_and_no_audit() -> None:
+    assert "source" not in audit(address="unknown, 10.4.0.1")
+    for xml in ("<AuditBase><broken", "", "x" * 2_000_000, "<AuditBase>" + "<a>" * 5_000):
+        document = made("AD FS Auditing", "Security", 1200, param1="-", param2=xml)
+        assert "adfs" not in document["winlog"] and document["event"]["action"] == "adfs-token-issued"
+    other = made("AD FS Auditing", "Security", 1000, param1="a")
+    assert other["winlog"]["event_data"] == {"param1": "a"} and "action" not in other["event"]
