@@ -109,8 +109,12 @@ def test_the_same_on_one_thread_and_on_many(data: Path) -> None:
     for threads in (1, 4):
         table = ingest.read_events([data], release.schema(), wanted=ranking.WANTED, report=pytest.fail)
         table.connection.execute(f"SET threads = {threads}")
-        found.append([(row.host, row.server, row.odds, row.reasons) for row in ranking.rank(table, Settings())])
-    assert found[0] == found[1]
+        listed = data.parent / "listed"
+        listed.write_text(f"{BEACON}\n192.0.2.0/28\nvendor.example\n")
+        store.load(table.connection, [listed], pytest.fail)
+        rows = ranking.rank(table, Settings(), indicators=True, once=True)
+        found.append([(row.odds, row.known_bad, row.alarms, row.to_document()) for row in rows])
+    assert found[0] == found[1] and any("intel" in str(row[3]) for row in found[0])
 
 
 def test_the_commands_show_the_list(data: Path, tmp_path: Path) -> None:
