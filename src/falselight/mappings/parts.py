@@ -131,8 +131,10 @@ class _Order:
 
     def column(self, found: list[tuple[int, Column]]) -> pa.Array:
         """A column of some of the parts; null where a part has none. Of values that parts share it has each but once."""
-        if not any(is_many(column) for _, column in found):
-            return self._constants(found)
+        each_row = sum(len(column) for _, column in found if is_many(column))
+        is_shared = each_row <= _FEW_ROWS and any(not is_many(column) for _, column in found)
+        if is_shared and len({_value_type(column.type) for _, column in found}) == 1:
+            return self._shared(found)
         arrays = [(place, self._repeated(place, column)) for place, column in found]
         if any(pa.types.is_list(values.type) for _, values in arrays):
             arrays = [(place, listed(values)) for place, values in arrays]
@@ -145,19 +147,32 @@ class _Order:
             return column
         return pa.repeat(column, self._starts[place + 1] - self._starts[place])
 
-    def _constants(self, found: list[tuple[int, Column]]) -> pa.Array:
+    def _shared(self, found: list[tuple[int, Column]]) -> pa.Array:
+        """A column of few values, which most parts have in all their rows."""
         many = any(pa.types.is_list(column.type) for _, column in found)
-        places = np.full(len(self._starts) - 1, -1, np.int32)
         values: dict[Any, int] = {}
+
+        def code(value: Any) -> int:
+            if value is None:
+                return -1
+            return values.setdefault(
+                (tuple(value) if isinstance(value, list) else (value,)) if many else value, len(values)
+            )
+
+        places = np.full(len(self._starts) - 1, -1, np.int32)
         for place, column in found:
-            value = column.as_py()
-            if many:
-                value = tuple(value) if isinstance(value, list) else (value,)
-            places[place] = values.setdefault(value, len(values))
+            if not is_many(column):
+                places[place] = code(column.as_py())
+        rows = places[self._part]
+        for place, column in found:
+            if is_many(column):
+                rows[self._rows[self._starts[place] : self._starts[place + 1]]] = [
+                    code(each) for each in column.to_pylist()
+                ]
         kind = next((column.type for _, column in found if pa.types.is_list(column.type)), found[0][1].type)
         distinct = pa.array([list(value) if many else value for value in values], kind)
-        rows = places[self._part]
-        indices = pa.array(rows, mask=None if places.min() >= 0 else rows < 0)
+        absent = rows < 0
+        indices = pa.array(rows, mask=absent if absent.any() else None)
         return distinct.take(indices) if many else pa.DictionaryArray.from_arrays(indices, distinct)
 
     def _origin(self, places: tuple[int, ...]) -> _Origin:
