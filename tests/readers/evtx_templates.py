@@ -51,10 +51,11 @@ class Element:
 
 @dataclass
 class Record:
-    """``head``: event id, level, task, opcode, keywords, version. ``data`` says what the event holds below ``tree``."""
+    """``head``: event id, level, task, opcode, keywords, version. ``data`` says what the event holds below ``tree``: where a
+    record stands for a value, its tree and data do."""
 
     tree: Element
-    data: list[Value]
+    data: list[Value | Record]
     provider: str = "Own"
     channel: str = "Own/Operational"
     head: tuple[int, int, int, int, int, int] = (1, 4, 1, 0, 0x8020000000000000, 2)

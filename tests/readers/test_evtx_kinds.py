@@ -174,6 +174,52 @@ def test_forms_of_data(tree: Element, fewest: int, monkeypatch: pytest.MonkeyPat
     check(log(records))
 
 
+BELOW = Element("UserData", children=(Hole(0, TREE),))
+OWN = Element(
+    "Own",
+    {"xmlns": "y"},
+    children=(Element("Name", {}, Hole(0)), Element("Id", {}, Hole(1)), Element("Fixed", {}, "7")),
+)
+
+
+@pytest.mark.parametrize("fewest", [1, 10_000], ids=["together", "alone"])
+def test_a_tree_below_user_data(fewest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows_batches, "FEWEST", fewest)
+    draw = random.Random(1)
+    trees = (OWN, Element("Other", children=(Element("A", {}, Hole(1)),)))
+    records = [
+        Record(BELOW, [Record(draw.choice(trees), [text(f"v{place % 5}"), number(U32, place)])]) for place in range(60)
+    ]
+    records += drawn(draw, ["Image", "ProcessId"], 20)
+    draw.shuffle(records)
+    assert left(log(records)) == 0
+    check(log(records))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        NOTHING,
+        (TREE, b""),
+        text("no tree"),
+        Record(event_data("Image"), [text("a")]),
+        Record(Element("UserData", children=(OWN,)), [text("a"), number(U32, 7)]),
+        Record(BELOW, [Record(OWN, [text("a"), number(U32, 7)])]),
+        Record(Element("Own", {"b": Hole(0)}, children=(Element("Name", {}, Hole(1)),)), [text("a"), text("b")]),
+        Record(Element("Own", children=(Hole(0, TREE),)), [Record(Element("Name", {}, Hole(0)), [text("a")])]),
+        Record(Element("Own", {}, Hole(0)), [text("a")]),
+        Record(Element("Own", children=(Element("Name", {}, Hole(9)),)), [text("a")]),
+    ],
+)
+@pytest.mark.parametrize("fewest", [1, 10_000], ids=["together", "alone"])
+def test_odd_trees_below_user_data(value: Value | Record, fewest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(windows_batches, "FEWEST", fewest)
+    records = [Record(BELOW, [value]), Record(BELOW, [Record(OWN, [text("a"), number(U32, 7)])])] * 8
+    check(log(records))
+    # An event's tree must be its data.
+    check(log([Record(OWN, [text("a"), number(U32, 7)]), Record(event_data("Image"), [text("a")])] * 8))
+
+
 def test_records_without_templates_among_others() -> None:
     ordinary = evtx_files.log([evtx_files.event(1, {"Image": "a"}, SYSMON, SYSMON, place, place) for place in range(9)])
     chunk = sealed(ordinary[evtx.HEADER_BYTES :])

@@ -23,7 +23,7 @@ from falselight.readers.windows_columns import EventColumns, Lines, head_of, kin
 from falselight.readers.windows_event import Unsuitable, WindowsEvent
 
 # Below so many records the work for each column outweighs that for each record.
-FEWEST = 32
+FEWEST = 16
 Columns: TypeAlias = dict[str, Column]
 
 

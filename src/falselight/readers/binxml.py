@@ -26,6 +26,8 @@ _OPEN = struct.Struct("<HII")
 _NAME = struct.Struct("<IHH")
 _HOLE = struct.Struct("<HB")
 _DEEPEST = 8
+# What a definition's root is: the event, its EventData or UserData, or the element below UserData.
+EVENT, BODY, ELEMENT = 0, 1, 2
 
 
 class Hole(NamedTuple):
@@ -52,11 +54,13 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Definition:
     """The tree's leaves by the path that the general parser gives them, the hole for the tree that stands below the
-    root, and the names that the definition takes from elsewhere in its chunk."""
+    root and what the root of that is, and the names that the definition takes from elsewhere in its chunk."""
 
+    root: int
     literals: dict[tuple[str, ...], str]
     holes: dict[tuple[str, ...], int]
     tree: int | None
+    tree_root: int
     user_data: str | None
     borrowed: tuple[tuple[int, bytes], ...]
 
@@ -66,7 +70,8 @@ class Definition:
 
     def identity(self) -> tuple[Any, ...]:
         """Equal for definitions that say the same, wherever their chunks hold the names."""
-        return tuple(self.literals.items()), tuple(self.holes.items()), self.tree, self.user_data
+        leaves = tuple(self.literals.items()), tuple(self.holes.items())
+        return self.root, *leaves, self.tree, self.tree_root, self.user_data
 
 
 class _Cursor:
@@ -120,12 +125,18 @@ def definition(chunk: bytes | memoryview, at: int, end: int) -> Definition:
         raise Unsuitable("more than one element")
     found = _Leaves()
     if root.name == "Event":
+        kind = EVENT
         found.event(root)
-    else:
+    elif root.name in ("EventData", "UserData"):
+        kind = BODY
         found.body(root)
+    else:
+        kind = ELEMENT
+        found.element(root)
     if found.tree in found.holes.values():
         raise Unsuitable("a tree for a value")
-    return Definition(found.literals, found.holes, found.tree, found.user_data, tuple(cursor.borrowed.items()))
+    borrowed = tuple(cursor.borrowed.items())
+    return Definition(kind, found.literals, found.holes, found.tree, found.tree_root, found.user_data, borrowed)
 
 
 def _element(cursor: _Cursor, token: int, depth: int) -> Node:
@@ -198,6 +209,7 @@ class _Leaves:
         self.literals: dict[tuple[str, ...], str] = {}
         self.holes: dict[tuple[str, ...], int] = {}
         self.tree: int | None = None
+        self.tree_root = BODY
         self.user_data: str | None = None
 
     def event(self, root: Node) -> None:
@@ -226,12 +238,16 @@ class _Leaves:
 
     def body(self, root: Node) -> None:
         """The leaves of ``EventData`` or ``UserData``."""
-        if root.content is not None or root.trees or any(isinstance(each, Hole) for each in root.attributes.values()):
+        if root.content is not None or any(isinstance(each, Hole) for each in root.attributes.values()):
             raise Unsuitable("odd data")
-        if root.name == "EventData":
+        if root.name == "UserData" and len(root.trees) == 1 and not root.children:
+            self.tree, self.tree_root = root.trees[0].number, ELEMENT
+        elif root.trees:
+            raise Unsuitable("odd data")
+        elif root.name == "EventData":
             self._event_data(root)
         elif root.name == "UserData" and len(root.children) == 1:
-            self._user_data(root.children[0])
+            self.element(root.children[0])
         else:
             raise Unsuitable("neither EventData nor UserData")
 
@@ -249,7 +265,8 @@ class _Leaves:
                 raise Unsuitable("a name that is a value")
             self._value(("EventData", name), child.content)
 
-    def _user_data(self, element: Node) -> None:
+    def element(self, element: Node) -> None:
+        """The leaves of the one element below ``UserData``."""
         if element.content is not None or element.trees or not is_value(element.name):
             raise Unsuitable("odd data")
         if any(isinstance(each, Hole) for each in element.attributes.values()):

@@ -16,7 +16,7 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
-from falselight.readers.binxml import BINARY_XML, HEADER_BYTES, Definition, definition
+from falselight.readers.binxml import BINARY_XML, BODY, ELEMENT, EVENT, HEADER_BYTES, Definition, definition
 from falselight.readers.evtx_columns import Made, Places, Slots, codes, columns, times
 from falselight.readers.evtx_values import TICKS_TO_1970, Bytes, Numbers, fits, value
 from falselight.readers.windows_columns import EventColumns
@@ -283,7 +283,7 @@ class Intact:
         outer = self._instances(places + RECORD_HEADER, limits, places // CHUNK_BYTES * CHUNK_BYTES)
         for rows in _groups(outer.definitions, outer.counts):
             number, count = int(outer.definitions[rows[0]]), int(outer.counts[rows[0]])
-            if number >= 0 and count >= self._all[number].values():
+            if self._may_be(number, count, EVENT):
                 slots, whole = outer.slots(self._bytes, rows, count, self._all[number].tree)
                 if whole.any():
                     self._group(self._all[number], rows[whole], slots if whole.all() else slots.some(whole))
@@ -300,25 +300,49 @@ class Intact:
             keys += [codes(self._bytes, slots.places(index)), slots.kinds[index]]
         inner = None
         if outer.tree is not None:
-            tree = slots.places(outer.tree)
-            base = self._places[rows] // CHUNK_BYTES * CHUNK_BYTES
-            inner = self._instances(tree.starts, tree.starts + tree.sizes, base)
-            empty = (tree.sizes == 0) | (tree.kinds == 0)
-            inner.definitions[empty], inner.counts[empty] = _NO_TREE, 0
-            inner.definitions[~empty & (tree.kinds != BINARY_XML)] = _UNKNOWN
+            inner = self._trees(slots.places(outer.tree), rows)
             keys += [inner.definitions, inner.counts]
         for some in _groups(*keys) if keys else [np.arange(len(rows))]:
             parts = [(outer, slots.some(some))]
             number = _NO_TREE if inner is None else int(inner.definitions[some[0]])
             if inner is not None and number != _NO_TREE:
                 count = int(inner.counts[some[0]])
-                if number == _UNKNOWN or count < self._all[number].values():
+                if not self._may_be(number, count, outer.tree_root):
                     continue
-                below, whole = inner.slots(self._bytes, some, count, None)
+                below, whole = inner.slots(self._bytes, some, count, self._all[number].tree)
                 some = some[whole]
                 parts = [(outer, slots.some(some)), (self._all[number], below.some(whole))]
             if len(some):
-                self.kinds.append(Kind(self._bytes, rows[some], parts))
+                self._put(rows[some], parts)
+
+    def _may_be(self, number: int, count: int, root: int) -> bool:
+        """Whether instances of so many values are of a definition with this root."""
+        return number >= 0 and count >= self._all[number].values() and self._all[number].root == root
+
+    def _put(self, rows: Numbers, parts: list[tuple[Definition, Slots]]) -> None:
+        """Records of one kind, or of several where the tree below UserData is a value too."""
+        body, slots = parts[-1]
+        if body.root != BODY or body.tree is None:
+            self.kinds.append(Kind(self._bytes, rows, parts))
+            return
+        inner = self._trees(slots.places(body.tree), rows)
+        for some in _groups(inner.definitions, inner.counts):
+            number, count = int(inner.definitions[some[0]]), int(inner.counts[some[0]])
+            if self._may_be(number, count, ELEMENT) and self._all[number].tree is None:
+                below, whole = inner.slots(self._bytes, some, count, None)
+                some = some[whole]
+                if len(some):
+                    kept = [(layout, values.some(some)) for layout, values in parts]
+                    self.kinds.append(Kind(self._bytes, rows[some], [*kept, (self._all[number], below.some(whole))]))
+
+    def _trees(self, tree: Places, rows: Numbers) -> _Instances:
+        """What the trees are that stand at these places of the records."""
+        bases = self._places[rows] // CHUNK_BYTES * CHUNK_BYTES
+        found = self._instances(tree.starts, tree.starts + tree.sizes, bases)
+        empty = (tree.sizes == 0) | (tree.kinds == 0)
+        found.definitions[empty], found.counts[empty] = _NO_TREE, 0
+        found.definitions[~empty & (tree.kinds != BINARY_XML)] = _UNKNOWN
+        return found
 
     def _instances(self, places: Numbers, limits: Numbers, bases: Numbers) -> _Instances:
         def look(form: str, at: Numbers) -> Numbers:
