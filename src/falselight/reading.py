@@ -206,8 +206,6 @@ class Reading:
         yield from read_lines(numbered, part.report, opened.label, skipped, self._settings, self._wanted)
 
     def _sensors(self, part: _Part) -> Iterator[Batch]:
-        from falselight.readers import suricata, zeek
-
         kind, opened, report = part.segment.kind, part.opened, part.report
         skipped, path, label = self.counts[-1].skipped, opened.input.path, opened.label
         head = opened.head()
@@ -216,12 +214,17 @@ class Reading:
             elements = ndjson.raw_lines(opened, kind, report, skipped)
             stream = BytesIO(b"\n".join(line for _, line in elements))
             head = stream.getvalue()[: len(head)]
+        if kind in {Kind.EVE_LINES, Kind.EVE_ARRAY}:
+            from falselight.readers import suricata
+
+            yield from suricata.read(stream, path, label, report, skipped, self._wanted)
+            return
+        from falselight.readers import zeek
+
         if kind is Kind.ZEEK_TSV:
             yield from zeek.read_tsv(stream, path, label, report, skipped, self._wanted)
-        elif kind in {Kind.ZEEK_LINES, Kind.ZEEK_ARRAY}:
-            yield from zeek.read_json(stream, path, label, report, skipped, head, self._wanted)
         else:
-            yield from suricata.read(stream, path, label, report, skipped, self._wanted)
+            yield from zeek.read_json(stream, path, label, report, skipped, head, self._wanted)
 
 
 def _columns_wanted(wanted: frozenset[str], schema: Schema) -> frozenset[str]:

@@ -11,8 +11,9 @@ import pytest
 
 NOT_FOR_EVERY_HUNT = (
     "falselight.analytics", "falselight.cli.details", "falselight.cli.replays", "falselight.cli.servers", "falselight.fusion",
-    "falselight.mappings.windows_codes", "falselight.readers.evtx", "falselight.readers.pcap.connection",
-    "falselight.readers.windows_json", "falselight.tuning", "rich.progress",
+    "falselight.mappings.windows_codes", "falselight.readers.csv_mapping", "falselight.readers.evtx",
+    "falselight.readers.pcap.connection", "falselight.readers.suricata", "falselight.readers.windows_json",
+    "falselight.tuning", "rich.progress",
 )  # fmt: skip
 EVENTS = {
     "ecs": '{"@timestamp":"2026-01-01T00:00:00Z","event":{"category":"network"},"host":{"name":"h"}}\n',

@@ -9,16 +9,18 @@ from datetime import UTC, timedelta, timezone, tzinfo
 from functools import wraps
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
 from falselight.case import networks
 from falselight.plan import dates
-from falselight.readers import csv_mapping
 from falselight.readers.settings import Settings
 from falselight.sinks import FORMATS
+
+if TYPE_CHECKING:
+    from falselight.readers.csv_mapping import CsvMapping
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)")
@@ -130,7 +132,7 @@ def reading(command: Command) -> Command:
         mapping: tuple[str, ...],
         **more: Any,
     ) -> Any:
-        csv = tuple(csv_mapping.load(Path(path)) for path in mapping)
+        csv = tuple(map(_mapping, mapping))
         settings = Settings(timezone or UTC, year, password, internal, external, csv=csv)
         settings = networks.of_cases(more.get("paths", ()), settings)
         return command(*arguments, settings=settings, **more)
@@ -140,6 +142,12 @@ def reading(command: Command) -> Command:
         decorated = option(decorated)
     made: Command = decorated
     return made
+
+
+def _mapping(path: str) -> CsvMapping:
+    from falselight.readers import csv_mapping
+
+    return csv_mapping.load(Path(path))
 
 
 _READING = (

@@ -6,9 +6,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from ipaddress import IPv4Network, IPv6Network
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from falselight.readers.csv_mapping import CsvMapping
+if TYPE_CHECKING:
+    from falselight.readers.csv_mapping import CsvMapping
 
 TIMEZONE, YEAR = "timezone", "year"
 Networks: TypeAlias = tuple[IPv4Network | IPv6Network, ...]
