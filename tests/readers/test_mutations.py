@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import re
 import time
 from pathlib import Path
 
@@ -48,12 +49,12 @@ SIGNS = [
 
 
 def mutated(data: bytes, draw: random.Random) -> bytes:
-    """A few changes: bytes flipped, signs put in, parts taken out, doubled or moved."""
+    """A few changes: bytes flipped, signs put in, parts taken out, doubled or moved, numbers made long."""
     changed = bytearray(data)
     for _ in range(draw.randint(1, 6)):
         at = draw.randrange(len(changed) + 1)
         span = draw.randint(1, 40)
-        match draw.randrange(5):
+        match draw.randrange(6):
             case 0 if changed:
                 changed[min(at, len(changed) - 1)] ^= 1 << draw.randrange(8)
             case 1:
@@ -62,6 +63,8 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
                 del changed[at : at + span]
             case 3:
                 changed[at:at] = changed[at : at + span] * draw.randint(1, 3)
+            case 4 if (number := re.compile(rb"\d+").search(changed, at)) is not None:
+                changed[number.start() : number.end()] = b"7" * draw.choice([19, 20, 310, 5_000])
             case _:
                 part = bytes(changed[at : at + span])
                 del changed[at : at + span]

@@ -15,7 +15,7 @@ from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment
 
 _START = re.compile(r"\[(?:[^\s\"]{1,64} )?(?=[A-Za-z_]\w{0,63}(?:::?|=)\")")
-_PAIR = re.compile(r'([A-Za-z_]\w{0,63})(?:::?|=)"((?:[^"\\]|\\.)*)"(?=[;\]\s]|$)')
+_PAIR = re.compile(r'(?<!\w)([A-Za-z_]\w{0,63})(?:::?|=)"((?:[^"\\]|\\.)*)"(?=[;\]\s]|$)')
 _ZONE = re.compile(r"(T\d\d:\d\d:\d\d)-?([+-])(\d:\d\d)")  # some exporters write --5:00
 _ESCAPE = re.compile(r"\\([\"\\\]])")
 _LONGEST, _MOST = 262_144, 400

@@ -89,7 +89,7 @@ def _times(event: Document, raw: dict[str, str], settings: Settings) -> None:
         number = int(text[:-6] if len(text) > 18 else text)
         with suppress(OverflowError):  # beyond the year 9999: no such date
             event["event.start"] = iso(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number / scale))
-    if raw.get("duration", "").isdecimal():
+    if raw.get("duration", "").isdecimal() and len(raw["duration"]) < 20:
         event["event.duration"] = min(int(raw["duration"]) * 1_000_000_000, 2**63 - 1)
 
 

@@ -212,6 +212,12 @@ def _octets(text: str | None) -> bytes | None:
     return None if found is None else found.packed
 
 
+def _port(text: str | None) -> int | None:
+    """A number of 16 bits, None for other text, however long."""
+    found = int(text) if text is not None and text.isdecimal() and len(text) < 20 else None
+    return found if found is not None and found < 65_536 else None
+
+
 def community(
     source: str | None, destination: str | None, source_port: str | None, destination_port: str | None,
     transport: str | None, icmp_type: str | None = None, icmp_code: str | None = None,
@@ -221,21 +227,21 @@ def community(
     if protocol is None or low is None or high is None or len(low) != len(high):
         return None
     one_way = False
+    one: int | None
+    other: int | None
     if protocol in _WITH_PORTS:
-        if not (source_port and destination_port and source_port.isdecimal() and destination_port.isdecimal()):
-            return None
-        one, other = int(source_port), int(destination_port)
+        one, other = _port(source_port), _port(destination_port)
     elif protocol in _ANSWERS:
         answers = _ANSWERS[protocol]
-        if icmp_type is None or not icmp_type.isdecimal():
+        one = _port(icmp_type)
+        if one is None:
             return None
-        one = int(icmp_type)
         one_way = one not in answers
-        other = answers.get(one, int(icmp_code) if icmp_code is not None and icmp_code.isdecimal() else 0)
+        other = answers.get(one, _port(icmp_code) or 0)
     else:
         first, second = (low, high) if low <= high else (high, low)
         return _community_id(first + second + bytes((protocol, 0)))
-    if one > 65_535 or other > 65_535:
+    if one is None or other is None:
         return None
     left, right = one.to_bytes(2, "big"), other.to_bytes(2, "big")
     if not one_way and low + left > high + right:

@@ -56,9 +56,9 @@ def eve_outcome(frame: Frame, step: Step) -> None:
     """success or failure of HTTP records by their status."""
 
     def each(kind: str | None, status: str | None) -> str | None:
-        if kind != "http" or not (status or "").isdecimal():
+        if kind != "http" or status is None or not status.isdecimal() or len(status) > 9:
             return None
-        return "success" if int(status or 0) < 400 else "failure"
+        return "success" if int(status) < 400 else "failure"
 
     frame.put(step.targets[0], columnar.jointly([frame.get(n) for n in step.sources], frame.rows, each, pa.string()))
 

@@ -238,7 +238,7 @@ def append(document: Document, name: str, *values: Any) -> None:
         del document[name]
 
 
-_KEY = r"[A-Za-z_][\w.-]{0,80}"
+_KEY = r"(?<![\w.-])[A-Za-z_][\w.-]{0,80}"
 # Quotes inside are escaped by a backslash.
 _QUOTED = r'"[^"\\]*(?:\\.[^"\\]*)*"'
 _PAIR = re.compile(rf'({_KEY})=({_QUOTED}|[^\s"]*)')
