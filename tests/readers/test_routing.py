@@ -18,7 +18,7 @@ from falselight.ecs import release
 from falselight.ecs.schema import column
 from falselight.readers import routing
 from falselight.readers.containers import HEAD_BYTES
-from falselight.readers.detect import detect
+from falselight.readers.detect import Kind, detect
 from falselight.readers.settings import Settings
 from falselight.store import Counts, quoted
 
@@ -151,6 +151,15 @@ def test_a_small_file_of_ecs_lines_may_hold_other_records(tmp_path: Path) -> Non
     module = quoted(column("event.module"))
     found = table.connection.execute(f"SELECT _input, count(*) FROM events WHERE {module} = 'suricata' GROUP BY 1")
     assert found.fetchall() == [(0, 4)] and table.rows == 14
+
+
+def test_a_long_line_is_not_parsed_to_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    eve, _, ecs, *_ = json_lines()
+    long = b'{"long":"' + b"x" * 3_000_000 + b'"}'
+    looked_at: list[int] = []
+    monkeypatch.setattr(routing, "of_document", lambda document: looked_at.append(len(str(document))))
+    assert routing.is_uniform(b"\n".join([*ecs, long, *eve]), Kind.ECS_LINES)
+    assert looked_at and max(looked_at) < 100_000
 
 
 def test_the_records_of_one_audit_event_stay_together(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -237,15 +237,17 @@ def _stream(data: bytes) -> BinaryIO:
 def _kind_of(line: bytes, otherwise: Kind) -> Kind:
     """The kind that a line is of; the other one if it bears no mark, or one that only a header explains.
     Devices whose messages are alike have one reader."""
-    found = (
-        _content(line) if line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") else text_signs.of_line(line.rstrip(b"\n"))
-    )
+    # What runs containers wraps lines of text in JSON.
+    found: str | None = _content(line) if line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") else None
+    found = found or text_signs.of_line(line.rstrip(b"\n"))
     kind = otherwise if found is None else Kind(found)
     return otherwise if kind not in _SIGNS or {kind, otherwise} == text_signs.ALIKE else kind
 
 
 def _content(line: bytes) -> Kind | None:
-    """The kind of a line that is a whole JSON object."""
+    """The kind of a line that is a whole JSON object, and no more of one than can be looked at beside the reading."""
+    if len(line) > _MUCH:
+        return None
     try:
         document = orjson.loads(line.removeprefix(BOM))
     except orjson.JSONDecodeError:
