@@ -272,6 +272,7 @@ def _clustered(
     clusters = cluster(table, [made for _, made in fed])
     if clusters is None:
         return None
+    clusters.judge(made for _, made in fed)
     for run, made in fed:
         run.starved = not clusters.can_match(made)
     able = [made for run, made in fed if not run.starved]

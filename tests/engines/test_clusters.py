@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from unittest.mock import patch
 
@@ -14,10 +15,11 @@ from property.cases import MAPPING, Case, cases
 
 from bench import mixed
 from falselight import findings, hunting, sources
+from falselight.diagnostics import EqlError
 from falselight.engines import clusters as engine_clusters
 from falselight.engines import duckdb as engine
 from falselight.engines import sieve
-from falselight.engines.clustering import WHOLE
+from falselight.engines.clustering import GROUPS, WHOLE
 from falselight.engines.clusters import cluster
 from falselight.eql import walk
 from falselight.eql.checker import Options
@@ -27,6 +29,7 @@ from falselight.plan import narrow, nodes
 from falselight.rules import Rule, load
 from falselight.search import plan
 from falselight.source import Source
+from falselight.sql.predicates import condition
 from falselight.store import EventTable, Input, connect
 
 EVENTS, SEED = 20_000, 7
@@ -168,6 +171,45 @@ def test_hunting_marks_what_no_event_can_satisfy(table: EventTable) -> None:
     results = [(found(rule, made, table), found(rule, clusters.narrowed(made), table)) for rule, made in pairs]
     assert all(alone == together for alone, together in results)
     assert [bool(alone) for alone, _ in results] == [True, True, True, True, True, False, True]
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_threads_change_no_finding(table: EventTable, shared: Path, threads: int) -> None:
+    rules = load([str(shared / "rules" / "elastic-eql")], pytest.fail)[::12]
+    alone = hunting.hunt_table(table, rules, clustered=False)
+    connection = connect(threads=threads)
+    mixed.event_table(connection, EVENTS, SEED)
+    same = EventTable(connection, mixed.schema(connection), rows=EVENTS, inputs=[Input("mixed")])
+    together = hunting.hunt_table(same, rules, clustered=True)
+    assert together.layout_seconds > 0
+    assert [run.findings for run in together.rules] == [run.findings for run in alone.rules]
+    assert any(run.findings for run in alone.rules)
+    connection.close()
+
+
+def test_what_is_judged_together_is_what_each_is_alone(table: EventTable) -> None:
+    made = [made for _, made in planned([Rule(id=q, name=q, query=q) for q in QUERIES[:6]], table)]
+    one, other = cluster(table, made), cluster(table, made)
+    assert one is not None and other is not None
+    one.judge(made)
+    for predicate in (each for one_plan in made for each in narrow.predicates(one_plan)):
+        ranges = one.of(predicate)
+        assert ranges == other.of(predicate)
+        assert all(low <= high for low, high in ranges) and all(a[1] + 1 < b[0] for a, b in pairwise(ranges))
+        asked = condition(narrow.relaxed(predicate, one.known))
+        held = table.connection.execute(f'SELECT _cluster FROM "{GROUPS}" WHERE {asked} ORDER BY 1').fetchall()
+        assert [number for (number,) in held] == [each for low, high in ranges for each in range(low, high + 1)]
+
+
+def test_a_condition_that_cannot_be_judged_with_others_leaves_them_to_be_asked_alone(table: EventTable) -> None:
+    made = [made for _, made in planned([Rule(id=q, name=q, query=q) for q in QUERIES[:3]], table)]
+    found = cluster(table, made)
+    assert found is not None
+    with patch.object(engine_clusters, "condition", lambda predicate: "no_such_column = 1"):
+        found.judge(made)
+        with pytest.raises(EqlError):
+            found.of(made[0].predicate if isinstance(made[0], nodes.EventPlan) else nodes.ALWAYS)
+    assert found.can_match(made[0])
 
 
 def test_a_plan_whose_field_is_never_filled_cannot_match(table: EventTable) -> None:

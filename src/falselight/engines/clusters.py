@@ -9,10 +9,13 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from falselight.diagnostics import EqlError
 from falselight.ecs.schema import EXACT_STRING_TYPES, Field, column
 from falselight.engines import clustering
 from falselight.engines import duckdb as engine
@@ -24,6 +27,8 @@ from falselight.store import EventTable, quoted
 
 # A cluster is judged as an event is: there must be far fewer. A field more must leave them few.
 EVENTS_PER_CLUSTER, MOST_CLUSTERS, MOST_FIELDS = 50, 40_000, 12
+# Conditions that one statement asks of every cluster.
+AT_ONCE = 50
 
 
 @dataclass
@@ -81,13 +86,23 @@ class Clusters:
         """Ranges of the clusters whose events may satisfy a predicate; others do not."""
         asked = condition(narrow.relaxed(predicate, self.known))
         if asked not in self._ranges:
-            rows = engine.execute(
-                self.table,
-                "SELECT min(_cluster), max(_cluster) FROM (SELECT _cluster, _cluster - row_number() OVER (ORDER BY _cluster) "
-                f"AS island FROM {quoted(GROUPS)} WHERE {asked}) GROUP BY island ORDER BY 1",
-            ).fetchall()
-            self._ranges[asked] = tuple((low, high) for low, high in rows)
+            self._ask([asked])
         return self._ranges[asked]
+
+    def judge(self, plans: Iterable[nodes.Plan]) -> None:
+        """Asks what ``of`` tells of these plans' predicates, of many in one statement. Where the engine cannot answer all of
+        them together, nothing is known of them yet: each will be asked alone."""
+        relaxed = [narrow.relaxed(predicate, self.known) for plan in plans for predicate in narrow.predicates(plan)]
+        asked = [each for each in dict.fromkeys(map(condition, relaxed)) if each not in self._ranges]
+        for start in range(0, len(asked), AT_ONCE):
+            with suppress(EqlError):
+                self._ask(asked[start : start + AT_ONCE])
+
+    def _ask(self, asked: Sequence[str]) -> None:
+        listed = ", ".join(f"({each}) IS TRUE AS _{number}" for number, each in enumerate(asked))
+        found = engine.execute(self.table, f"SELECT {listed} FROM {quoted(GROUPS)} ORDER BY _cluster").fetchnumpy()
+        for number, each in enumerate(asked):
+            self._ranges[each] = _stretches(np.asarray(found[f"_{number}"], dtype=np.bool_))
 
     def copy(self, plans: Iterable[nodes.Plan], also: Iterable[str]) -> None:
         """Copies the events that these plans may match, with the fields that they ask of them; ``also`` names fields that are
@@ -126,6 +141,12 @@ def cluster(table: EventTable, plans: Iterable[nodes.Plan]) -> Clusters | None:
     if not known:
         return None
     return Clusters(table, known, clustering.group(table, known))
+
+
+def _stretches(members: NDArray[np.bool_]) -> Ranges:
+    """The numbers (from 1) of the members that stand together: first and last of each stretch."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], members, [False])).astype(np.int8)))
+    return tuple((int(start) + 1, int(end)) for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _ordering(plan: nodes.Plan) -> set[str]:

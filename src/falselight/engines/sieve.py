@@ -78,9 +78,11 @@ def _choices(predicate: nodes.Predicate, known: frozenset[str]) -> list[nodes.Pr
 def _shares(
     table: EventTable, asked: set[tuple[nodes.Predicate, Ranges]]
 ) -> dict[tuple[nodes.Predicate, Ranges], float]:
-    """The share of events that lie in some clusters and satisfy a condition, by the sample."""
-    sampled = f"FROM {quoted(SAMPLE)} WHERE _seq % {JUDGED} = 0"
-    ((events,),) = engine.execute(table, f"SELECT count(*) {sampled}").fetchall()
+    """The share of events that lie in some clusters and satisfy a condition, by the sample. Its events are asked in the order of
+    their clusters: the engine asks blocks of events, and is done with one at once where a condition's clusters have none."""
+    judged = f"SELECT * FROM {quoted(SAMPLE)} WHERE _seq % {JUDGED} = 0 ORDER BY _cluster"
+    engine.execute(table, f"CREATE OR REPLACE TEMP TABLE judged_events AS {judged}")
+    ((events,),) = engine.execute(table, "SELECT count(*) FROM judged_events").fetchall()
     shares: dict[tuple[nodes.Predicate, Ranges], float] = {}
     listed = list(asked)
     for start in range(0, len(listed), AT_ONCE):
@@ -88,6 +90,6 @@ def _shares(
         held = [condition(nodes.And((nodes.Clusters(coarse(ranges)), guard))) for guard, ranges in some]
         # CASE stops at the first condition that fails; a filtered aggregate asks all of them.
         counted = ", ".join(f"count(CASE WHEN {each} THEN 1 END)" for each in held)
-        (counts,) = engine.execute(table, f"SELECT {counted} {sampled}").fetchall()
+        (counts,) = engine.execute(table, f"SELECT {counted} FROM judged_events").fetchall()
         shares.update((key, count / max(events, 1)) for key, count in zip(some, counts, strict=True))
     return shares
