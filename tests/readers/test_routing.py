@@ -16,7 +16,7 @@ from falselight.cli.read import _in_order
 from falselight.diagnostics import Diagnostic
 from falselight.ecs import release
 from falselight.ecs.schema import column
-from falselight.readers import routing
+from falselight.readers import routing, text_signs
 from falselight.readers.containers import HEAD_BYTES
 from falselight.readers.detect import Kind, detect
 from falselight.readers.settings import Settings
@@ -28,16 +28,13 @@ DEVICES = (
     "cisco_asa", "iptables", "dns_server", "fortinet", "squid", "cef", "panos", "checkpoint", "juniper_srx",
     "sophos_xg", "windows_dns",
 )  # fmt: skip
-# Lines that nothing but their neighbours tells the kind of.
-UNMARKED = (
-    b"Mar  2 08:15:32 edge user.info kernel: TTL=", b"Mar  2 08:15:33 edge user.info kernel: L=", b"DNS Server log file creation",
-)  # fmt: skip
 SESSION = b"<30>Mar 11 09:00:01 host systemd[1]: Started Session 1 of user root."
 
 
 def sample(name: str) -> list[bytes]:
+    """A reader's sample, without lines that nothing but their neighbours tells the kind of."""
     path = next(path for path in (DATA / name).iterdir() if path.name != "expected.ndjson")
-    return [line for line in path.read_bytes().splitlines() if line.strip() and not line.startswith(UNMARKED)]
+    return [line for line in path.read_bytes().splitlines() if line.startswith(b"{") or text_signs.of_line(line)]
 
 
 def json_lines() -> list[list[bytes]]:
