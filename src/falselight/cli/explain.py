@@ -24,7 +24,10 @@ from falselight.source import Source
 
 # What can be no query: a single word.
 _ID = re.compile(r"[^\s@]\S*")
-_NOT_HELD = {"expired": "has expired", "not applied": "does not hold, its value list cannot be used"}
+_NOT_HELD = {
+    "expired": "has expired",
+    "not applied": "does not hold: its value list cannot be used, or its field is not read",
+}
 
 
 @click.command("explain")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
 from falselight.diagnostics import Diagnostic, EqlError, Severity
-from falselight.ecs.schema import EXACT_STRING_TYPES, Field, Schema
+from falselight.ecs.schema import EXACT_STRING_TYPES, STRING_TYPES, Field, Schema
 from falselight.eql import patterns, typed
 from falselight.eql.resolver import constant_type
 from falselight.plan import nodes
@@ -78,7 +79,7 @@ class _Reader:
         return found
 
     def _exists(self, body: Any) -> nodes.Predicate:
-        found = self.schema.find(body["field"])
+        found, _ = self._target(body["field"])
         return nodes.Exists(found) if found else nodes.NEVER
 
     def _term(self, body: Any) -> nodes.Predicate:
@@ -93,10 +94,26 @@ class _Reader:
             return nodes.Like(found, (patterns.escape(str(value)),), True)
         return self.literals.equal(found, (_constant(value),))
 
+    def _target(self, name: str) -> tuple[Field | None, str]:
+        """The field that has the values of a name, and how they are compared: exact, folded (``.caseless``), analysed (text)."""
+        found = self.schema.find(name)
+        above, _, last = name.rpartition(".")
+        if last in MULTI_FIELDS and (found is None or not found.filled):
+            parent = self._field(above)
+            if parent is not None and parent.type in STRING_TYPES:
+                return parent, MULTI_FIELDS[last]
+        if found is not None and found.type in STRING_TYPES - EXACT_STRING_TYPES:
+            return found if found.filled or not found.exact else self._field(name), "analysed"
+        return self._field(name), "exact"
+
     def _match_phrase(self, body: Any) -> nodes.Predicate:
         name, value = _single(body, "query")
-        found = self._field(name)
-        return self.literals.equal(found, (_constant(value),)) if found else nodes.NEVER
+        found, how = self._target(name)
+        if found is None:
+            return nodes.NEVER
+        if how == "folded":
+            return nodes.Like(found, (patterns.escape(str(value)),), True)
+        return _phrase(found, str(value)) if how == "analysed" else self.literals.equal(found, (_constant(value),))
 
     def _match(self, body: Any) -> nodes.Predicate:
         return self._match_phrase(body)
@@ -128,11 +145,21 @@ class _Reader:
     def _wildcard(self, body: Any) -> nodes.Predicate:
         name, value = _single(body, "value")
         options = body[name] if isinstance(body[name], Mapping) else {}
-        found = self._field(name)
+        found, how = self._target(name)
+        found = self._field(name) if how == "analysed" else found
+        if found is None:
+            return nodes.NEVER
         text = patterns.lucene_wildcard(str(options.get("wildcard", value)))
-        return nodes.Like(found, (text,), bool(options.get("case_insensitive"))) if found else nodes.NEVER
+        return nodes.Like(found, (text,), how == "folded" or bool(options.get("case_insensitive")))
 
 
+# Multi-fields that hold the values of the field above them, and how they compare.
+MULTI_FIELDS = {"caseless": "folded", "text": "analysed"}
+_WORDS = re.compile(r"\w+(?:[.':]\w+)*")
+_END, _JOINT, _SIGN = "[^a-zA-Z0-9_.:']", "[.:']", "[^a-zA-Z0-9_]"
+_BEFORE = f"(.*({_END}|{_SIGN}{_JOINT})|{_JOINT})?"
+_AFTER = f"(({_END}|{_JOINT}{_SIGN}).*|{_JOINT})?"
+_BETWEEN = f"({_SIGN}*{_END}{_SIGN}*|{_JOINT}{_SIGN}+)"
 SUPPORTED = frozenset(
     {
         "match_all",
@@ -148,6 +175,18 @@ SUPPORTED = frozenset(
         "wildcard",
     }
 )
+
+
+def _phrase(field: Field, text: str) -> nodes.Predicate:
+    """Some value has the words of the text one after the other, whatever their case, as a text field is analysed. Words end at
+    what is neither letter, digit nor underline; a single dot, colon or apostrophe between letters ends none."""
+    words = _WORDS.findall(text)
+    if not words:
+        return nodes.NEVER
+    phrase = _BETWEEN.join(
+        "".join(each if each.isalnum() or each == "_" else f"\\{each}" for each in word) for word in words
+    )
+    return nodes.Regex(field, f"{_BEFORE}{phrase}{_AFTER}", True)
 
 
 def _single(body: Any, inner: str) -> tuple[str, Any]:

@@ -26,7 +26,8 @@ AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Effect:
-    """One filter or exception. ``status``: holds, expired, or not applied (its value list cannot be used). ``taken``: for each
+    """One filter or exception. ``status``: holds, expired, or not applied (its value list cannot be used, or a field of it
+    is not read). ``taken``: for each
     stage (``until`` last; one for an event query) how many of its events this alone takes away; ``matches``: how many matches
     the query has with this alone; None where it does not hold."""
 

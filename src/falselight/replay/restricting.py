@@ -15,7 +15,7 @@ from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report
 from falselight.store import EventTable
 
-NOT_APPLIED, EXPIRED = "W0614", "N0616"
+NOT_APPLIED, EXPIRED, NESTED = "W0614", "N0616", "W0621"
 _OS_NAMES = {"linux": "linux", "macos": "macos", "windows": "windows"}
 
 
@@ -67,11 +67,11 @@ def fields(rules: Iterable[Rule], pack: Pack) -> set[str]:
         new = [each for each in rule.exceptions_list if (each.namespace_type, each.list_id) not in seen]
         seen |= {(each.namespace_type, each.list_id) for each in new}
         for item in pack.items_of(rule.model_copy(update={"exceptions_list": new})) if new else []:
-            found.update(_names(item.entries, ""))
+            found.update(_with_parents(_names(item.entries, "")))
             if item.os_types:
                 found |= {"host.os.type", "host.os.name"}
         for written in rule.filters:
-            found.update(_filter_fields(written))
+            found.update(_with_parents(_filter_fields(written)))
     return found
 
 
@@ -96,7 +96,7 @@ def of_item(item: Item, pack: Pack, table: EventTable, report: Report) -> nodes.
     for entry in item.entries:
         made = _entry(entry, "", pack, table, report)
         if made is None:
-            message = f"Exception [{item.name or item.item_id}] does not hold: its value list cannot be used"
+            message = f"Exception [{item.name or item.item_id}] does not hold"
             report(Diagnostic(NOT_APPLIED, Severity.WARNING, message))
             return None
         parts.append(made)
@@ -120,6 +120,13 @@ def _entry(entry: Entry, above: str, pack: Pack, table: EventTable, report: Repo
     name = above + entry.field
     made: nodes.Predicate | None
     if entry.type == "nested":
+        known = table.schema.find(name)
+        if known is not None and known.type == "nested":
+            message = (
+                f"[{name}] is of type nested, whose values are not read: an exception that compares them does not hold"
+            )
+            report(Diagnostic(NESTED, Severity.WARNING, message))
+            return None
         inner = [_entry(each, f"{name}.", pack, table, report) for each in entry.entries]
         made = nodes.And(tuple(each for each in inner if each is not None))
     elif entry.value_list is not None:
@@ -139,6 +146,15 @@ def _query(entry: Entry, name: str) -> dict[str, Any]:
             return {"bool": {"should": [{"match_phrase": {name: value}} for value in entry.value or ()]}}
         case _:
             return {"match_phrase": {name: entry.value}}
+
+
+def _with_parents(names: Iterable[str]) -> Iterable[str]:
+    """The names, and for a multi-field the field that has its values."""
+    for name in names:
+        yield name
+        above, _, last = name.rpartition(".")
+        if last in filters.MULTI_FIELDS:
+            yield above
 
 
 def _names(entries: Sequence[Entry], above: str) -> Iterable[str]:
