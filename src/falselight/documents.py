@@ -99,6 +99,15 @@ class _Slot:
     values: list[Any] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where an object stands, and what is known by its keys: the open slots of fields, and the places of objects."""
+
+    prefix: str
+    slots: dict[str, _Slot] = field(default_factory=dict)
+    objects: dict[str, _Place] = field(default_factory=dict)
+
+
 class Collector:
     """Gathers documents and gives them up as normalised batches. Dynamic mappings last from batch to batch.
 
@@ -121,6 +130,8 @@ class Collector:
         self._wanted = None if wanted is None else wanted | {TIMESTAMP}
         self._above = None if self._wanted is None else {above for name in self._wanted for above in paths_above(name)}
         self._slots: dict[str, _Slot | None] = {}
+        self._root = _Place("")
+        self._places: dict[str, _Place] = {}
         self._times: list[int | None] = []
         self._metadata: dict[str, list[Any]] = {}
 
@@ -140,7 +151,7 @@ class Collector:
             if isinstance(document.get(name), str | int):
                 self._metadata.setdefault(name, [None] * self.rows).append(conversions.text(document[name]))
         self._times.append(None)
-        self._walk("", document)
+        self._walk(self._root, document)
         self.rows += 1
         for kept in self._metadata.values():
             if len(kept) < self.rows:
@@ -176,29 +187,48 @@ class Collector:
             arrays[name] = cells.column(entry, rows, made, self.rows)
         return arrays
 
-    def _walk(self, prefix: str, document: Mapping[str, Any]) -> None:
-        slots, row = self._slots, self.rows
+    def _walk(self, place: _Place, document: Mapping[str, Any]) -> None:
+        row, slots, objects = self.rows, place.slots, place.objects
         for key, value in document.items():
-            name = prefix + key
-            slot = slots.get(name)
-            if slot is not None and slot.open and value.__class__ in _SCALARS:
-                slot.rows.append(row)
-                slot.values.append(value)
-            elif (not prefix and key in METADATA) or (value is None and self._dynamic and name not in self._defaults):
-                continue
-            elif isinstance(value, dict):
-                self._object(name, value)
-            elif isinstance(value, list):
-                self._array(name, value)
-            else:
-                self._leaf(name, value)
+            kind = value.__class__
+            if kind in _SCALARS:
+                if (slot := slots.get(key)) is not None:
+                    slot.rows.append(row)
+                    slot.values.append(value)
+                    continue
+            elif kind is dict:
+                if (below := objects.get(key)) is not None:
+                    self._walk(below, value)
+                    continue
+            elif kind is list:
+                kinds = set(map(type, value))
+                if kinds <= _SCALARS and (slot := slots.get(key)) is not None:
+                    slot.rows.extend([row] * len(value))
+                    slot.values.extend(value)
+                    continue
+                if kinds == {dict} and (below := objects.get(key)) is not None:
+                    for each in value:
+                        self._walk(below, each)
+                    continue
+            self._meet(place, key, value)
+
+    def _meet(self, place: _Place, key: str, value: Any) -> None:
+        """A value at a key that is not known, or not for such values."""
+        name = place.prefix + key
+        if (not place.prefix and key in METADATA) or (value is None and self._dynamic and name not in self._defaults):
+            return
+        if isinstance(value, dict):
+            self._object(name, value)
+        elif isinstance(value, list):
+            self._array(name, value)
+        else:
+            self._leaf(name, value)
+        if (slot := self._slots.get(name)) is not None and slot.open:
+            place.slots[key] = slot
+        if (below := self._places.get(name)) is not None:
+            place.objects[key] = below
 
     def _array(self, name: str, elements: list[Any]) -> None:
-        slot = self._slots.get(name)
-        if slot is not None and slot.open and _SCALARS.issuperset(map(type, elements)):
-            slot.rows.extend([self.rows] * len(elements))
-            slot.values.extend(elements)
-            return
         pending = list(reversed(elements))
         while pending:
             element = pending.pop()
@@ -222,7 +252,10 @@ class Collector:
                 self._malformed[name] += 1
                 return
             self._objects.add(name)
-        self._walk(name + ".", value)
+        below = self._places.get(name) or _Place(name + ".")
+        if len(self._places) < MAX_FIELDS:
+            self._places[name] = below
+        self._walk(below, value)
 
     def _leaf(self, name: str, value: Any) -> None:
         slot = self._slots.get(name)
