@@ -224,6 +224,24 @@ def test_lookups_of_umbrella_s_log_are_a_client_s(tmp_path: Path) -> None:
     assert found == [("10.7.0.4", "www.lamp.example", "lamp.example")]
 
 
+def test_lookups_of_a_windows_dns_server_are_its_clients(tmp_path: Path) -> None:
+    def serve(code: str, direction: str, **sides: Any) -> dict[str, Any]:
+        event = ask("cdn.wrack.example.")
+        event["event"] = {"dataset": "microsoft_dnsserver.analytical", "code": code, "category": ["network"]}
+        event["network"] = {"direction": direction, "protocol": "dns"}
+        return {**event, "host": {"name": "dc01"}, "source": {}, "destination": {}, **sides}
+
+    client, upstream = {"ip": "10.4.0.99"}, {"ip": "192.0.2.53"}
+    events = [
+        serve("256", "ingress", source=client), serve("257", "egress", destination=client),
+        serve("260", "egress", destination=upstream), serve("261", "ingress", source=upstream),
+    ]  # fmt: skip
+    (tmp_path / "e.ndjson").write_text("\n".join(map(json.dumps, events)))
+    table = ingest.read_events([tmp_path], release.schema(), report=print, wanted=lookups.WANTED)
+    assert lookups.build(table) == 1
+    assert table.connection.execute("SELECT host, name FROM lookups").fetchall() == [("10.4.0.99", "cdn.wrack.example")]
+
+
 def test_nothing_to_score(tmp_path: Path) -> None:
     assert run(tmp_path, [{"@timestamp": stamp(0), "message": "x"}]) == []
 

@@ -21,10 +21,13 @@ WANTED = frozenset(
         "@timestamp", "host.name", "source.ip", "source.port", "destination.ip", "destination.port", "network.transport",
         "network.protocol", "dns.type", "dns.question.name", "dns.question.type", "dns.question.registered_domain",
         "dns.response_code", "dns.resolved_ip", "dns.answers.data", "dns.answers.ttl", "sysmon.dns.status",
-        "event.dataset", "event.category", "event.action", "tls.client.server_name", "url.domain", "destination.domain",
+        "event.dataset", "event.category", "event.action", "event.code", "network.direction",
+        "tls.client.server_name", "url.domain", "destination.domain",
     }
 )  # fmt: skip
 _LOCAL = ("arpa", "local", "localdomain", "lan", "home", "internal", "intranet", "corp", "workgroup", "localhost")
+# The analytical log of Windows' DNS server, and its events about clients: a query received, answered, failed, ignored.
+_SERVER, _SERVED = "microsoft_dnsserver.analytical", ("256", "257", "258", "259")
 _LOCAL_PORTS = "(137, 5353, 5355)"
 
 
@@ -50,13 +53,18 @@ def build(table: EventTable) -> int:
 
 
 def _asked(read: Expressions) -> str:
-    """One row for each record of a lookup. An answer that travels from a server's port 53 belongs to its receiver."""
+    """One row for each record of a lookup. An answer that travels from a server's port 53 belongs to its receiver. What the
+    DNS server of Windows records is its clients': queries that it receives and answers, not those that it passes on."""
     ports = f"{read.number('source.port')} = 53 AND {read.number('destination.port')} <> 53"
     back = f"({read.text('dns.type')} = 'answer' AND {ports})"
     client = f"CASE WHEN {back} THEN {read.text('destination.ip')} ELSE {read.text('source.ip')} END"
+    serves = f"({read.text('event.dataset')} = '{_SERVER}')"
+    served = f"CASE WHEN {read.text('network.direction')} = 'egress' THEN {read.text('destination.ip')} "
+    served += f"ELSE {read.text('source.ip')} END"
     code = f"upper({read.text('dns.response_code')})"
     status = f"upper({read.text('sysmon.dns.status')})"
-    return f"""SELECT * FROM (SELECT coalesce({read.text("host.name")}, {client}) AS host,
+    host = f"CASE WHEN {serves} THEN {served} ELSE coalesce({read.text('host.name')}, {client}) END"
+    return f"""SELECT * FROM (SELECT {host} AS host,
       rtrim(lower({read.text("dns.question.name")}), '.') AS name, upper({read.text("dns.question.type")}) AS kind,
       rtrim(lower({read.text("dns.question.registered_domain")}), '.') AS registered,
       {code} IN ('NXDOMAIN', '3') OR {status} IN ('DNS_ERROR_RCODE_NAME_ERROR', '9003') AS failed,
@@ -64,7 +72,8 @@ def _asked(read: Expressions) -> str:
       list_sum([length(each) for each in {read.all("dns.answers.data", "VARCHAR")}]) AS size,
       list_min({read.all("dns.answers.ttl", "BIGINT")}) AS ttl, {read.all("dns.resolved_ip", "BLOB")} AS addresses, _time AS time,
       least({read.number("source.port")}, {read.number("destination.port")}) AS port
-      FROM {read.table}) WHERE name IS NOT NULL AND contains(name, '.') AND length(name) <= 255
+      FROM {read.table} WHERE {serves} IS NOT TRUE OR {read.text("event.code")} IN {_SERVED})
+      WHERE name IS NOT NULL AND contains(name, '.') AND length(name) <= 255
       AND (port IS NULL OR port NOT IN {_LOCAL_PORTS})
       AND string_split(name, '.')[-1] NOT IN ({", ".join(f"'{each}'" for each in _LOCAL)})
       AND NOT contains('.' || name, '._')"""
