@@ -21,9 +21,10 @@ from falselight.risks import Alarm, Reason, destination, false_alarm, head, mome
 from falselight.store import EventTable
 
 _DAY = 86_400_000_000_000
+_KINDS = {kind.value: kind for kind in Kind}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One indicator that one host met at one server. ``probability`` that the server is an adversary's by this hit alone;
     ``text`` says why in words. Times are epoch nanoseconds."""
@@ -40,7 +41,7 @@ class Hit:
     last: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Server:
     """A host's hits at one server: by address, or by name where it was only looked up. Strongest hit first."""
 
@@ -134,7 +135,7 @@ _SQL = f"""SELECT h.host, h.address, h.name, h.port, h.role, h.value, h.exact, h
 def _hits(rows: list[tuple[Any, ...]], shared: dict[str, int]) -> Iterator[Hit]:
     for row in rows:
         _, address, _, _, role, value, exact, count, first, last, kind_text, indicator, source, about, *state = row
-        kind = Kind(kind_text)
+        kind = _KINDS[kind_text]
         probability, because = _weighed(kind, indicator, address, role, exact, last, state, shared)
         text = f"{kind} {indicator} of {source}" + (f" ({about})" if about else "") + f", seen in {role}"
         text += f" as {value}" if value != indicator else ""
