@@ -102,7 +102,9 @@ def test_what_has_no_place_in_toml_is_told(tmp_path: Path) -> None:
     pack = load_pack([str(written(tmp_path, rule, {"list_id": "l"}, item, {"attributes": {}}))], pytest.fail)
     told: list[str] = []
     list(exporting.to_detection_rules(pack, lambda each: told.append(each.message)))
-    assert any("namespace" in each for each in told)
+    assert any("namespace" in each for each in told) and any(
+        "UUIDs as rule_id, which [a] is not" in each for each in told
+    )
     assert any("1 exception, 1 exception list, 1 connector have no place" in each for each in told)
 
 

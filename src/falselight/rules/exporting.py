@@ -27,6 +27,7 @@ _NAMED_OTHERWISE = ("id", "version")
 _MINUTE = 60_000_000_000
 # What Elastic asks a look-back to have beyond a sequence's maxspan: late events, and a run that comes late.
 _SPARE = 10 * _MINUTE
+_UUID = re.compile(r"[a-f0-9]{8}-(?:[a-f0-9]{4}-){3}[a-f0-9]{12}")
 _FILE_NAME = re.compile(r"[^a-z0-9]+")
 
 
@@ -70,6 +71,17 @@ def to_detection_rules(pack: Pack, report: Report) -> Iterator[File]:
     if strange:
         message = f"detection-rules has no place for {', '.join(sorted(strange))}: they travel in meta.falselight"
         report(Diagnostic(ADAPTED, Severity.NOTE, message))
+    unlike = [rule.id for rule in pack.rules if _UUID.fullmatch(rule.id) is None]
+    if unlike:
+        more = f" and {len(unlike) - 1} more" if len(unlike) > 1 else ""
+        message = (
+            f"detection-rules takes only UUIDs as rule_id, which [{unlike[0]}]{more} {'are' if more else 'is'} not"
+        )
+        report(
+            Diagnostic(
+                ADAPTED, Severity.NOTE, message, help="the files are written as they are; its own tool refuses them"
+            )
+        )
     beside = [
         (pack.items, "exception"),
         (pack.lists, "exception list"),
