@@ -77,6 +77,8 @@ def tables(parts: Sequence[Part]) -> Iterator[pa.Table]:
 
 def in_order(parts: Sequence[Part]) -> pa.Table:
     """One table of all, sorted by ``_record``. A field that is a list somewhere is a list everywhere."""
+    if len(parts) == 1 and all(map(is_many, parts[0].columns.values())) and (np.diff(parts[0].numbers) > 0).all():
+        return pa.table({"_record": pa.array(parts[0].numbers), **parts[0].columns})
     order = _Order([part.numbers for part in parts])
     found: dict[str, list[tuple[int, Column]]] = {}
     for place, part in enumerate(parts):
