@@ -29,7 +29,8 @@ def fill(table: EventTable) -> int:
     if values["destination.ip"] is None or matched is None:
         return 0
     run = table.connection.execute
-    run(f"CREATE OR REPLACE TEMP TABLE named AS {matched}")
+    # In the order of the rows: an update that jumps between them takes ten times as long.
+    run(f"CREATE OR REPLACE TEMP TABLE named AS SELECT * FROM ({matched}) ORDER BY _seq")
     count = _counted(table.connection, "SELECT count(*) FROM named")
     if count:
         _write(table)
