@@ -30,7 +30,7 @@ def fill(table: EventTable) -> int:
         return 0
     run = table.connection.execute
     # In the order of the rows: an update that jumps between them takes ten times as long.
-    run(f"CREATE OR REPLACE TEMP TABLE named AS SELECT * FROM ({matched}) ORDER BY _seq")
+    run(f"CREATE OR REPLACE TEMP TABLE named AS SELECT * FROM ({matched}) ORDER BY place")
     count = _counted(table.connection, "SELECT count(*) FROM named")
     if count:
         _write(table)
