@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,11 @@ def hunted(database: str, spill: str, rules: str, every: int = 1, clustered: boo
     pack = load_pack([rules], lambda diagnostic: None)
     chosen = pack.rules[::every]
     faults: list[str] = []
-    started = time.perf_counter()
+    started, before = time.perf_counter(), _processor()
     result = hunting.hunt_table(
         table, chosen, pack=pack, clustered=clustered, report=lambda d: faults.append(d.message)
     )
-    seconds = time.perf_counter() - started
+    seconds, used = time.perf_counter() - started, _processor() - before
     work = len(chosen) * rows / 1e6
     return {
         "seconds": seconds,
@@ -47,10 +48,17 @@ def hunted(database: str, spill: str, rules: str, every: int = 1, clustered: boo
         "starved": sum(run.starved for run in result.rules),
         "findings": len(result.findings),
         "faults": len(faults),
+        "processor s": round(used, 1),
         "layout": round(result.layout_seconds, 2),
         "rate": round(work / seconds, 1),
         "rate_without_layout": round(work / (seconds - result.layout_seconds), 1),
     }
+
+
+def _processor() -> float:
+    """Seconds of processors that this process has taken."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def run(events: int, seed: int, rounds: int, folder: Path, rules: Path) -> tuple[dict[str, Timing], list[Ratio]]:
