@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from falselight import cells
@@ -27,6 +27,14 @@ MOMENTS = st.sampled_from(
         "2024-05-01",
     ]
 )
+
+
+@pytest.fixture(autouse=True, params=[0, 1_000], ids=["many", "few"])
+def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ways, whatever the number."""
+    monkeypatch.setattr(cells, "_FEW", request.param)
+
+
 KINDS = (WORDS, MOMENTS, st.integers(-(2**70), 2**70), st.integers(-9, 9), st.booleans(), st.floats())
 one_kind = st.sampled_from(KINDS).flatmap(lambda kind: st.lists(kind, min_size=1, max_size=6))
 several = st.lists(st.one_of(*KINDS), min_size=1, max_size=6)
@@ -41,7 +49,7 @@ def alone(entry: Field, value: Any) -> Any:
         return cells.REJECTED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(TYPES), st.sampled_from(FORMATS), st.one_of(one_kind, several))
 def test_values_together_are_converted_as_each_alone(kind: str, format: str | None, raw: list[Any]) -> None:
     entry = Field("f", kind, format=format)
@@ -51,7 +59,7 @@ def test_values_together_are_converted_as_each_alone(kind: str, format: str | No
     assert whole == (None not in expected and cells.REJECTED not in expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(MOMENTS, min_size=1, max_size=5))
 def test_times_are_exact(raw: list[str]) -> None:
     reach = range(-(2**63), 2**63)

@@ -16,6 +16,8 @@ from falselight.ecs.schema import DATE_TYPES, STRING_TYPES, Field
 # What stands for a value that the field's mapper rejects.
 REJECTED = object()
 _TEXTS = STRING_TYPES | {"version"}
+# So few are had sooner one by one.
+_FEW = 128
 _STRICT = "strict_date_optional_time"
 
 
@@ -58,7 +60,10 @@ def times(entry: Field, raw: Sequence[Any]) -> Sequence[int | None]:
 
 def column(entry: Field, rows: Sequence[int], cells: Sequence[Any], count: int) -> pa.Array:
     """A column of so many rows; of lists iff some row has several values. ``rows`` ascend."""
-    flat = pa.array(cells, physical_type(entry.type))
+    kind = physical_type(entry.type)
+    if count < _FEW:
+        return _small_column(kind, rows, cells, count)
+    flat = pa.array(cells, kind)
     if len(flat) == count and rows == list(range(count)):
         return flat
     each = np.bincount(np.asarray(rows, np.int64), minlength=count)
@@ -67,6 +72,20 @@ def column(entry: Field, rows: Sequence[int], cells: Sequence[Any], count: int) 
         return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=pa.array(each == 0))
     places = np.cumsum(each) - 1
     return flat.take(pa.array(places, mask=each == 0))
+
+
+def _small_column(kind: pa.DataType | None, rows: Sequence[int], cells: Sequence[Any], count: int) -> pa.Array:
+    made: list[Any] = [None] * count
+    if len(set(rows)) == len(rows):
+        for row, cell in zip(rows, cells, strict=True):
+            made[row] = cell
+        return pa.array(made, kind)
+    for row, cell in zip(rows, cells, strict=True):
+        if made[row] is None:
+            made[row] = [cell]
+        else:
+            made[row].append(cell)
+    return pa.array(made, pa.list_(kind))
 
 
 def _tried(convert: Callable[[Any], Any], value: Any) -> Any:
@@ -78,7 +97,7 @@ def _tried(convert: Callable[[Any], Any], value: Any) -> Any:
 
 def _exact_times(entry: Field, raw: Sequence[str]) -> np.ndarray[Any, np.dtype[np.int64]] | None:
     """Epoch nanoseconds of texts, where all of them are plain times in UTC that the field's format takes first."""
-    if (entry.format or timestamps.DEFAULT_FORMAT).split("||")[0].strip() != _STRICT:
+    if len(raw) < _FEW or (entry.format or timestamps.DEFAULT_FORMAT).split("||")[0].strip() != _STRICT:
         return None
     try:
         exact = nanoseconds(pa.array(raw, pa.string()))
