@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from xml.etree import ElementTree
 
+from falselight.mappings import xml_values
 from falselight.mappings.conversions import Conversion, Document, append
 
-_LONGEST, _MOST = 1 << 20, 1_000
+_MOST = 1_000
 _BAD_COUNT = "current_bad_password_count"
 _OF_EVENT = {
     "audittype": "audit_type", "auditresult": "audit_result", "failuretype": "failure_type", "errorcode": "error_code",
@@ -27,20 +28,15 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 def adfs_audit(value: str, target: str, document: Document) -> None:
     """What was asked of whom by which user and client below the target, and user.*, source.ip and the outcome."""
-    # What stands before the audit can declare entities.
-    start = value.find("<AuditBase")
-    if start < 0 or len(value) > _LONGEST:
-        return
-    try:
-        root = ElementTree.fromstring(value[start:])
-    except (ElementTree.ParseError, ValueError):
+    root = xml_values.root(value, "<AuditBase")
+    if root is None:
         return
     found: dict[str, str] = {}
     _take(root, _OF_EVENT, found)
     for components in root:
-        if _name(components) == "contextcomponents":
+        if xml_values.name(components) == "contextcomponents":
             for component in components[:_MOST]:
-                if _name(component) == "component":
+                if xml_values.name(component) == "component":
                     _take(component, _OF_COMPONENT, found)
     _spread(found, target, document)
 
@@ -48,7 +44,7 @@ def adfs_audit(value: str, target: str, document: Document) -> None:
 def _take(element: ElementTree.Element, names: dict[str, str], found: dict[str, str]) -> None:
     """The texts of these children; what was found before stays."""
     for child in element[:_MOST]:
-        name, text = names.get(_name(child)), (child.text or "").strip()
+        name, text = names.get(xml_values.name(child)), (child.text or "").strip()
         if name is not None and text not in ("", "-") and text.upper() != "N/A":
             found.setdefault(name, text)
 
@@ -92,10 +88,6 @@ def _user(text: str, document: Document) -> None:
 
 def _texts(text: str) -> Iterator[str]:
     yield from (part for each in text.split(",") if (part := each.strip()) not in ("", "-"))
-
-
-def _name(element: ElementTree.Element) -> str:
-    return element.tag.rpartition("}")[2].lower()
 
 
 CONVERSIONS: dict[str, Conversion] = {"adfs_audit": adfs_audit}

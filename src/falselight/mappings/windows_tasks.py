@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
+from falselight.mappings import xml_values
 from falselight.mappings.conversions import Conversion, Document
 
-_LONGEST, _MOST = 1 << 20, 1_000
+_MOST = 1_000
 _TRIGGERS = {
     "boottrigger": "boot", "wnfstatechangetrigger": "wnf_state_change", "timetrigger": "time",
     "calendartrigger": "calendar", "logontrigger": "logon", "registrationtrigger": "registration",
@@ -24,15 +25,10 @@ _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 
 def scheduled_task(value: str, target: str, document: Document) -> None:
     """``<target>.uri``, ``.principals``, ``.settings``, ``.triggers`` and ``.actions`` of a task's XML."""
-    # What stands before the task can declare entities.
-    start = value.find("<Task")
-    if start < 0 or len(value) > _LONGEST:
+    root = xml_values.root(value, "<Task")
+    if root is None:
         return
-    try:
-        root = ElementTree.fromstring(value[start:])
-    except (ElementTree.ParseError, ValueError):
-        return
-    task = {_name(child.tag): child for child in root}
+    task = {xml_values.name(child): child for child in root}
     uri = _text(_child(task.get("registrationinfo"), "uri"))
     if uri is not None:
         document[target + ".uri"] = uri
@@ -105,12 +101,8 @@ def _escaped(value: Any) -> str:
     return "".join(f"%{ord(each):02X}" if each in "%|=\x7f" or each < " " else each for each in text)
 
 
-def _name(tag: str) -> str:
-    return tag.rpartition("}")[2].lower()
-
-
 def _children(element: ElementTree.Element | None, name: str) -> list[ElementTree.Element]:
-    return [] if element is None else [child for child in element if _name(child.tag) == name]
+    return [] if element is None else [child for child in element if xml_values.name(child) == name]
 
 
 def _child(element: ElementTree.Element | None, name: str) -> ElementTree.Element | None:
