@@ -7,7 +7,7 @@ regression on lab sets, each factor bounded so that none decides alone."""
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
@@ -44,7 +44,8 @@ class Beacon:
 @dataclass(frozen=True)
 class Row:
     """One scored pair. Times are epoch nanoseconds; ``detected_at`` is None while the score stays below the alert line;
-    ``false_alarm`` is the expected number of benign pairs per host and day that score as high."""
+    ``false_alarm`` is the expected number of benign pairs per host and day that score as high. What takes long to tell,
+    ``beacon`` and ``reasons``, is told when it is asked for."""
 
     host: str
     server: str
@@ -57,8 +58,28 @@ class Row:
     first_seen: int
     last_seen: int
     detected_at: int | None
-    beacon: Beacon
-    reasons: tuple[Reason, ...]
+    scores: Scores = field(repr=False, compare=False)
+    number: int
+
+    @property
+    def beacon(self) -> Beacon:
+        facts, timing, k = self.scores.pairs.facts, self.scores.timing, self.number
+        hours = max((facts["last"][k] - facts["begin"][k]) / (3600 * 10**9), 1.0)
+        return Beacon(
+            round(float(timing.sleep[k]), 3), round(float(timing.jitter[k]), 3), law(timing, k),
+            round(min(float(facts["hours"][k] / (hours + 1)), 1.0), 3), round(float(timing.missed[k]), 3),
+            round(float(timing.chance[k]), 2),
+        )  # fmt: skip
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What the factors add, the greatest first."""
+        scores, k, found = self.scores, self.number, []
+        for factor in FACTORS:
+            weight = float(scores.parameters["weights"][factor] * scores.factors[factor][k])
+            if abs(weight) >= 0.05:
+                found.append(Reason(factor, round(weight, 3), BEACON_TEXTS[factor](scores, k)))
+        return tuple(sorted(found, key=lambda reason: (-abs(reason.weight), reason.factor)))
 
 
 @dataclass(frozen=True)
@@ -138,27 +159,13 @@ def best_views(found: Pairs, odds: Floats) -> Mask:
 
 
 def _row(scores: Scores, k: int) -> Row:
-    found, timing, settings = scores.pairs, scores.timing, scores.parameters
-    facts = found.facts
-    odds = float(scores.odds[k])
-    reasons = []
-    for factor in FACTORS:
-        weight = float(settings["weights"][factor] * scores.factors[factor][k])
-        if abs(weight) >= 0.05:
-            reasons.append(Reason(factor, round(weight, 3), BEACON_TEXTS[factor](scores, k)))
-    reasons.sort(key=lambda reason: (-abs(reason.weight), reason.factor))
-    hours = max((facts["last"][k] - facts["begin"][k]) / (3600 * 10**9), 1.0)
-    shape = Beacon(
-        round(float(timing.sleep[k]), 3), round(float(timing.jitter[k]), 3), law(timing, k),
-        round(min(float(facts["hours"][k] / (hours + 1)), 1.0), 3), round(float(timing.missed[k]), 3),
-        round(float(timing.chance[k]), 2),
-    )  # fmt: skip
+    found, facts, odds = scores.pairs, scores.pairs.facts, float(scores.odds[k])
     port, detected = facts["port"][k], int(scores.detected[k])
     return Row(
         str(found.hosts[k]), str(found.servers[k]), found.addresses[k], None if np.isnan(port) else int(port),
         found.processes[k], round(100 / (1 + float(np.exp(-odds))), 1), round(odds, 4),
-        per_host_day(odds, settings["false_alarm"]),
-        _moment(facts["first"][k]), _moment(facts["last"][k]), None if detected < 0 else detected, shape, tuple(reasons),
+        per_host_day(odds, scores.parameters["false_alarm"]),
+        _moment(facts["first"][k]), _moment(facts["last"][k]), None if detected < 0 else detected, scores, k,
     )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def _add(found: Pairs, one: Staged | Upload, kind: str, detected: int) -> None:
     for key in keys:
         row = found[key]
         found[key] = replace(
-            row, odds=max(row.odds, one.odds), reasons=(*one.reasons, *row.reasons), 
+            row, odds=max(row.odds, one.odds), evidence=(*one.reasons, *row.evidence), 
             detected_at=earliest(row.detected_at, detected), found_by=(*row.found_by, kind), alarms=(*row.alarms, alarm),
         )  # fmt: skip
     if not keys:
@@ -53,5 +53,5 @@ def _follow(found: Pairs, one: Staged) -> None:
     )
     row = found[one.host, str(one.second)]
     found[row.host, row.server] = replace(
-        row, odds=row.odds + weight, reasons=(reason, *row.reasons), found_by=(*row.found_by, staging.KIND)
+        row, odds=row.odds + weight, evidence=(reason, *row.evidence), found_by=(*row.found_by, staging.KIND)
     )

@@ -41,12 +41,12 @@ def add(found: Pairs, table: EventTable, settings: Mapping[str, Any], asn: Path 
         ]
         if reasons:
             odds = row.odds + sum(reason.weight for reason in reasons)
-            found[key] = replace(row, odds=odds, reasons=(*reasons, *row.reasons))
+            found[key] = replace(row, odds=odds, evidence=(*reasons, *row.evidence))
 
 
 def _hosting(row: ServerRisk, system: System | None, hosts: int, own: Mapping[str, Any]) -> Iterator[Reason]:
     """What many hosts call is no rented server of an adversary, wherever it stands."""
-    if system is None or any(reason.factor.endswith(": hosting") for reason in row.reasons):
+    if system is None or any(reason.factor.endswith(": hosting") for reason in row.evidence):
         return
     place = hosting((), system.number, system.holder)
     if place.kind == UNKNOWN or not place.weight or (place.weight > 0 and hosts > own["few_hosts"]):
@@ -55,7 +55,7 @@ def _hosting(row: ServerRisk, system: System | None, hosts: int, own: Mapping[st
 
 
 def _network(row: ServerRisk, hosts: tuple[int, int, str] | None, own: Mapping[str, Any]) -> Iterator[Reason]:
-    if hosts is None or row.beacon is None or row.names:
+    if hosts is None or row.rhythm is None or row.names:
         return
     whole, single, network = hosts
     doubled = log2(min(whole, own["most_hosts"]) / single) if whole > single else 0.0

@@ -73,7 +73,7 @@ def rank(
     for finding in findings:
         _add_finding(found, finding)
     permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
-    rows = [_levered(_permitted(row, permitted)) for row in found.values()]
+    rows = [_permitted(row, permitted) for row in found.values()]
     return sorted(rows, key=lambda row: (-row.risk, -row.odds, row.host, row.server))
 
 
@@ -106,8 +106,8 @@ def _beacons(table: EventTable, settings: Settings) -> Pairs:
             row.first_seen,
             row.last_seen,
             row.detected_at,
-            row.beacon,
-            row.reasons,
+            row,
+            (),
             alarms=(Alarm(row.false_alarm, "by the rhythm of the lab's benign pairs"),),
         )
     return found
@@ -150,7 +150,7 @@ def _add_indicators(found: Pairs, table: EventTable, settings: Settings, asn: Pa
                 row,
                 known_bad=known,
                 names=names,
-                reasons=(*reasons, *row.reasons),
+                evidence=(*reasons, *row.evidence),
                 detected_at=earliest(row.detected_at, first),
                 alarms=row.alarms if server.alarm is None else (*row.alarms, server.alarm),
             )
@@ -174,7 +174,7 @@ def _add_lookups(found: Pairs, table: EventTable, settings: Settings, asn: Path 
                 found[key] = replace(
                     row,
                     odds=max(row.odds + weight, score.odds),
-                    reasons=(*_of_lookups(told, bounds["share"]), *row.reasons),
+                    evidence=(*_of_lookups(told, bounds["share"]), *row.evidence),
                     detected_at=earliest(row.detected_at, score.detected),
                     looked_up=True,
                     alarms=(*row.alarms, *score.alarms),
@@ -202,7 +202,7 @@ def _add_traits(found: Pairs, table: EventTable) -> None:
         for key in same(found, trait.host, trait.address, trait.names):
             row = found[key]
             odds = row.odds + math.fsum(reason.weight for reason in trait.reasons)
-            found[key] = replace(row, odds=odds, reasons=(*trait.reasons, *row.reasons))
+            found[key] = replace(row, odds=odds, evidence=(*trait.reasons, *row.evidence))
 
 
 def _add_finding(found: Pairs, finding: Finding) -> None:
@@ -239,7 +239,10 @@ def _add_finding(found: Pairs, finding: Finding) -> None:
                 row = found[key]
                 if finding.rule.id not in row.rules:
                     found[key] = replace(
-                        row, odds=row.odds + weight, reasons=(reason, *row.reasons), rules=(*row.rules, finding.rule.id)
+                        row,
+                        odds=row.odds + weight,
+                        evidence=(reason, *row.evidence),
+                        rules=(*row.rules, finding.rule.id),
                     )
 
 
@@ -253,24 +256,7 @@ def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
         return row
     weight = float(_parameters()["allowed"])
     reason = Reason("allowed", weight, "its name or address is on the allow-list")
-    return replace(row, odds=row.odds + weight, reasons=(*row.reasons, reason), allowed=True)
-
-
-def _levered(row: ServerRisk) -> ServerRisk:
-    """What would raise the risk, and what would lower it, in words; reasons with the greatest weight come first."""
-    levers = []
-    settings = beacons.parameters()
-    if row.known_bad < 0.5:
-        raised = replace(row, known_bad=1 - (1 - row.known_bad) * 0.15)
-        levers.append(f"a trusted indicator of its name would raise the risk to {raised.risk:.0f}")
-    if row.beacon is not None:
-        lowered = replace(row, odds=row.odds + 3 * float(settings["weights"]["prevalence"]))
-        if lowered.risk < row.risk - 1:
-            levers.append(f"eight times as many hosts that contact it would lower it to {lowered.risk:.0f}")
-    if row.known_bad >= 0.5:
-        levers.append("only the expiry or withdrawal of its indicators would lower it")
-    reasons = sorted(row.reasons, key=lambda reason: (reason.factor == "start", -abs(reason.weight)))
-    return replace(row, lever=tuple(levers), reasons=tuple(reasons))
+    return replace(row, odds=row.odds + weight, evidence=(*row.evidence, reason), allowed=True)
 
 
 def _logit(probability: float) -> float:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-from falselight.analytics.beacons import Beacon
+from falselight.analytics import beacons
 from falselight.dns.scoring import UNMEASURED
 from falselight.risks import Alarm, Reason, destination, false_alarm, head, moments, rated
 
@@ -17,9 +17,9 @@ KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused
 @dataclass(frozen=True)
 class ServerRisk:
     """One host and one server. ``risk`` is 0 to 100, ``odds`` the log-odds without indicators, ``known_bad`` the probability
-    that indicators give. Times are epoch nanoseconds. ``lever`` says in words what would raise or lower the risk; ``found_by``
-    are kinds beside rhythm, indicators, lookups and rules; ``alarms`` tell of each
-    kind of evidence how often it is as strong without an adversary."""
+    that indicators give. Times are epoch nanoseconds. ``rhythm`` is its beacon score, whose reasons come with ``evidence``, what
+    all else says; ``found_by`` are kinds beside rhythm, indicators, lookups and rules; ``alarms`` tell of each kind of evidence
+    how often it is as strong without an adversary."""
 
     host: str
     server: str
@@ -32,12 +32,11 @@ class ServerRisk:
     first_seen: int | None
     last_seen: int | None
     detected_at: int | None
-    beacon: Beacon | None
-    reasons: tuple[Reason, ...]
+    rhythm: beacons.Row | None
+    evidence: tuple[Reason, ...]
     rules: tuple[str, ...] = ()
     allowed: bool = False
     looked_up: bool = False
-    lever: tuple[str, ...] = field(default=())
     found_by: tuple[str, ...] = ()
     alarms: tuple[Alarm, ...] = ()
 
@@ -46,8 +45,33 @@ class ServerRisk:
         return round(100 * (1 - (1 - sigmoid(self.odds)) * (1 - self.known_bad)), 1)
 
     @property
+    def beacon(self) -> beacons.Beacon | None:
+        return None if self.rhythm is None else self.rhythm.beacon
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """All reasons, the greatest first."""
+        every = (*self.evidence, *(() if self.rhythm is None else self.rhythm.reasons))
+        return tuple(sorted(every, key=lambda reason: (reason.factor == "start", -abs(reason.weight))))
+
+    @property
+    def lever(self) -> tuple[str, ...]:
+        """What would raise the risk, and what would lower it, in words."""
+        found = []
+        if self.known_bad < 0.5:
+            raised = replace(self, known_bad=1 - (1 - self.known_bad) * 0.15)
+            found.append(f"a trusted indicator of its name would raise the risk to {raised.risk:.0f}")
+        if self.rhythm is not None:
+            lowered = replace(self, odds=self.odds + 3 * float(beacons.parameters()["weights"]["prevalence"]))
+            if lowered.risk < self.risk - 1:
+                found.append(f"eight times as many hosts that contact it would lower it to {lowered.risk:.0f}")
+        if self.known_bad >= 0.5:
+            found.append("only the expiry or withdrawal of its indicators would lower it")
+        return tuple(found)
+
+    @property
     def kind(self) -> str:
-        kinds = {KIND_BEACON: self.beacon is not None, KIND_INTEL: self.known_bad > 0, KIND_DNS: self.looked_up}
+        kinds = {KIND_BEACON: self.rhythm is not None, KIND_INTEL: self.known_bad > 0, KIND_DNS: self.looked_up}
         found = [*(kind for kind, present in kinds.items() if present), *dict.fromkeys(self.found_by)]
         return found[0] if len(found) == 1 and not self.rules else KIND_FUSED
 
@@ -60,8 +84,8 @@ class ServerRisk:
         own = rated(self.kind, self.risk, self.reasons)
         own |= false_alarm(self.alarms, self._unmeasured)
         own |= moments(self.first_seen, self.last_seen, self.detected_at)
-        if self.beacon is not None:
-            own["beacon"] = {name: value for name, value in vars(self.beacon).items() if value == value}
+        if (beacon := self.beacon) is not None:
+            own["beacon"] = {name: value for name, value in vars(beacon).items() if value == value}
         if self.lever:
             own["lever"] = list(self.lever)
         document = head("falselight-ranking", "Ranked server", self.last_seen)
