@@ -44,7 +44,7 @@ from falselight.ecs.schema import Field, Schema, column
 OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"
 # Rows inserted at once: some of DuckDB's row groups, since part of a group is copied twice.
 ROWS_AT_ONCE = 2 * 122_880
-MEMORY, MEMORY_LIMIT = "FALSELIGHT_MEMORY", "2GB"
+MEMORY, MEMORY_LIMIT = "FALSELIGHT_MEMORY", "1600MB"
 _AMOUNT = re.compile(r"[0-9]{1,9}(?:\.[0-9]+)? ?(?:[KMGT]i?B|%)")
 
 
@@ -85,7 +85,7 @@ class EventTable:
 
 
 def limit() -> str:
-    """What the engine may hold before it spills: ``FALSELIGHT_MEMORY`` of the environment, else two gigabytes. Raises
+    """What the engine may hold before it spills: ``FALSELIGHT_MEMORY`` of the environment, else 1.6 gigabytes. Raises
     ``FalselightError`` (E0403) where that is no amount."""
     text = os.environ.get(MEMORY, "").strip()
     if not text:
