@@ -38,7 +38,7 @@ def compile_all(folder: str) -> dict[str, Any]:
     from falselight.diagnostics import EqlError
     from falselight.ecs import release
     from falselight.plan import nodes
-    from falselight.search import plan
+    from falselight.searching import plan
     from falselight.sql import emit
 
     found = queries(Path(folder))

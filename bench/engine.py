@@ -14,7 +14,7 @@ from falselight.ecs.schema import Field, Schema
 from falselight.engines import duckdb as engine
 from falselight.eql.checker import Options
 from falselight.plan import nodes
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.sql import emit
 from falselight.store import EventTable, connect
 

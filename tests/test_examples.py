@@ -22,7 +22,7 @@ from falselight.ecs import release
 from falselight.engines import duckdb as engine
 from falselight.eql.checker import Options
 from falselight.plan import nodes
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.sql import emit
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from falselight import sources
-from falselight.explain import Explanation, explain
+from falselight.explaining import Explanation, explain
 
 MAPPING = {
     "properties": {

@@ -8,7 +8,7 @@ from falselight import sources
 from falselight.engines import duckdb as engine
 from falselight.eql.checker import Options
 from falselight.plan import nodes
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.sql import emit
 
 QUERY = "sequence by ?host.name with maxspan=1m [network where true] with runs=3 until [dns where true]"

@@ -8,13 +8,15 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def paused() -> Iterator[None]:
+def paused(*, kept: bool = False) -> Iterator[None]:
     """What is made within stays, and holds no cycles: to look for some among it again and again, and among all that was there
-    before, takes longer than making it."""
+    before, takes longer than making it. What is ``kept`` until the program ends is never looked at again."""
     running = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        if kept:
+            gc.freeze()
         if running:
             gc.enable()

@@ -29,7 +29,7 @@ from falselight.replay import restricting
 from falselight.replay.effects import last_time
 from falselight.replay.run import RuleReplay, replay
 from falselight.rules import LEVELS, Pack, Rule
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.source import Source
 from falselight.sql.stages import key_names as sql_keys
 from falselight.store import EventTable

@@ -14,7 +14,7 @@ from falselight.eql import walk
 from falselight.eql.checker import Options
 from falselight.eql.parser import parse
 from falselight.rules import Case, Rule
-from falselight.search import Hit, answer, plan
+from falselight.searching import Hit, answer, plan
 from falselight.source import Source
 from falselight.sources import load
 

@@ -15,7 +15,7 @@ from bench.engine import FIELDS
 from falselight.ecs.schema import Schema
 from falselight.eql.checker import Options
 from falselight.plan import nodes
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.sql import emit
 
 EVENTS = 4_000

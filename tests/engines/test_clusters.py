@@ -27,7 +27,7 @@ from falselight.eql.parser import parse
 from falselight.findings import Finding
 from falselight.plan import narrow, nodes
 from falselight.rules import Rule, load
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.source import Source
 from falselight.sql.predicates import condition
 from falselight.store import EventTable, Input, connect

@@ -14,7 +14,7 @@ from falselight.ecs.schema import Schema
 from falselight.eql.expressions import NESTING_LIMIT
 from falselight.eql.formatter import format
 from falselight.eql.parser import parse
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.source import Source
 
 SCHEMA = Schema.from_mapping(

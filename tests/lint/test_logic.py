@@ -6,7 +6,7 @@ import pytest
 
 from falselight.lint import lint
 from falselight.rules import Pack, Rule
-from falselight.search import search
+from falselight.searching import search
 
 
 def remarked(condition: str) -> set[str]:

@@ -17,7 +17,7 @@ from falselight.plan.limits import Window, combine
 from falselight.replay.run import RuleReplay, replay
 from falselight.replay.schedule import Match, assign
 from falselight.rules import Rule
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.source import Source
 from falselight.sources import load
 

@@ -14,7 +14,7 @@ from falselight import hunting
 from falselight.cli import errors, loading, options, replays
 from falselight.drawing import visible
 from falselight.eql.checker import Options
-from falselight.explain import Explanation, Funnel, StageReport, explain
+from falselight.explaining import Explanation, Funnel, StageReport, explain
 from falselight.readers.settings import Settings
 from falselight.replay.effects import RuleExplanation, explain_rule
 from falselight.report import words

@@ -19,7 +19,7 @@ from falselight.cli import errors, options, progress
 from falselight.cli import ranked as ranked_list
 from falselight.cli.ranked import Ranked, Ranking
 from falselight.drawing import visible
-from falselight.explain import explain
+from falselight.explaining import explain
 from falselight.findings import Finding
 from falselight.hunting import HuntResult
 from falselight.readers.places import any_there

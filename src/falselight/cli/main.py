@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 import falselight
+from falselight import collector
 from falselight.cli import errors
 
 HELP = ["-h", "--help"]
@@ -44,7 +45,8 @@ class Verbs(click.Group):
         """The verb of this name, None if there is none."""
         if cmd_name not in VERBS:
             return None
-        command: click.Command = import_module(f"falselight.cli.{VERBS[cmd_name]}").command
+        with collector.paused(kept=True):
+            command: click.Command = import_module(f"falselight.cli.{VERBS[cmd_name]}").command
         command.context_settings.setdefault("help_option_names", HELP)
         return command
 

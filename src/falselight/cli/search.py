@@ -15,7 +15,7 @@ from falselight.eql.checker import Options
 from falselight.eql.parser import parse
 from falselight.readers.settings import Settings
 from falselight.rebuild import documents
-from falselight.search import Result, answer, plan
+from falselight.searching import Result, answer, plan
 from falselight.sinks import json_text, write
 from falselight.sources import Loaded
 

@@ -12,7 +12,7 @@ from falselight.hunting import options
 from falselight.lint import conditions, logic, proof, quirks, schedule, telemetry
 from falselight.lint.remark import Remark
 from falselight.rules import Pack, Rule
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.source import Source
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from falselight.engines import duckdb as engine
 from falselight.eql.checker import Options
-from falselight.explain import Explanation, explain
+from falselight.explaining import Explanation, explain
 from falselight.plan import narrow, nodes
 from falselight.replay import restricting
 from falselight.replay.run import RuleReplay, replay
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report
-from falselight.search import plan
+from falselight.searching import plan
 from falselight.source import Source
 from falselight.sql.predicates import condition
 from falselight.store import EventTable, quoted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from falselight.ecs import availability
-from falselight.explain import Explanation, Funnel, NearMiss
+from falselight.explaining import Explanation, Funnel, NearMiss
 
 UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 MOST_SOURCES = 3

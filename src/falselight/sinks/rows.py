@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
 from falselight.drawing import visible
-from falselight.sinks import table
 from falselight.sinks.flat import cell, flat, is_number, json_text
 
 FORMATS = ("table", "json", "ndjson", "csv")
@@ -31,6 +30,8 @@ def write(
     elif format == "csv":
         _csv(documents, stream)
     else:
+        from falselight.sinks import table
+
         return table.draw(list(documents), stream, columns)
     return []
 

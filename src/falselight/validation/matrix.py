@@ -13,12 +13,12 @@ import orjson
 
 from falselight import hunting
 from falselight.diagnostics import Diagnostic
-from falselight.explain import explain
+from falselight.explaining import explain
 from falselight.hunting import HuntResult, RuleRun
 from falselight.readers.settings import DEFAULTS, Settings
 from falselight.report import words
 from falselight.rules import Rule
-from falselight.search import search
+from falselight.searching import search
 from falselight.source import Source
 from falselight.validation import scenarios
 from falselight.validation.atomics import Atomic
