@@ -11,6 +11,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
+from falselight.mappings.cisco_asa_patterns import GROUPS, PATTERNS
 from falselight.mappings.network import address, community, url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, zone_name
@@ -30,83 +31,6 @@ _NUMBERS = {
     "ipv6-icmp": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
 }  # fmt: skip
 _NAMES = {str(number): name for name, number in _NUMBERS.items()}
-_END = r"(?P<{0}_interface>[^:/()]{{0,80}}?):(?P<{0}>[^\s/()]+)/(?P<{1}port>\d{{1,5}})"
-_SOURCE, _DESTINATION = _END.format("source", "s"), _END.format("destination", "d")
-_MAPPED = r" \((?P<mapped_{0}>[^\s/()]+)/(?P<mapped_{1}port>\d{{1,5}})\)(?:\((?P<{0}_user>[^()]*)\))?"
-_USER = r"(?: ?\(?(?P<{0}_user>[^\s()]+)\)?)?"
-_PATTERNS: dict[str, tuple[re.Pattern[str], ...]] = {}
-
-
-def _register(ids: str, *patterns: str) -> None:
-    for each in ids.split():
-        _PATTERNS[each] = tuple(re.compile(pattern) for pattern in patterns)
-
-
-_register(
-    "302013 302015",
-    r"Built (?P<direction>\S+) (?:Probe )?(?P<transport>\S+) connection (?P<connection>\d+) for " + _SOURCE
-    + _MAPPED.format("source", "s") + " to " + _DESTINATION + _MAPPED.format("destination", "d")
-    + r"(?: \((?P<termination_user>[^()]*)\))?",
-)  # fmt: skip
-_register(
-    "302014 302016 302018 302021 302036 302304 302306",
-    r"Teardown (?:Probe )?(?P<transport>\S+) (?:state-bypass )?connection (?P<connection>\d+) (?:for|from) " + _SOURCE
-    + _USER.format("source") + " to " + _DESTINATION + _USER.format("destination")
-    + r" duration (?P<duration>\d+:\d\d:\d\d) bytes (?P<bytes>\d+)(?: (?P<reason>[^:()]*?))??"
-    + r"(?: from (?P<initiator>[^:\s()]+))?(?: \((?P<termination_user>[^()]*)\))?$",
-    r"Teardown (?P<transport>\S+) connection for faddr (?P<destination>[^\s/()]+)/\d+(?: ?\((?P<destination_user>[^()]*)\))? "
-    r"gaddr (?P<mapped_source>[^\s/()]+)/\d+ laddr (?P<source>[^\s/()]+)/\d+(?: ?\((?P<source_user>[^()]*)\))?"
-    r"(?: type (?P<icmp_type>\d+) code (?P<icmp_code>\d+))?",
-)  # fmt: skip
-_register(
-    "113029 113030 113031 113032 113033 113034 113035 113036 113038 113039",
-    r"Group <?(?P<group>[^\s<>]+)>? User <?(?P<source_user_name>[^\s<>]+)>? IP <?(?P<source>[^\s<>]+)>?",
-)
-_register(
-    "751025",
-    r"Local:(?P<source>\S+):(?P<sport>\d{1,5}) Remote:(?P<destination>\S+):(?P<dport>\d{1,5}) Username:(?P<source_user_name>\S+) "
-    r"(?:IKEv\d )?Group:(?P<group_policy>\S+) IPv4 Address=(?P<assigned>\S+)",
-)
-_register(
-    "302020",
-    r"Built (?P<direction>\S+) (?P<protocol>\S+) connection for faddr (?P<destination>[^\s/()]+)/\d+"
-    r"(?: ?\((?P<destination_user>[^()]*)\))? gaddr (?P<mapped_source>[^\s/()]+)/\d+ laddr (?P<source>[^\s/()]+)/\d+"
-    r"(?: ?\((?P<source_user>[^()]*)\))?(?: type (?P<icmp_type>\d+) code (?P<icmp_code>\d+))?",
-)
-_register(
-    "106023",
-    r"(?P<outcome>\S+) (?:protocol (?P<number>\d+)|(?P<transport>\S+)) src (?P<source_interface>[^:]{1,80}):"
-    r"(?P<source>[^\s/()]+)(?:/(?P<sport>\d{1,5}))? ?(?:\((?P<source_user>[^()]*)\) )?dst (?P<destination_interface>[^:]{1,80}):"
-    r"(?P<destination>[^\s/()]+)(?:/(?P<dport>\d{1,5}))?.*?by access-group \"(?P<list>[^\"\s]+)\"",
-)
-_register(
-    "304001",
-    r"(?:(?P<plain_user>[^\s@]+)@)?(?P<source>[^\s()]+)(?:\([^()]*\))? \S+(?: \S+)? URL "
-    r"(?:[^\s@]+@)?(?P<destination>[0-9a-fA-F.]+|[^\s:]+):(?P<url>.*)$",
-)
-_register(
-    "305011",
-    r"Built \S+ (?P<transport>\S+) translation from " + _SOURCE + r"(?:\((?P<plain_user>[^()]*)\))? to " + _DESTINATION,
-)
-_register(
-    "305012",
-    r"Teardown \S+ (?P<transport>\S+) translation from " + _SOURCE + r"(?: ?\((?P<source_user>[^()]*)\))? to " + _DESTINATION
-    + r" duration (?P<duration>\d+:\d\d:\d\d)",
-)  # fmt: skip
-_register(
-    " ".join(f"338{n:03}" for n in (1, 2, 3, 4, 5, 6, 7, 8, 101, 102, 103, 104, 201, 202, 203, 204)),
-    r"Dynamic [Ff]ilter (?P<outcome>\S+) \S+(?: ?listed)? (?P<transport>\S+) traffic from " + _SOURCE
-    + _MAPPED.format("source", "s") + " to " + _DESTINATION + _MAPPED.format("destination", "d")
-    + r"[, ]+(?P<whose>source|destination) [^,:]{1,80}? resolved from (?P<list>\S+) list: (?P<named>[^\s,]+)"
-    + r"(?:, threat-level: (?P<level>[^,]+), category: (?P<category>.+))?$",
-)  # fmt: skip
-_GROUPS = {
-    "source_interface": "cisco.asa.source_interface", "destination_interface": "cisco.asa.destination_interface",
-    "initiator": "cisco.asa.termination_initiator", "termination_user": "cisco.asa.termination_user",
-    "source_user": "cisco.asa.source_username", "destination_user": "cisco.asa.destination_username",
-    "plain_user": "source.user.name", "group_policy": "cisco.asa.group_policy",
-    "source_user_name": "source.user.name", "number": "network.iana_number",
-}  # fmt: skip
 _WHOLE = frozenset((
     "source.port", "destination.port", "network.bytes", "source.bytes", "destination.bytes", "source.packets",
     "destination.packets", "source.nat.port", "destination.nat.port", "http.response.status_code", "file.size",
@@ -183,7 +107,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     time = header(event, line[: found.start()], settings)
     body(event, found["severity"], found["id"], fields(found["id"], found["text"]), time)
     event["cisco.asa.suffix"] = found["suffix"]
-    _categorise(event)
+    categorise(event)
     relate(event)
     return event
 
@@ -197,6 +121,7 @@ def body(event: Document, severity: str, code: str | None, told: Document, time:
     for name in _WHOLE & event.keys():
         text = event[name]
         event[name] = int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 19 else None
+    event["tls.version_protocol"] = "tls" if event.get("tls.version") else None
     _span(event, time)
     _addresses(event, code)
     _users(event)
@@ -233,12 +158,12 @@ def fields(code: str, text: str) -> Document:
     repeated = _REPEATED.match(text)
     if repeated is not None:
         return {**fields(code, repeated["text"]), "cisco.asa.message_repeats": int(repeated["times"])}
-    for pattern in _PATTERNS.get(code, ()):
+    for pattern in PATTERNS.get(code, ()):
         found = pattern.match(text)
         if found is not None:
             parts = table()["parts"]
             return {
-                _GROUPS.get(name, parts.get(name, name)): value
+                GROUPS.get(name, parts.get(name, name)): value
                 for name, value in found.groupdict().items()
                 if value is not None
             }
@@ -349,7 +274,8 @@ def _users(event: Document) -> None:
         event["server.user.name"] = event["user.name"]
 
 
-def _categorise(event: Document) -> None:
+def categorise(event: Document) -> None:
+    """Kind, category, type and outcome by the event's action, and the word that tells how the device decided."""
     made = table()["categories"].get(event["event.action"])
     told = table()["verdicts"].get(event["event.code"], (event.pop("outcome", None) or "").lower())
     verdict, result = table()["outcomes"].get(told), table()["results"].get(told)
@@ -358,10 +284,7 @@ def _categorise(event: Document) -> None:
         event["event.outcome"] = "unknown"
         return
     event["event.kind"], event["event.category"], event["event.type"] = "event", list(made[0]), list(made[1])
-    if result is not None or event["event.action"] in ("deleted", "created"):
-        event["event.outcome"] = result or "success"
-    elif event["event.action"] == "bypass":
-        event["event.outcome"] = "unknown"
+    event["event.outcome"] = result or table()["endings"].get(event["event.action"])
     if verdict is None:
         return
     event["event.outcome"] = "failure" if verdict == "dropped" else "success"

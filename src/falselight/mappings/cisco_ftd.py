@@ -22,6 +22,12 @@ _WITHOUT_NAME = re.compile(
     r"[^%]{0,200}?\[\d{1,10}\]: *(?P<suffix>)(?P<severity>(?!))?(?P<id>(?!))?(?P<text>[A-Z][A-Za-z_ ]{1,60}: .*)$",
     re.DOTALL,
 )
+# What administrators do in the management center, which logs it as itself.
+_MANAGEMENT = re.compile(
+    r"(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d{4} \d\d:\d\d:\d\d (?P<process>[\w.-]{1,128}): (?P<host>[\w.-]{1,255}): "
+    r"(?P<text>(?P<user>[^\s@,]{1,128})@(?P<address>[^,]{1,128}), .*)$",
+    re.DOTALL,
+)
 _UNTOLD = "7"
 _KEY = re.compile(r"(?:^|,)\s*([A-Za-z][A-Za-z1-9_ ]{0,60}):")
 _LONGEST = 65_536
@@ -31,6 +37,7 @@ _WHOLE = (
 )  # fmt: skip
 _NOBODY = ("Not Found", "No Authentication Required", "Unknown")
 _ALERTS = ("Malware", "Custom Detection")
+_CONSTANTS = {"event.dataset": "cisco.ftd", "observer.product": "ftd", "observer.type": "firewall"}
 _EVENT, _OTHER = "cisco.ftd.security_event.", "cisco.ftd.security."
 
 
@@ -56,13 +63,15 @@ def _snake(key: str) -> str:
 
 def parse(line: str, settings: Settings) -> Document | None:
     """The event of one line, None if it is no message of such a device."""
-    found = _MESSAGE.search(line) or _WITHOUT_NAME.match(line)
+    found = _MESSAGE.search(line)
+    if found is None and (managed := _MANAGEMENT.match(line)) is not None:
+        return _managed(line, managed, settings)
+    found = found or _WITHOUT_NAME.match(line)
     if found is None or (found["severity"] is None and len(_pairs(found["text"])) < 2):
         return None
-    event: Document = {
-        "event.original": line, "event.dataset": "cisco.ftd", "observer.product": "ftd", "observer.type": "idps",
-    }  # fmt: skip
-    time = cisco_asa.header(event, line[: found.start("text" if found["severity"] is None else 0)], settings)
+    begun = found.start("text" if found["severity"] is None else 0)
+    event: Document = {**_CONSTANTS, "event.original": line[begun:]}
+    time = cisco_asa.header(event, line[:begun], settings)
     code, text = found["id"], found["text"]
     raw: dict[str, str] = {}
     if code is None or code.startswith("43000"):
@@ -75,6 +84,17 @@ def parse(line: str, settings: Settings) -> Document | None:
     cisco_asa.relate(event)
     append(event, "related.hash", event.get("file.hash.sha256"))
     return {name.replace("cisco.asa.", "cisco.ftd.", 1): value for name, value in event.items()}
+
+
+def _managed(line: str, found: re.Match[str], settings: Settings) -> Document:
+    """The event of what an administrator did."""
+    event: Document = {**_CONSTANTS, "event.original": found["text"]}
+    time = cisco_asa.header(event, line[: found.start("process")], settings)
+    told = {"source.address": found["address"], "user.name": found["user"]}
+    cisco_asa.body(event, _UNTOLD, None, told, time)
+    event["process.name"], event["host.name"] = found["process"], found["host"]
+    cisco_asa.relate(event)
+    return event
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -140,12 +160,12 @@ def _categorise(event: Document, raw: dict[str, str], code: str) -> None:
     table = _table()
     own = (action for action, codes in table["actions"].items() if code in codes)
     action = event["event.action"] = next(own, None) or (cisco_asa.action(code) if code else None)
-    word = (event.pop("outcome", None) or "").lower()
-    made = table["categories"].get(action)
-    outcome, kind = table["outcomes"].get(word, (None, ""))
-    if made is None:
-        event["event.outcome"] = outcome
+    if action not in table["categories"]:
+        cisco_asa.categorise(event)
         return
+    word = (event.pop("outcome", None) or "").lower()
+    made = table["categories"][action]
+    outcome, kind = table["outcomes"].get(word, (None, ""))
     event["event.kind"], event["event.category"], event["event.type"] = made[0], [made[1]], list(made[2])
     if made[1] in ("network", "intrusion_detection"):
         event["event.outcome"] = outcome

@@ -18,6 +18,7 @@ _RENAMED = {
     "cisco.ftd": "cisco_ftd.log",
     "cisco.umbrella": "cisco_umbrella.log",
     "fortinet.firewall": "fortinet_fortigate.log",
+    "juniper.srx": "juniper_srx.log",
 }
 
 

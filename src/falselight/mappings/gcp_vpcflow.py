@@ -39,22 +39,21 @@ def _any(frame: Frame, names: tuple[str, ...]) -> pa.Array:
     return found
 
 
-def other_side(frame: Frame, step: Step) -> None:
-    """Of the source where the destination reports the flow (DEST), of the destination where the source does (SRC)."""
-    reporter, *sides = (frame.get(name) for name in step.sources)
-    if reporter is None:
+def reporter(frame: Frame, step: Step) -> None:
+    """Of the side that reports the flow (SRC or DEST), of the other where Google tells only of that."""
+    told, *sides = (frame.get(name) for name in step.sources)
+    if told is None:
         return
-    told = columnar.as_text(reporter)
-    source, destination = (
-        pa.nulls(frame.rows, pa.string()) if side is None else columnar.as_text(side) for side in sides
-    )
-    of_source, of_destination = (pc.fill_null(pc.equal(told, word), False) for word in ("DEST", "SRC"))
-    none = pa.scalar(None, pa.string())
-    frame.put(step.targets[0], pc.if_else(of_source, source, pc.if_else(of_destination, destination, none)))
+    none = pa.nulls(frame.rows, pa.string())
+    source, destination = (none if side is None else columnar.as_text(side) for side in sides)
+    words = columnar.as_text(told)
+    by_source, by_destination = (pc.fill_null(pc.equal(words, word), False) for word in ("SRC", "DEST"))
+    of_destination = pc.if_else(by_destination, pc.coalesce(destination, source), none)
+    frame.put(step.targets[0], pc.if_else(by_source, pc.coalesce(source, destination), of_destination))
 
 
 CONVERSIONS: dict[str, Convert] = {
     **steps.CONVERSIONS,
     **network.CONVERSIONS,
-    **{made.__name__: made for made in (instance_direction, other_side)},
+    **{made.__name__: made for made in (instance_direction, reporter)},
 }

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from falselight.mappings.firewalls import place, relate, settle, span, whole
 from falselight.readers.settings import Settings
-from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment, pairs
+from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment, pairs, zone_name
 
 _DATA = re.compile(r"\[junos@\S{1,64} ")
 _TAG = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
 _EMPTY = ("", "None", "UNKNOWN", "N/A", "-")
 _LONGEST = 65_536
+_LATEST = 253_402_300_800  # seconds to the year 10000
 _LEVELS = ("emergency", "alert", "critical", "error", "warning", "notification", "informational", "debug")
 _FLOWS = {
     "CREATE": ("flow_started", ["start", "allowed", "connection"]),
@@ -41,12 +44,13 @@ def parse(line: str, settings: Settings) -> Document | None:
     data = _DATA.match(line, head.end)
     if data is None or head.process is None or _TAG.fullmatch(head.message or "") is None:
         return None
-    found = pairs(line[data.end() :].rstrip().removesuffix("]")).items()
-    raw = {key.replace("-", "_"): text for key, text in found if text not in _EMPTY}
+    body = line[data.end() :].rstrip().removesuffix("]")
+    raw = {key.replace("-", "_"): text for key, text in pairs(body).items() if text not in _EMPTY}
     tag = head.message or ""
     event: Document = {
-        **table()["constants"], **head.fields, "event.original": line, "observer.name": head.host,
-        "juniper.srx.process": head.process, "juniper.srx.tag": tag, "event.outcome": "success",
+        **table()["constants"], "event.timezone": zone_name(settings), **head.fields, "event.original": body,
+        "observer.name": head.host, "process.name": head.process, "juniper.srx.process": head.process,
+        "juniper.srx.tag": tag, "event.outcome": "success",
     }  # fmt: skip
     priority = event.get("log.syslog.priority")
     if priority is not None:
@@ -62,8 +66,12 @@ def _times(event: Document, raw: dict[str, str], settings: Settings) -> None:
     span(event, whole(raw.get("elapsed_time") or raw.get("duration")))
     written = re.fullmatch(r"(\w{3} \w{3} +\d{1,2}) (\d\d:\d\d:\d\d) (\d{4})", raw.get("timestamp", ""))
     if written is not None:
-        found = MOMENT.fullmatch(f"{written[1]} {written[3]} {written[2]}")
-        raw["timestamp"] = (iso(moment(found, settings)) if found is not None else None) or raw["timestamp"]
+        found = MOMENT.fullmatch(f"{written[1]} {written[3]} {written[2]}")  # of the service in the cloud, in UTC
+        time = None if found is None else moment(found, replace(settings, timezone=UTC))
+        raw["timestamp"] = iso(time) or raw["timestamp"]
+    seconds = whole(raw.get("epoch_time"))
+    if seconds is not None and seconds < _LATEST:
+        raw["epoch_time"] = iso(datetime.fromtimestamp(seconds, UTC)) or raw["epoch_time"]
 
 
 def _categorise(event: Document, raw: dict[str, str], process: str, tag: str) -> None:

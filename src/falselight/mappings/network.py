@@ -10,7 +10,7 @@ import socket
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pyarrow as pa
@@ -357,13 +357,18 @@ _URL: tuple[tuple[str, pa.DataType], ...] = (
     ("password", pa.string()),
 )  # fmt: skip
 _NO_URI = re.compile(r'[\s"<>\\^`{|}\x00-\x1f\x7f]')
+_OF_JAVA = ("http:", "https:", "ftp:", "file:", "jar:")  # what Java's URL knows
 
 
 @lru_cache(maxsize=65_536)
 def url_parts(text: str) -> dict[str, Any]:
-    """What Java's URI finds in a text; nothing in what is no URI."""
+    """What Elasticsearch's processor finds in a text: of a URI the parts as they are read, of another URL as they are written;
+    nothing in other text."""
+    read: Callable[[str], str] = unquote
     if _NO_URI.search(text) or not text:
-        return {}
+        if not text.lower().startswith(_OF_JAVA):
+            return {}
+        read = str
     try:
         split = urlsplit(text)
         port = split.port
@@ -371,9 +376,9 @@ def url_parts(text: str) -> dict[str, Any]:
         return {}
     found: dict[str, Any] = {
         "domain": split.netloc.rpartition("@")[2].partition(":")[0] or None,
-        "path": split.path,
-        "query": split.query or None,
-        "fragment": split.fragment or None,
+        "path": read(split.path),
+        "query": read(split.query) or None,
+        "fragment": read(split.fragment) or None,
         "scheme": split.scheme or None,
         "port": port,
         "username": split.username,

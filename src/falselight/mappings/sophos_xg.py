@@ -12,9 +12,9 @@ from falselight.mappings.firewalls import place, relate, settle, span, whole
 from falselight.mappings.network import address, url_parts
 from falselight.mappings.tables import mac
 from falselight.readers.settings import Settings
-from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment, offset_of, pairs
+from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment, offset_of, pairs, zone_name
 
-_START = re.compile(r"(?:^|[\s>])(?=device(?:_name)?=\"?[^\"\s]{0,64}\"? (?:date|timestamp)=)")
+_START = re.compile(r"(?:^|[\s>])(?=device(?:_name)?=\"?[^\"\s]{0,64}\"? (?:date|timestamp|device_id)=)")
 _LONGEST = 65_536
 _LEVELS = ("unknown", "alert", "critical", "error", "warning", "notification", "informational", "debug")
 _INSIDE = ("LAN", "DMZ", "VPN", "WiFi")
@@ -37,7 +37,8 @@ def parse(line: str, settings: Settings) -> Document | None:
     raw = {key: text for key, text in told.items() if text not in ("", "-", "N/A")}
     if "log_id" not in raw:
         return None
-    event: Document = {**table()["constants"], **header(line, settings).fields, "event.original": line}
+    head = header(line, settings)
+    event: Document = {**table()["constants"], **head.fields, "event.original": line, "observer.hostname": head.host}
     _time(event, raw, settings)
     code = raw["log_id"]
     if len(code) == 12:
@@ -52,12 +53,21 @@ def parse(line: str, settings: Settings) -> Document | None:
 
 def _time(event: Document, raw: dict[str, str], settings: Settings) -> None:
     """The record's own time; a syslog header's stands in where there is none."""
-    written = raw.get("timestamp") or f"{raw.get('date', '')}T{raw.get('time', '')}"
+    written = raw.get("timestamp", "")  # of some events an epoch beside the date
+    if MOMENT.fullmatch(written) is None:
+        written = f"{raw.get('date', '')}T{raw.get('time', '')}"
     found = MOMENT.fullmatch(written)
+    zone = raw.get("timezone")
+    offset = offset_of(zone)
     if found is not None and found["offset"] is None:
-        found = MOMENT.fullmatch(written + offset_of(raw.get("timezone"))) or found
+        found = MOMENT.fullmatch(written + offset) or found
     if found is not None:
-        event["@timestamp"] = iso(moment(found, settings)) or event.get("@timestamp")
+        time = moment(found, settings)
+        event["@timestamp"] = iso(time) or event.get("@timestamp")
+        event["event.timezone"] = found["offset"] if not offset else zone
+        if event["event.timezone"] is None:
+            event["event.timezone"] = zone_name(settings, time)
+    event["sophos.xg.timezone"] = zone
     span(event, whole(raw.get("duration")))
 
 
@@ -167,6 +177,12 @@ def _fields(event: Document, raw: dict[str, str], kind: str) -> None:
     place(event, own, table()["fields"])
     for name in table()["gone"]["names"]:
         own.pop(name, None)
+    if kind in ("Anti-Virus", "Anti-Spam"):
+        event["email.from.address"], event["email.to.address"] = (
+            event.get("source.user.email"),
+            event.get("destination.user.email"),
+        )
+        event["email.subject"] = own.get("email_subject") or own.get("subject")
     settle(event)
     for side in ("source", "destination"):
         event[f"{side}.mac"] = mac(event.get(f"{side}.mac"))

@@ -39,6 +39,13 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
         "cisco-ftd", b"%",
         re.compile(rb"%(?:FTD|NGIPS)-(?:[A-Za-z]{1,20}-)?[0-7]-(?:\d{6}\b|:)|%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-43000[1-5]\b"),
     ),
+    (
+        "cisco-ftd", b"@",
+        re.compile(
+            rb"^(?:<\d{1,3}>)?[A-Z][a-z]{2} [ \d]\d \d{4} \d\d:\d\d:\d\d [\w-]{1,64}(?:\.(?:cgi|pl))?: [\w.-]{1,128}: "
+            rb"[^\s@,]{1,64}@[^,]{1,128}, [A-Z][^,]{1,250}, "
+        ),
+    ),
     ("cisco-asa", b"%ASA-", re.compile(rb"%ASA-(?:[A-Za-z]{1,20}-)?[0-7]-\d{6}\b")),
     (
         "checkpoint", b"[",
@@ -53,7 +60,7 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
     ("juniper-srx", b"RT_", re.compile(rb"\sRT_[A-Z]{2,20} (?:\d{1,10}|-) [A-Z][A-Z0-9_]{2,63} \[junos@\S{1,64} ")),
     (
         "sophos-xg", b"log_id=",
-        re.compile(rb"(?:^|[\s>])device(?:_name)?=\"?[^\"\s]{0,64}\"? (?:date|timestamp)=.{0,2000}? log_id=\"?\d"),
+        re.compile(rb"(?:^|[\s>])device(?:_name)?=\"?[^\"\s]{0,64}\"? (?:date|timestamp|device_id)=.{0,2000}? log_id=\"?\d"),
     ),
     (
         "pfsense", b"filterlog",
@@ -121,10 +128,12 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
     (
         "cisco-umbrella", b",",
         re.compile(
-            rb'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","[^"]*",(?:"[^"]*","[^"]*","[^"]*","(?:Allowed|Blocked|Proxied)","|'
-            rb'(?:"[^"]*",){4,5}"(?:ALLOWED|BLOCKED)","|'
-            rb'"[0-9A-Fa-f.:]{2,45}","\d{0,5}","[0-9A-Fa-f.:]{2,45}","\d{0,5}","[^"]*"\r?$)|'
-            rb'^"?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"?,"?\[\d+\]"?,"?[^",]*"?,"?[^",]*"?,"?(?:IN|OUT)BOUND"?,'
+            rb'^"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","[^"]*", ?(?:"[^"]*", ?"[^"]*", ?"[^"]*", ?"(?:Allowed|Blocked|Proxied)", ?"|'
+            rb'(?:"[^"]*", ?){4,5}"(?:ALLOWED|BLOCKED)", ?"|'
+            rb'"[0-9A-Fa-f.:]{2,45}","\d{0,5}","[0-9A-Fa-f.:]{2,45}","\d{0,5}","[^"]*"\r?$|'
+            rb'"[^"]*","(?:LOW|MEDIUM|HIGH|CRITICAL)","|"[^"]*","\d{1,10}","\d{1,10}","[^"]*","\d{0,10}","[A-Z ]{3,12}",")|'
+            rb'^"?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"?,"?\[\d+\]"?,"?[^",]*"?, ?"?[^",]*"?,"?(?:IN|OUT)BOUND"?,|'
+            rb'^"\d{1,20}","\d{4}-\d\d-\d\d \d\d:\d\d:\d\d","[^"]*","[^"]*", ?"[a-z_]{1,64}", ?"(?:create|update|delete)",'
         ),
     ),
 )  # fmt: skip
