@@ -19,7 +19,7 @@ from falselight import values as conversions
 from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, STRING_TYPES, Field, column, ip_column, order_column
 
 _PHYSICAL = {
-    **dict.fromkeys(STRING_TYPES | {"ip", "version"}, pa.string()),
+    **dict.fromkeys(STRING_TYPES | {"ip", "version", "nested"}, pa.string()),
     **dict.fromkeys({"long", "integer", "short", "byte"} | DATE_TYPES, pa.int64()),
     **dict.fromkeys(FLOAT_TYPES, pa.float64()),
     "unsigned_long": pa.uint64(),
@@ -138,7 +138,9 @@ def _convert(values: pa.Array, field: Field) -> tuple[pa.Array, int]:
         field.type != "ip"
         and values.type == target
         and (
-            field.type in STRING_TYPES or field.type in _WHOLE or field.type in {"boolean", "unsigned_long", "version"}
+            field.type in STRING_TYPES
+            or field.type in _WHOLE
+            or field.type in {"boolean", "unsigned_long", "version", "nested"}
         )
     ):
         return values, 0

@@ -240,6 +240,9 @@ class Collector:
                 self._leaf(name, element)
 
     def _object(self, name: str, value: dict[str, Any]) -> None:
+        if self._is_kept(name):
+            self._leaf(name, value)
+            return
         if self._above is not None and name not in self._above:
             if self._wanted is not None and name in self._wanted and is_scalar(self.schema.find(name)):
                 self._malformed[name] += 1
@@ -256,6 +259,13 @@ class Collector:
         if len(self._places) < MAX_FIELDS:
             self._places[name] = below
         self._walk(below, value)
+
+    def _is_kept(self, name: str) -> bool:
+        """Whether objects at this path are values: those of a nested field, which stay whole."""
+        if self._wanted is not None and name not in self._wanted:
+            return False
+        known = self.schema.find(name)
+        return known is not None and known.type == "nested"
 
     def _leaf(self, name: str, value: Any) -> None:
         slot = self._slots.get(name)
@@ -326,7 +336,7 @@ def _defaults_of(schema: Schema) -> frozenset[str]:
 
 def is_scalar(entry: Field | None) -> bool:
     """Whether the field holds values itself, so that no field can stand below it."""
-    return entry is not None and physical_type(entry.type) is not None
+    return entry is not None and entry.type != "nested" and physical_type(entry.type) is not None
 
 
 def _is_opaque(entry: Field | None) -> bool:

@@ -144,7 +144,8 @@ def hunt(
     report = report or _warn
     pack = pack or Pack(list(rules))
     parsed = [_parsed(rule) for rule in rules]
-    wanted = {*ALWAYS_READ, *also, *restricting.fields((run.rule for run, tree in parsed if tree is not None), pack)}
+    running = [run.rule for run, tree in parsed if tree is not None]
+    wanted = {*ALWAYS_READ, *also, *restricting.fields(running, pack, release.schema())}
     for run, tree in parsed:
         if tree is not None:
             wanted.update(walk.field_names(tree), _named_fields(run.rule))

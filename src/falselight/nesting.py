@@ -87,6 +87,8 @@ def _plain(values: pa.Array | pa.ChunkedArray, entry: Field | None) -> list[Any]
     if pa.types.is_dictionary(kind):
         values = values.cast(kind.value_type)
         kind = values.type
+    if entry is not None and entry.type == "nested":
+        return [_each(value, orjson.loads) for value in values.to_pylist()]
     if entry is not None and entry.type in DATE_TYPES:
         unit = 1 if entry.type == "date_nanos" else MILLISECOND
         return [_each(value, lambda one: _date(one, unit, entry)) for value in values.to_pylist()]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from falselight.ecs.schema import DATE_TYPES, Field, column
 from falselight.plan.dates import iso
 from falselight.store import EventTable, quoted
@@ -33,7 +35,9 @@ def documents(table: EventTable, positions: list[int]) -> Iterator[tuple[int, st
 
 
 def shown(entry: Field, value: Any) -> Any:
-    """A column's value as JSON shows the field: dates as ISO 8601."""
+    """A column's value as JSON shows the field: dates as ISO 8601, the objects of a nested field in a list."""
+    if entry.type == "nested":
+        return [orjson.loads(each) for each in (value if isinstance(value, list) else [value])]
     if entry.type not in DATE_TYPES:
         return value
     unit = 1 if entry.type == "date_nanos" else 1_000_000

@@ -10,6 +10,7 @@ Physical form of a field of type T (``ecs.schema.column`` names the column):
 | long, integer, short, byte · unsigned_long | BIGINT · UBIGINT |
 | double, half_float, scaled_float · float | DOUBLE · FLOAT |
 | boolean | BOOLEAN |
+| nested | VARCHAR, an object as JSON |
 | date · date_nanos | BIGINT, epoch milliseconds · nanoseconds |
 
 A field is a list of these (T[]) when any event holds several values; a list never is empty and never holds a null: no
@@ -73,7 +74,8 @@ class Counts:
 @dataclass
 class EventTable:
     """Events in DuckDB. ``name`` is the table or view; schema tells for each field whether it is filled and many.
-    ``counts`` runs beside ``inputs``; ``malformed`` counts the values that their field's type rejected, by field."""
+    ``counts`` runs beside ``inputs``; ``malformed`` counts the values that their field's type rejected, by field. ``objects``:
+    those of nested fields by path, where they were asked for."""
 
     connection: duckdb.DuckDBPyConnection
     schema: Schema
@@ -82,6 +84,7 @@ class EventTable:
     rows: int = 0
     counts: list[Counts] = field(default_factory=list)
     malformed: Counter[str] = field(default_factory=Counter)
+    objects: dict[str, EventTable] = field(default_factory=dict, repr=False)
 
 
 def limit() -> str:

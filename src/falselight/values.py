@@ -213,7 +213,7 @@ def format_float(value: float) -> str:
 
 def converter(field: Field) -> Callable[[Any], Any] | None:
     """The conversion from a JSON value to the value that a normalised batch holds (see ``columns``), by the field's type.
-    None for types that hold no comparable value (object, nested, geo, ranges, binary, …)."""
+    None for types that hold no value of their own (object, geo, ranges, binary, …)."""
     kind = field.type
     if kind in STRING_TYPES or kind == "version":
         return text
@@ -229,7 +229,17 @@ def converter(field: Field) -> Callable[[Any], Any] | None:
         return lambda value: _bounded(date(value, field.format) // timestamps.NANOS_PER_MILLI)
     if kind == "date_nanos":
         return lambda value: _bounded(date(value, field.format))
-    return None
+    return _object_text if kind == "nested" else None
+
+
+def _object_text(value: Any) -> str:
+    """An object as JSON. Raises ``Malformed`` for what is none."""
+    if not isinstance(value, dict):
+        raise Malformed(repr(value))
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError as error:
+        raise Malformed(str(error)) from error
 
 
 def _ip_text(value: Any) -> str:

@@ -23,6 +23,7 @@ TYPES = {
     "seen": "date",
     "process.code_signature.trusted": "boolean",
     "process.code_signature.subject_name": "keyword",
+    "process.Ext.code_signature": "nested",
 }  # fmt: skip
 SCHEMA = Schema(
     {name: Field(name, kind, ignore_above=8 if kind == "keyword" else None) for name, kind in TYPES.items()}
@@ -131,10 +132,25 @@ signatures = st.one_of(signature, st.lists(st.one_of(signature, st.lists(signatu
 
 
 @settings(max_examples=60)
-@given(st.lists(signatures, max_size=3).flatmap(lambda few: st.lists(st.sampled_from(few or [None]), max_size=12)))
-def test_fast_and_exact_path_agree_on_arrays_of_signatures(found: list[Any]) -> None:
-    data = b"".join(json.dumps({"process": {"pid": 1, "code_signature": each}}).encode() + b"\n" for each in found)
+@given(
+    st.lists(signatures, max_size=3).flatmap(lambda few: st.lists(st.sampled_from(few or [None]), max_size=12)),
+    st.booleans(),
+)
+def test_fast_and_exact_path_agree_on_arrays_of_signatures(found: list[Any], whole: bool) -> None:
+    made = ({"code_signature": each} for each in found)
+    documents = [{"process": {"pid": 1, **({"Ext": each} if whole else each)}} for each in made]
+    data = b"".join(json.dumps(each).encode() + b"\n" for each in documents)
     assert table(data, fast=True) == table(data, fast=False)
+
+
+def test_the_objects_of_a_nested_field_go_the_fast_path_whole() -> None:
+    one, other = {"trusted": True, "subject_name": "A Ltd"}, {"trusted": False, "of": [{"x": 1}]}
+    found = [one, [other, one], [[one], None], [], None]
+    block = b"".join(json.dumps({"process": {"Ext": {"code_signature": each}}}).encode() + b"\n" for each in found)
+    parsed = projected.Projection(WANTED).table(block, SCHEMA)
+    assert parsed is not None
+    told = [each and list(map(json.loads, each)) for each in parsed.column("process.Ext.code_signature").to_pylist()]
+    assert [each or None for each in told] == [[one], [other, one], [one], None, None]
 
 
 def test_arrays_of_signatures_go_the_fast_path() -> None:

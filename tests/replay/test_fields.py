@@ -57,9 +57,3 @@ def test_how_a_field_is_compared(name: str, kind: str, value: str, holds: bool, 
 
 def test_a_multi_field_exists_where_its_field_does(tmp_path: Path) -> None:
     assert left_out(tmp_path, {"field": "process.executable.caseless", "type": "exists"}) == (True, [])
-
-
-def test_nested_fields_are_told(tmp_path: Path) -> None:
-    entries = [{"field": "subject_name", "type": "match", "value": "M"}]
-    held, told = left_out(tmp_path, {"field": "process.Ext.code_signature", "type": "nested", "entries": entries})
-    assert not held and told == ["W0621", "W0614"]

@@ -144,7 +144,10 @@ def item(*entries: dict[str, Any], **more: Any) -> Item:
 EVENTS = [
     beat(0, process={"name": "updater.exe"}),
     beat(1, process={"name": "Updater.exe"}),
-    {**beat(2, process={"name": "helper.exe"}), "host": {"name": "ws03", "os": {"type": "windows"}}},
+    {
+        **beat(2, process={"name": "helper.exe", "Ext": {"code_signature": [{"trusted": True}]}}),
+        "host": {"name": "ws03", "os": {"type": "windows"}},
+    },
     beat(3, user={"name": "root"}),
     beat(4, destination={"ip": "198.51.100.9"}),
 ]
@@ -171,8 +174,8 @@ EVENTS = [
             item(
                 {
                     "type": "nested",
-                    "field": "process",
-                    "entries": [{"type": "match", "field": "name", "value": "helper.exe", "operator": "included"}],
+                    "field": "process.Ext.code_signature",
+                    "entries": [{"type": "match", "field": "trusted", "value": "true", "operator": "included"}],
                 }
             ),
             [0, 1, 3, 4],

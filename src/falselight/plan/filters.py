@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -30,15 +30,22 @@ def restrict(plan: nodes.Plan, predicate: nodes.Predicate) -> nodes.Plan:
     return replace(plan, stages=stages, until=until)
 
 
-def parse(query: Any, schema: Schema) -> nodes.Predicate:
-    """A query, or a list of queries that all must hold. Raises ``EqlError`` (E0302) naming what is not supported."""
-    return _Reader(schema, Literals(Source("", "filter"))).read(query)
+# What a query of type nested holds for: of its path, its query, and whether the path need not be mapped.
+Nested = Callable[[str, Any, bool], nodes.Predicate]
+
+
+def parse(query: Any, schema: Schema, nested: Nested | None = None) -> nodes.Predicate:
+    """A query, or a list of queries that all must hold. Raises ``EqlError`` (E0302) naming what is not supported: queries of type
+    nested without ``nested`` too."""
+    return _Reader(schema, Literals(Source("", "filter")), nested).read(query)
 
 
 class _Reader:
-    def __init__(self, schema: Schema, literals: Literals) -> None:
+    def __init__(self, schema: Schema, literals: Literals, nested: Nested | None) -> None:
         self.schema = schema
         self.literals = literals
+        self.nested = nested
+        self.supported = SUPPORTED | ({"nested"} if nested is not None else set())
 
     def read(self, query: Any) -> nodes.Predicate:
         if isinstance(query, list):
@@ -46,9 +53,9 @@ class _Reader:
         if not isinstance(query, Mapping) or len(query) != 1:
             _refuse("a query is an object with one key")
         kind, body = next(iter(query.items()))
-        reader = getattr(self, f"_{kind}", None) if kind in SUPPORTED else None
+        reader = getattr(self, f"_{kind}", None) if kind in self.supported else None
         if reader is None:
-            _refuse(f"[{kind}] queries are not supported; known are {', '.join(sorted(SUPPORTED))}")
+            _refuse(f"[{kind}] queries are not supported; known are {', '.join(sorted(self.supported))}")
         result: nodes.Predicate = reader(body)
         return result
 
@@ -72,8 +79,17 @@ class _Reader:
             required.append(nodes.Or(tuple(should)))
         return nodes.And(tuple(required))
 
+    def _nested(self, body: Any) -> nodes.Predicate:
+        unknown = set(body) - {"path", "query", "score_mode", "ignore_unmapped", "boost"}
+        if unknown or self.nested is None or "path" not in body or "query" not in body:
+            _refuse(f"[nested] has a path and a query, and not {', '.join(sorted(unknown)) or 'one of them alone'}")
+        return self.nested(str(body["path"]), body["query"], bool(body.get("ignore_unmapped")))
+
     def _field(self, name: str) -> Field | None:
+        """The field whose values a query sees: the objects of a nested one are seen by nested queries only."""
         found = self.schema.find(name)
+        if found is not None and found.type == "nested":
+            return None
         if found is not None and found.type not in EXACT_STRING_TYPES and found.exact:
             found = self.schema.find(found.exact)
         return found

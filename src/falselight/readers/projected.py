@@ -41,6 +41,7 @@ _TAKES: dict[str, frozenset[str]] = {
     **dict.fromkeys(FLOAT_TYPES, frozenset({"string", "integer", "real"})),
     **dict.fromkeys({"ip", "version"} | DATE_TYPES, frozenset({"string"})),
     "boolean": frozenset({"string", "boolean"}),
+    "nested": frozenset(),
 }
 _SHAPES = {str: "string", int: "integer", float: "real", bool: "boolean"}
 # An object that some sensors write as an array of objects. It is read as one text, and what its fields are is told by the exact
@@ -155,10 +156,10 @@ class Projection:
         arrays: dict[str, Any] = {}
         for path, each in texts.leaves.items():
             name = ".".join(path)
-            if path[-1] == _WHOLE:
+            entry = _NAMES if name in METADATA else schema.find(name)
+            if path[-1] == _WHOLE and (entry is None or entry.type != "nested"):
                 arrays |= self._whole(path, flat(each), schema)
                 continue
-            entry = _NAMES if name in METADATA else schema.find(name)
             # What a field's name with a dot in a key would give, the exact path tells.
             if entry is None or any("." in part for part in path):
                 raise Refused
@@ -211,7 +212,7 @@ class Projection:
             entry = schema.find(name)
             if entry is not None and (entry.null_value is not None or physical_type(entry.type) is None):
                 return None
-            opaque = [each for above in (*paths_above(name), name) if (each := schema.find(above)) is not None]
+            opaque = [each for above in paths_above(name) if (each := schema.find(above)) is not None]
             if any(each.type in OPAQUE_TYPES for each in opaque) or is_reserved(name):
                 return None
             if any(is_scalar(schema.find(above)) for above in paths_above(name)) or name in schema.aliases:
@@ -251,7 +252,8 @@ def _values(texts: pa.Array, entry: Field) -> pa.Array | None:
     offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, 4 * texts.offset)
     characters = np.frombuffer(texts.buffers()[2], np.uint8)
     starts = characters[offsets[:-1][np.asarray(texts.is_valid())]]
-    if (starts == _QUOTE).all() and not (characters[offsets[0] : offsets[-1]] == _BACKSLASH).any():
+    plain = entry.type != "nested" and (starts == _QUOTE).all()
+    if plain and not (characters[offsets[0] : offsets[-1]] == _BACKSLASH).any():
         return pc.binary_slice(texts.cast(pa.binary()), 1, -1).cast(pa.string())
     encoded = texts.dictionary_encode()
     try:
@@ -272,7 +274,7 @@ def _array(distinct: list[Any], entry: Field) -> pa.Array | None:
     else:
         # Values of several kinds, or of one that asks for the mapper's own conversion.
         convert, kind = conversions.converter(entry), physical_type(entry.type)
-        if convert is None or "object" in shapes:
+        if convert is None or ("object" in shapes and entry.type != "nested"):
             return None
         try:
             values = [

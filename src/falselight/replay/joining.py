@@ -20,7 +20,7 @@ from falselight.store import EventTable, quoted
 
 # Below so many of a shape, their conditions cost less than a join; beyond so many combinations of values, one is left alone.
 LEAST, MOST_COMBINATIONS = 100, 1_000
-_TEXTS = EXACT_STRING_TYPES | {"ip"}
+_TEXTS = EXACT_STRING_TYPES | {"ip", "nested"}
 _INTEGERS = INTEGER_TYPES - {"unsigned_long"}
 _LIKE = str.maketrans(
     {"*": "%", "?": "_", "%": r"\%", "_": r"\_", "\\": r"\\", LITERAL_STAR: "*", LITERAL_QUESTION: "?"}

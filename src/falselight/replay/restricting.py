@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from falselight.diagnostics import Diagnostic, EqlError, Severity
+from falselight.ecs.schema import Schema
 from falselight.plan import filters, nodes
 from falselight.plan.merge import merged
-from falselight.replay import joining, lists
+from falselight.replay import joining, lists, objects
 from falselight.rules.exceptions import Entry, Item
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report
@@ -59,19 +60,20 @@ def _excepted(items: Sequence[Item], pack: Pack, table: EventTable, report: Repo
     return merged(nodes.Not(nodes.Or(tuple(alternatives)))) if alternatives else None
 
 
-def fields(rules: Iterable[Rule], pack: Pack) -> set[str]:
-    """Every field that the filters and exceptions of the rules read; a list that many of them name is looked at once."""
+def fields(rules: Iterable[Rule], pack: Pack, schema: Schema) -> set[str]:
+    """Every field that the filters and exceptions of the rules read; a list that many of them name is looked at once. Of nested
+    queries it is the field whose objects are read."""
     found: set[str] = set()
     seen: set[tuple[str, str]] = set()
     for rule in rules:
         new = [each for each in rule.exceptions_list if (each.namespace_type, each.list_id) not in seen]
         seen |= {(each.namespace_type, each.list_id) for each in new}
         for item in pack.items_of(rule.model_copy(update={"exceptions_list": new})) if new else []:
-            found.update(_with_parents(_names(item.entries, "")))
+            found.update(_with_parents(_names(item.entries, schema)))
             if item.os_types:
                 found |= {"host.os.type", "host.os.name"}
         for written in rule.filters:
-            found.update(_with_parents(_filter_fields(written)))
+            found.update(_with_parents(_filter_fields(written, schema)))
     return found
 
 
@@ -86,7 +88,7 @@ def of_filter(written: dict[str, Any], table: EventTable) -> nodes.Predicate:
     if meta.get("disabled"):
         return nodes.ALWAYS
     query = written.get("query") or {key: value for key, value in written.items() if key not in ("meta", "$state")}
-    predicate = filters.parse(query, table.schema)
+    predicate = objects.parsed(query, table)
     return nodes.Not(predicate) if meta.get("negate") else predicate
 
 
@@ -94,7 +96,7 @@ def of_item(item: Item, pack: Pack, table: EventTable, report: Report) -> nodes.
     """The events that one exception leaves out; None where it cannot hold, which is told."""
     parts: list[nodes.Predicate] = []
     for entry in item.entries:
-        made = _entry(entry, "", pack, table, report)
+        made = _entry(entry, pack, table, report)
         if made is None:
             message = f"Exception [{item.name or item.item_id}] does not hold"
             report(Diagnostic(NOT_APPLIED, Severity.WARNING, message))
@@ -116,27 +118,22 @@ def _system(name: str, table: EventTable) -> nodes.Predicate:
     )
 
 
-def _entry(entry: Entry, above: str, pack: Pack, table: EventTable, report: Report) -> nodes.Predicate | None:
-    name = above + entry.field
+def _entry(entry: Entry, pack: Pack, table: EventTable, report: Report) -> nodes.Predicate | None:
     made: nodes.Predicate | None
-    if entry.type == "nested":
-        known = table.schema.find(name)
-        if known is not None and known.type == "nested":
-            message = (
-                f"[{name}] is of type nested, whose values are not read: an exception that compares them does not hold"
-            )
-            report(Diagnostic(NESTED, Severity.WARNING, message))
-            return None
-        inner = [_entry(each, f"{name}.", pack, table, report) for each in entry.entries]
-        made = nodes.And(tuple(each for each in inner if each is not None))
-    elif entry.value_list is not None:
-        made = lists.holds(name, entry.value_list.id, entry.value_list.type, pack, table, report)
+    if entry.value_list is not None:
+        made = lists.holds(entry.field, entry.value_list.id, entry.value_list.type, pack, table, report)
+    elif entry.type == "nested" and objects.source(entry.field, table.schema) is None:
+        help = "name the fields below it in entries of their own"
+        report(Diagnostic(NESTED, Severity.WARNING, objects.not_nested(entry.field, table.schema), help=help))
+        return None
     else:
-        made = filters.parse(_query(entry, name), table.schema)
+        made = objects.parsed(_query(entry), table)
     return nodes.Not(made) if made is not None and entry.operator == "excluded" else made
 
 
-def _query(entry: Entry, name: str) -> dict[str, Any]:
+def _query(entry: Entry, above: str = "") -> dict[str, Any]:
+    """An entry as Kibana asks it of Elasticsearch (lists, build_exception_filter)."""
+    name = above + entry.field
     match entry.type:
         case "exists":
             return {"exists": {"field": name}}
@@ -144,8 +141,15 @@ def _query(entry: Entry, name: str) -> dict[str, Any]:
             return {"wildcard": {name: {"value": entry.value}}}
         case "match_any":
             return {"bool": {"should": [{"match_phrase": {name: value}} for value in entry.value or ()]}}
+        case "nested":
+            inner = [_turned(_query(each, f"{name}."), each.operator) for each in entry.entries]
+            return {"nested": {"path": name, "query": {"bool": {"filter": inner}}}}
         case _:
             return {"match_phrase": {name: entry.value}}
+
+
+def _turned(query: dict[str, Any], operator: str) -> dict[str, Any]:
+    return {"bool": {"must_not": query}} if operator == "excluded" else query
 
 
 def _with_parents(names: Iterable[str]) -> Iterable[str]:
@@ -157,27 +161,30 @@ def _with_parents(names: Iterable[str]) -> Iterable[str]:
             yield above
 
 
-def _names(entries: Sequence[Entry], above: str) -> Iterable[str]:
+def _names(entries: Sequence[Entry], schema: Schema) -> Iterable[str]:
     for entry in entries:
-        if entry.type == "nested":
-            yield from _names(entry.entries, f"{above}{entry.field}.")
-        else:
-            yield above + entry.field
+        name = objects.source(entry.field, schema) if entry.type == "nested" else entry.field
+        if name is not None:
+            yield name
 
 
-def _filter_fields(query: Any) -> Iterable[str]:
-    """Keys below the queries of a filter that name fields: those with a dot, and of ``exists``."""
+def _filter_fields(query: Any, schema: Schema) -> Iterable[str]:
+    """Keys below the queries of a filter that name fields: those with a dot, and of ``exists``; of ``nested`` the one whose
+    objects are read."""
     if isinstance(query, dict):
         for key, value in query.items():
-            if key == "field" and isinstance(value, str):
+            if key == "nested" and isinstance(value, dict):
+                name = objects.source(str(value.get("path")), schema)
+                yield from () if name is None else (name,)
+            elif key == "field" and isinstance(value, str):
                 yield value
             elif key not in ("meta", "$state"):
                 if "." in key or key == "message":
                     yield key
-                yield from _filter_fields(value)
+                yield from _filter_fields(value, schema)
     elif isinstance(query, list):
         for each in query:
-            yield from _filter_fields(each)
+            yield from _filter_fields(each, schema)
 
 
 __all__ = ["EqlError", "fields", "of_filter", "of_item", "restricted", "without"]
