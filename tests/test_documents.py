@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from falselight import documents
 from falselight.documents import Collector, columns
 from falselight.ecs.schema import Schema
 
@@ -108,6 +110,48 @@ def test_collector_keeps_dynamic_types_from_batch_to_batch() -> None:
     collector.add({"x": {"y": ["no", 3]}})
     assert collector.take().column("x.y").type == pa.int64()
     assert bad == {"x.y": 1}
+
+
+KEYS = (
+    "@timestamp", "process.pid", "process.name", "process", "default", "flag", "host", "other", "inner", "inner.a", "new.text",
+    "new.number", "new", "labels", "_id",
+)  # fmt: skip
+CELLS: tuple[Any, ...] = (
+    None, "2026-01-02T03:04:05.000Z", "192.0.2.1", 443, "443", 1.5, True, "true", [], ["a", "b"], [1, None], [[1], 2],
+    {"pid": 7}, [{"text": "y"}, {"number": 3}],
+)  # fmt: skip
+
+
+def gathered(rows: list[list[dict[str, Any]]], wanted: frozenset[str] | None) -> Any:
+    malformed: Counter[str] = Counter()
+    collector = Collector(Schema.from_mapping(MAPPING), malformed=malformed, strings="keyword", wanted=wanted)
+    taken = []
+    for some in rows:
+        for document in some:
+            collector.add(document)
+        taken.append(collector.take())
+    return (
+        [(each.schema, each.to_pydict()) for each in taken],
+        malformed,
+        {each.name: each for each in collector.schema},
+    )
+
+
+@pytest.mark.parametrize("wanted", [None, frozenset({"process.pid", "new.text", "flag"})])
+@pytest.mark.parametrize("seed", range(12))
+def test_documents_of_the_same_keys_give_what_each_gives_alone(
+    seed: int, wanted: frozenset[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(seed)
+    shapes = [draw.sample(KEYS, draw.randint(1, 6)) for _ in range(8)]
+    cells = {key: draw.sample(CELLS, draw.choice((1, 2, 2, len(CELLS)))) for key in KEYS}
+    rows = [
+        [{key: draw.choice(cells[key]) for key in draw.choice(shapes)} for _ in range(draw.choice((3, 400)))]
+        for _ in range(4)
+    ]
+    together = gathered(rows, wanted)
+    monkeypatch.setattr(documents, "_MOST_GROUPS", 0)
+    assert together == gathered(rows, wanted)
 
 
 def shared() -> Path | None:

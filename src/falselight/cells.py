@@ -59,19 +59,23 @@ def times(entry: Field, raw: Sequence[Any]) -> Sequence[int | None]:
 
 
 def column(entry: Field, rows: Sequence[int], cells: Sequence[Any], count: int) -> pa.Array:
-    """A column of so many rows; of lists iff some row has several values. ``rows`` ascend."""
+    """A column of so many rows; of lists iff some row has several values, in their order."""
     kind = physical_type(entry.type)
     if count < _FEW:
         return _small_column(kind, rows, cells, count)
     flat = pa.array(cells, kind)
-    if len(flat) == count and rows == list(range(count)):
-        return flat
-    each = np.bincount(np.asarray(rows, np.int64), minlength=count)
+    places = np.asarray(rows, np.int64)
+    each = np.bincount(places, minlength=count)
     if each.max() > 1:
+        if (places[1:] < places[:-1]).any():
+            flat = flat.take(pa.array(np.argsort(places, kind="stable")))
         offsets = np.concatenate([[0], np.cumsum(each)]).astype(np.int32)
         return pa.ListArray.from_arrays(pa.array(offsets), flat, mask=pa.array(each == 0))
-    places = np.cumsum(each) - 1
-    return flat.take(pa.array(places, mask=each == 0))
+    if len(flat) == count and (places[1:] > places[:-1]).all():
+        return flat
+    order = np.zeros(count, np.int64)
+    order[places] = np.arange(len(flat))
+    return flat.take(pa.array(order, mask=each == 0))
 
 
 def _small_column(kind: pa.DataType | None, rows: Sequence[int], cells: Sequence[Any], count: int) -> pa.Array:

@@ -6,10 +6,11 @@ schema lacks is mapped by its first value. What the mapper would reject is count
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -27,6 +28,9 @@ OPAQUE_TYPES = frozenset({"nested", "flattened", "geo_point", "geo_shape", "bina
 MAX_DEPTH, MAX_FIELDS = 20, 20_000
 _SCALARS = frozenset({str, int, float, bool})
 BEYOND = f"(fields beyond the first {MAX_FIELDS})"
+# Documents of the same keys wait for one another: of so many such groups, if they have so few keys.
+_MOST_GROUPS, _MOST_KEYS = 1_024, 256
+_NO_VALUE = frozenset({type(None)})
 # Elastic's data streams map unknown strings to keyword with this limit (ecs@mappings), a plain index to text + .keyword.
 KEYWORD_LIMIT, SUBFIELD_LIMIT = 1024, 256
 
@@ -89,13 +93,13 @@ def dynamic_field(name: str, value: Any, strings: Strings) -> Field:
 
 @dataclass(slots=True)
 class _Slot:
-    """The values of one field in the current batch, as they came: parallel lists of row and value, rows ascending. One that is
-    not ``open`` takes no values: ``opaque`` ones are passed over, others are malformed."""
+    """The values of one field in the current batch: parallel lists of row and value, those of one row as they came. One that
+    is not ``open`` takes no values: ``opaque`` ones are passed over, others are malformed."""
 
     entry: Field | None
     open: bool = False
     opaque: bool = False
-    rows: list[int] = field(default_factory=list)
+    rows: array[int] = field(default_factory=partial(array, "q"))
     values: list[Any] = field(default_factory=list)
 
 
@@ -106,6 +110,17 @@ class _Place:
     prefix: str
     slots: dict[str, _Slot] = field(default_factory=dict)
     objects: dict[str, _Place] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Alike:
+    """Documents of the same keys that wait to be put into the slots, a column at a time. None of them has a value at the keys
+    that are ``apart``: those that no slot is open for, where what is met first decides what a field is."""
+
+    keys: tuple[str, ...]
+    apart: list[str]
+    rows: array[int] = field(default_factory=partial(array, "q"))
+    values: list[tuple[Any, ...]] = field(default_factory=list)
 
 
 class Collector:
@@ -132,6 +147,7 @@ class Collector:
         self._slots: dict[str, _Slot | None] = {}
         self._root = _Place("")
         self._places: dict[str, _Place] = {}
+        self._alike: dict[tuple[str, ...], _Alike | None] = {}
         self._times: list[int | None] = []
         self._metadata: dict[str, list[Any]] = {}
 
@@ -148,29 +164,78 @@ class Collector:
     def add(self, document: Mapping[str, Any]) -> None:
         """One document is one row."""
         for name in METADATA:
-            if isinstance(document.get(name), str | int):
+            if name in document and isinstance(document[name], str | int):
                 self._metadata.setdefault(name, [None] * self.rows).append(conversions.text(document[name]))
         self._times.append(None)
-        self._walk(self._root, document)
+        self._gather(document)
         self.rows += 1
         for kept in self._metadata.values():
             if len(kept) < self.rows:
                 kept.append(None)
 
+    def _gather(self, document: Mapping[str, Any]) -> None:
+        keys = tuple(document)
+        alike = self._alike.get(keys)
+        if alike is not None:
+            for key in alike.apart:
+                if document[key] is not None:
+                    break
+            else:
+                alike.rows.append(self.rows)
+                alike.values.append(tuple(document.values()))
+                return
+        self._walk(self._root, document)
+        if alike is not None:
+            alike.apart = self._apart(alike.apart)
+        elif keys not in self._alike and len(self._alike) < _MOST_GROUPS and len(keys) <= _MOST_KEYS:
+            has_objects = any(key in self._objects for key in keys)
+            self._alike[keys] = None if has_objects else _Alike(keys, self._apart(keys))
+
+    def _apart(self, keys: Iterable[str]) -> list[str]:
+        """Those of some keys of documents that no slot is open for, but what is not wanted."""
+        return [
+            key
+            for key in keys
+            if key not in self._root.slots
+            and (self._above is None or self._wanted is None or key in self._wanted or key in self._above)
+        ]
+
+    def _settle(self) -> None:
+        """Puts what waits into the slots."""
+        count, slots = self.rows, self._root.slots
+        for alike in self._alike.values():
+            if alike is None or not alike.rows:
+                continue
+            for key, values in zip(alike.keys, zip(*alike.values, strict=True), strict=True):
+                slot, kinds = slots.get(key), set(map(type, values))
+                if slot is None or (kinds == _NO_VALUE and key not in self._defaults):
+                    continue
+                if kinds <= _SCALARS:
+                    slot.rows.extend(alike.rows)
+                    slot.values.extend(values)
+                    continue
+                for row, value in zip(alike.rows, values, strict=True):
+                    self.rows = row
+                    self._walk(self._root, {key: value})
+            alike.rows, alike.values = array("q"), []
+        self.rows = count
+
     def take(self) -> pa.Table:
         """The rows since the last call, as a normalised batch; the collector is empty then."""
+        self._settle()
         arrays: dict[str, pa.Array] = {"_time": pa.array(self._times, pa.int64())}
         arrays.update({name: pa.array(kept, pa.string()) for name, kept in self._metadata.items()})
         for name, slot in self._slots.items():
             if slot is not None and slot.entry is not None and slot.rows:
                 arrays.update(self._column(name, slot, slot.entry))
-                slot.rows, slot.values = [], []
+                slot.rows, slot.values = array("q"), []
         self._times, self._metadata, self.rows = [], {}, 0
         return pa.table(arrays)
 
     def _column(self, name: str, slot: _Slot, entry: Field) -> dict[str, pa.Array]:
         """The column of a field's values, with ``_time`` if it is the time; nothing where the mapper takes none of them."""
-        rows, raw = slot.rows, slot.values
+        rows: Sequence[int] = slot.rows
+        raw: Sequence[Any] = slot.values
         made, whole = cells.converted(entry, raw)
         if not whole:
             if rejected := sum(value is cells.REJECTED for value in made):

@@ -17,6 +17,7 @@ from falselight.readers.syslog import Document, append
 Pairs = dict[str, str]
 _HEX = re.compile(r"(?:[0-9A-F]{2}){2,}")
 _ARGUMENT = re.compile(r"a(\d{1,6})(?:\[(\d{1,6})\])?")
+_KEPT = re.compile(r"auditd\.log\.a(\d{1,6})(?:\[|_len|\Z)")
 _MOST_ARGUMENTS = 1_024
 _INGRESS = ("accept", "accept4", "recvfrom", "recvmsg")
 _EGRESS = ("connect", "sendto", "sendmsg")
@@ -41,14 +42,16 @@ def text(value: str | None) -> str | None:
     """A value as the kernel wrote it: hexadecimal where it holds spaces or control characters; NULs are spaces."""
     if value is None or value in ("(null)", "(none)", "?"):
         return None
-    if _HEX.fullmatch(value):
+    if value[:1] != '"' and _HEX.fullmatch(value):
         return bytes.fromhex(value).decode("utf-8", "replace").replace("\0", " ").strip()
     return value.strip('"')
 
 
 def _argument(value: str) -> bytes:
     """An argument, or a part of one, which may end within a character."""
-    return bytes.fromhex(value) if _HEX.fullmatch(value) else value.strip('"').encode("utf-8", "replace")
+    if value[:1] != '"' and _HEX.fullmatch(value):
+        return bytes.fromhex(value)
+    return value.strip('"').encode("utf-8", "replace")
 
 
 def join(event: Document, kind: str, records: Sequence[tuple[str, Pairs]]) -> None:
@@ -60,10 +63,12 @@ def join(event: Document, kind: str, records: Sequence[tuple[str, Pairs]]) -> No
         event["event.action"], event["event.category"], event["event.type"] = _calls().get(
             call, ("syscall", ["process"], ["info"])
         )
-        event["network.direction"] = "ingress" if call in _INGRESS else "egress" if call in _EGRESS else None
+        if call in _INGRESS or call in _EGRESS:
+            event["network.direction"] = "ingress" if call in _INGRESS else "egress"
         if call in _calls():
             event["auditd.data.syscall"], event["auditd.log.record_type"] = call, kind
-    _arguments(event, [pairs for name, pairs in records if name == "EXECVE"])
+    if started := [pairs for name, pairs in records if name == "EXECVE"]:
+        _arguments(event, started)
     for name, pairs in records[1:]:
         match name:
             case "CWD":
@@ -81,14 +86,19 @@ def _arguments(event: Document, records: Sequence[Pairs]) -> None:
     parts: dict[int, list[tuple[int, bytes]]] = {}
     for pairs in records:
         for key, value in pairs.items():
-            found = _ARGUMENT.fullmatch(key)
-            if found is not None and (len(parts) < _MOST_ARGUMENTS or int(found[1]) in parts):
-                parts.setdefault(int(found[1]), []).append((int(found[2] or 0), _argument(value)))
+            found = _ARGUMENT.fullmatch(key) if key[0] == "a" else None
+            if found is None:
+                continue
+            number, part = int(found[1]), (int(found[2] or 0), _argument(value))
+            if number in parts:
+                parts[number].append(part)
+            elif len(parts) < _MOST_ARGUMENTS:
+                parts[number] = [part]
     if not parts:
         return
     first = min(parts)
     arguments = [
-        b"".join(part for _, part in sorted(parts[number])).decode("utf-8", "replace").replace("\0", " ")
+        b"".join([part for _, part in sorted(parts[number])]).decode("utf-8", "replace").replace("\0", " ")
         for number in sorted(parts)
     ]
     if first == 0:
@@ -98,17 +108,18 @@ def _arguments(event: Document, records: Sequence[Pairs]) -> None:
     else:
         arguments.insert(0, f"[... {first} truncated arguments ...]")
     event["process.args"] = arguments
-    for number in parts:  # they are no parameters of the call, whose names are the same
-        if event.get("auditd.log.syscall") is None:
-            _forget(event, f"auditd.log.a{number}")
+    if event.get("auditd.log.syscall") is None:  # they are no parameters of the call, whose names are the same
+        _forget(event, set(map(str, parts)))
     event["process.args_count"] = event.get("process.args_count") or next(
         (int(pairs["argc"]) for pairs in records if pairs.get("argc", "").isdecimal() and len(pairs["argc"]) < 8), None
     )
 
 
-def _forget(event: Document, name: str) -> None:
-    for key in [key for key in event if key == name or key.startswith((f"{name}[", f"{name}_len"))]:
-        del event[key]
+def _forget(event: Document, numbers: set[str]) -> None:
+    for key in [key for key in event if key.startswith("auditd.log.a")]:
+        found = _KEPT.match(key)
+        if found is not None and found[1] in numbers:
+            del event[key]
 
 
 def _peer(event: Document, call: str, digits: str) -> None:

@@ -5,7 +5,6 @@ rest: until its end is told (EOE), or for so many lines."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,29 +12,42 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from falselight.mappings.auditd import event_of, is_record
+from falselight.mappings.auditd import Record, event_of, is_record
 from falselight.readers import Report, ndjson, syslog
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import Document
 
 _WAITING, _MOST = 512, 256
 _OF_SEVERAL = ("SYSCALL", "EXECVE")
-Key = tuple[str | None, str, str]
 
 
-@dataclass
+@dataclass(slots=True)
 class _Call:
-    """The records of one serial number; ``waiting`` of them are not given yet."""
+    """The records of one serial number; ``waiting`` of them are not given yet. ``first`` is the one that tells of all: the
+    system call's, or the program's where there is none."""
 
-    records: list[re.Match[str]] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    first: Record | None = None
     is_whole: bool = False
     waiting: int = 0
 
-    def others(self, record: re.Match[str]) -> list[re.Match[str]]:
-        """What goes with a record: all others with the system call's, or with the first if there is no call's."""
-        first = next((each for each in self.records if each["type"] == "SYSCALL"), None)
-        first = first or next((each for each in self.records if each["type"] == "EXECVE"), None)
-        return [each for each in self.records if each is not record] if record is first else []
+    def add(self, record: Record) -> None:
+        """Another record."""
+        self.waiting += 1
+        self.is_whole |= record.kind == "EOE"
+        if len(self.records) < _MOST:
+            self.records.append(record)
+            if record.kind in _OF_SEVERAL and (
+                self.first is None or (record.kind == "SYSCALL" and self.first.kind != "SYSCALL")
+            ):
+                self.first = record
+
+    def others(self, record: Record) -> list[Record]:
+        """What goes with a record: all others with the first, none with any other."""
+        return [each for each in self.records if each is not record] if record is self.first else []
+
+
+Waiting = tuple[int, Record, _Call] | tuple[int, None, None]
 
 
 def read(
@@ -52,36 +64,35 @@ def _events(
     stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str]
 ) -> Iterator[tuple[int, Document | None]]:
     """Each line's number and event, None for a line that is no record."""
-    calls: dict[Key, _Call] = {}
-    waiting: deque[tuple[int, re.Match[str] | None]] = deque()
+    calls: dict[tuple[str | None, str, str], _Call] = {}
+    waiting: deque[Waiting] = deque()
     for number, line in ndjson.lines(stream, path, label, report, skipped):
         record = is_record(line.decode("utf-8", "replace").rstrip("\r\n"))
-        waiting.append((number, record))
-        if record is not None:
-            call = calls.setdefault(_key(record), _Call())
-            call.waiting += 1
-            call.is_whole |= record["type"] == "EOE"
-            if len(call.records) < _MOST:
-                call.records.append(record)
-        while waiting and (len(waiting) > _WAITING or _is_ready(waiting[0][1], calls)):
-            yield _given(*waiting.popleft(), calls)
+        if record is None:
+            waiting.append((number, None, None))
+        else:
+            key = record.node, record.time, record.serial
+            call = calls.get(key)
+            if call is None:
+                call = calls[key] = _Call()
+            call.add(record)
+            waiting.append((number, record, call))
+        while waiting and (len(waiting) > _WAITING or _is_ready(waiting[0])):
+            yield _given(waiting.popleft(), calls)
     while waiting:
-        yield _given(*waiting.popleft(), calls)
+        yield _given(waiting.popleft(), calls)
 
 
-def _key(record: re.Match[str]) -> Key:
-    return record["node"], record["time"], record["serial"]
+def _is_ready(waiting: Waiting) -> bool:
+    _, record, call = waiting
+    return record is None or call is None or record.kind not in _OF_SEVERAL or call.is_whole
 
 
-def _is_ready(record: re.Match[str] | None, calls: dict[Key, _Call]) -> bool:
-    return record is None or record["type"] not in _OF_SEVERAL or calls[_key(record)].is_whole
-
-
-def _given(number: int, record: re.Match[str] | None, calls: dict[Key, _Call]) -> tuple[int, Document | None]:
-    if record is None:
+def _given(waiting: Waiting, calls: dict[tuple[str | None, str, str], _Call]) -> tuple[int, Document | None]:
+    number, record, call = waiting
+    if record is None or call is None:
         return number, None
-    call = calls[_key(record)]
     call.waiting -= 1
     if not call.waiting:
-        del calls[_key(record)]
-    return number, event_of(record, call.others(record) if record["type"] in _OF_SEVERAL else ())
+        del calls[record.node, record.time, record.serial]
+    return number, event_of(record, call.others(record))

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
+from falselight.collector import paused
 from falselight.documents import TIMESTAMP, Collector
 from falselight.ecs import release
 from falselight.readers import Report, fault, ndjson
@@ -60,33 +61,33 @@ def batches(
     malformed: Counter[str] = Counter()
     collector = Collector(release.schema(), strings="keyword", malformed=malformed, wanted=wanted)
     kept = None if wanted is None else wanted | {TIMESTAMP}
-    records: list[int] = []
-    unread = 0
-    for number, document in numbered:
-        if document is None:
-            unread += 1
-            continue
-        if not document:
-            continue
-        if kept is not None:
-            # What stands below an object's or a list's name is not known by it.
-            document = {name: value for name, value in document.items() if name in kept or value.__class__ in _NESTED}
-        collector.add(document)
-        records.append(number)
-        if len(records) >= _TOGETHER:
-            yield _taken(collector, records)
-            records = []
-    if records:
-        yield _taken(collector, records)
+    rest, unread = iter(numbered), 0
+    while True:
+        records: list[int] = []
+        with paused():
+            for number, document in rest:
+                if document is None:
+                    unread += 1
+                    continue
+                if not document:
+                    continue
+                if kept is not None:
+                    # What stands below an object's or a list's name is not known by it.
+                    document = {
+                        name: value for name, value in document.items() if name in kept or value.__class__ in _NESTED
+                    }
+                collector.add(document)
+                records.append(number)
+                if len(records) >= _TOGETHER:
+                    break
+        if not records:
+            break
+        yield collector.take().append_column("_record", pa.array(records, pa.int64()))
     if unread:
         skipped[f"not a {unit} of this log"] += unread
         report(fault(UNPARSED, f"{label}: {unread} {unit}s are none of this log and were left out", path))
     for name, count in sorted(malformed.items()):
         report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
-
-
-def _taken(collector: Collector, records: list[int]) -> pa.Table:
-    return collector.take().append_column("_record", pa.array(records, pa.int64()))
 
 
 @dataclass(frozen=True)
