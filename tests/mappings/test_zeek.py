@@ -65,5 +65,44 @@ def test_urls_are_taken_apart_as_uri_parts_does() -> None:
         "scheme": "http", "domain": "lamp.example", "port": 8080, "path": "/a/b.bin", "extension": "bin", "query": "x=1",
         "fragment": "y",
     }  # fmt: skip
+    parts = url_parts("https://lamp.example/a%20b?c=%41%2541#%7e")
+    assert (parts["path"], parts["query"], parts["fragment"]) == ("/a b", "c=A%41", "~")
+    assert url_parts("http://lamp.example/a%20b?c=d|e")["query"] == "c=d|e"
+    assert url_parts("http://lamp.example/a%20b?c=d|e")["path"] == "/a%20b"
     assert url_parts("not a <uri>") == {}
     assert url_parts("http://[::bad") == {}
+
+
+def test_what_is_known_of_hosts_has_their_addresses() -> None:
+    lines = [
+        {"_path": "known_hosts", "ts": 1767225600.5, "host": "10.7.0.4"},
+        {"_path": "known_services", "ts": 1.0, "host": "2001:db8::1", "port_num": 53, "port_proto": "udp", "service": ["DNS"]},
+        {"_path": "known_certs", "ts": 1.0, "host": "10.7.0.4", "port_num": 443, "subject": "CN=quay,O=Crew", "issuer_subject": "CN=ca",
+         "serial": "0A"},
+        {"_path": "software", "ts": 1.0, "host": "10.7.0.4", "software_type": "HTTP::BROWSER", "name": "lamp", "unparsed_version": "1"},
+        {"_path": "intel", "ts": 1.0, "uid": "C1", "id.orig_h": "10.7.0.4", "id.orig_p": 1, "id.resp_h": "203.0.113.9", "id.resp_p": 2,
+         "seen.indicator": "203.0.113.9", "seen.indicator_type": "Intel::ADDR", "seen.where": "Conn::IN_RESP"},
+        {"_path": "http", "ts": 1.0, "uid": "C2", "id.orig_h": "10.7.0.4", "id.orig_p": 1, "id.resp_h": "203.0.113.9", "id.resp_p": 80,
+         "trans_depth": 1, "request_body_len": 0, "host": "lamp.example", "uri": "/a%20b.js?q=%41#x"},
+    ]  # fmt: skip
+    raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    told: list[Diagnostic] = []
+    made = {
+        row["event.dataset"]: row
+        for row in rows(zeek.read_json(io.BytesIO(raw), "z", "z", told.append, Counter(), raw))
+    }
+    assert told == []
+    assert made["zeek.known_hosts"]["host.ip"] == "10.7.0.4"
+    assert made["zeek.known_hosts"]["related.ip"] == "10.7.0.4"
+    service = made["zeek.known_services"]
+    assert (service["server.ip"], service["server.port"], service["network.type"]) == ("2001:db8::1", 53, "ipv6")
+    assert (service["network.transport"], service["network.application"]) == ("udp", ["DNS"])
+    certificate = made["zeek.known_certs"]
+    assert certificate["tls.server.subject"] == "CN=quay,O=Crew"
+    assert certificate["tls.server.x509.issuer.common_name"] == "ca"
+    assert certificate["tls.server.x509.serial_number"] == "0A"
+    assert made["zeek.software"]["zeek.software.version.full"] == "1"
+    assert made["zeek.intel"]["threat.indicator.ip"] == "203.0.113.9"
+    assert made["zeek.intel"]["threat.indicator.type"] == "ipv4-addr"
+    web = made["zeek.http"]
+    assert (web["url.path"], web["url.query"], web["url.domain"]) == ("/a b.js", "q=A", "lamp.example")

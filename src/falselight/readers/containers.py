@@ -26,7 +26,7 @@ from typing import BinaryIO, Literal, cast
 import zstandard
 
 from falselight.diagnostics import Diagnostic
-from falselight.readers import DAMAGED, TOO_LARGE, TRAILING, UNREADABLE, UNSAFE, Report, encrypted, fault
+from falselight.readers import DAMAGED, TOO_LARGE, TRAILING, UNREADABLE, UNSAFE, Report, encrypted, fault, wrapped
 from falselight.readers.decompress import Reads, decompressed
 from falselight.readers.places import Place, find
 from falselight.store import Input
@@ -258,6 +258,8 @@ def _open(
     try:
         if kind in {"zip", "tar"}:
             inside = _zip(stream, budget) if kind == "zip" else _tar(stream, budget)
+        elif kind in (wrapped.JSON, wrapped.CSV):
+            inside = iter([("", wrapped.unwrapped(kind, stream), None)])
         else:
             inside = iter([("", decompressed(kind, stream, lambda: report(_stray(label, source.path))), None)])
         for name, reads, problem in inside:
@@ -279,7 +281,7 @@ def container(head: bytes) -> str | None:
     for magic, kind in _MAGIC:
         if head.startswith(magic):
             return kind
-    return "tar" if head[257:262] == b"ustar" else None
+    return "tar" if head[257:262] == b"ustar" else wrapped.wrapping(head)
 
 
 Member = tuple[str, Reads | None, str | None]

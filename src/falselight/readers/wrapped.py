@@ -1,0 +1,133 @@
+"""Exports of Splunk as what they wrap: the records as their devices wrote them (``_raw``), one a line, in their order.
+
+Exports come as JSON lines, where the record stands in ``result`` or beside the search's own columns, and as CSV. Line breaks in
+a record become blanks, so that the number of a line stays that of its record. A JSON line without ``_raw`` is given as it is:
+whoever reads it counts what it cannot use."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import orjson
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from falselight.readers.decompress import PIECE, Reads
+
+JSON, CSV = "splunk-json", "splunk-csv"
+_COLUMN = "_raw"
+_LINES_LOOKED_AT = 50
+_LONGEST_LINE = 256 << 20
+_BLOCK_BYTES = 16 << 20
+# Beside ``_raw`` an export has columns of Splunk's own; a document of another maker with that name has none of them.
+_OWN = ("_time", "_indextime", "sourcetype", "_sourcetype", "_serial", "_bkt")
+_HEADER = re.compile(
+    rb'(?:\xef\xbb\xbf)?(?:"[^"\r\n]{1,128}"|[\w.:-]{1,128})(?:,(?:"[^"\r\n]{1,128}"|[\w.:-]{1,128})){0,500}\r?'
+)
+_BREAKS = re.compile(rb"[\r\n]+")
+# A first line that is longer than the head.
+_BEGUN = re.compile(rb'\s*\{"preview": ?(?:true|false),[^{}\n]{0,200}"result": ?\{')
+
+
+def wrapping(head: bytes) -> str | None:
+    """How the records of an input are wrapped that begins with these bytes, or None."""
+    if b"_raw" not in head:
+        return None
+    lines = head.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]
+    if _HEADER.fullmatch(lines[0]) and len(lines) > 1:
+        names = [name.strip(b'"') for name in lines[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r").split(b",")]
+        return CSV if _COLUMN.encode() in names and any(own.encode() in names for own in _OWN) else None
+    is_cut_off = len(lines) == 1 and _BEGUN.match(head) is not None
+    return JSON if is_cut_off or any(_raw(line) is not None for line in lines) else None
+
+
+def unwrapped(kind: str, stream: BinaryIO) -> Reads:
+    """The records of a stream that is wrapped in this way."""
+    return _Lines(_of_json(stream) if kind == JSON else _of_csv(stream))
+
+
+class _Lines:
+    """Lines as a stream of bytes; a fault is raised when all before it has been given."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+        self._rest = b""
+        self._fault: ValueError | None = None
+
+    def read1(self, size: int = -1, /) -> bytes:
+        if not self._rest:
+            self._rest = b"".join(self._some())
+        if not self._rest and self._fault is not None:
+            raise self._fault
+        size = len(self._rest) if size < 0 else size
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+    def _some(self) -> Iterator[bytes]:
+        length = 0
+        try:
+            while length < PIECE and (line := next(self._lines, None)) is not None:
+                yield line
+                length += len(line)
+        except ValueError as error:
+            self._fault = error
+
+
+def _of_json(stream: BinaryIO) -> Iterator[bytes]:
+    while line := stream.readline(_LONGEST_LINE):
+        raw = _raw(line)
+        yield line if raw is None else _BREAKS.sub(b" ", raw.encode("utf-8", "surrogatepass")) + b"\n"
+
+
+def _raw(line: bytes) -> str | None:
+    """The record in a line; None for one that holds none."""
+    if b'"_raw"' not in line:
+        return None
+    try:
+        document: Any = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+    except orjson.JSONDecodeError:
+        return None
+    found = document.get("result", document) if isinstance(document, dict) else None
+    if not isinstance(found, dict) or not isinstance(found.get(_COLUMN), str):
+        return None
+    return found[_COLUMN].strip() if found is not document or any(own in found for own in _OWN) else None
+
+
+def _of_csv(stream: BinaryIO) -> Iterator[bytes]:
+    """Raises ``ValueError``, behind the last row, if rows had another number of columns than the header."""
+    refused = 0
+
+    def refuse(_: Any) -> str:
+        nonlocal refused
+        refused += 1
+        return "skip"
+
+    reader = pacsv.open_csv(
+        pa.PythonFile(_Whole(stream), mode="r"),
+        read_options=pacsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
+        convert_options=pacsv.ConvertOptions(
+            check_utf8=False, include_columns=[_COLUMN], column_types={_COLUMN: pa.binary()}, strings_can_be_null=False
+        ),
+    )
+    for batch in reader:
+        for raw in batch.column(0).to_pylist():
+            yield _BREAKS.sub(b" ", raw.strip()) + b"\n"
+    if refused:
+        raise ValueError(f"{refused} rows have another number of columns than the header")
+
+
+class _Whole(io.RawIOBase):
+    """A stream that the CSV reader may close without closing the input."""
+
+    def __init__(self, inner: BinaryIO) -> None:
+        self._inner = inner
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return self._inner.read(size)
