@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -74,16 +75,18 @@ def test_urls_are_taken_apart_as_uri_parts_does() -> None:
 
 
 def test_what_is_known_of_hosts_has_their_addresses() -> None:
-    lines = [
+    ends = {"id.orig_h": "10.7.0.4", "id.orig_p": 1, "id.resp_h": "203.0.113.9", "id.resp_p": 80}
+    lines: list[dict[str, Any]] = [
         {"_path": "known_hosts", "ts": 1767225600.5, "host": "10.7.0.4"},
-        {"_path": "known_services", "ts": 1.0, "host": "2001:db8::1", "port_num": 53, "port_proto": "udp", "service": ["DNS"]},
-        {"_path": "known_certs", "ts": 1.0, "host": "10.7.0.4", "port_num": 443, "subject": "CN=quay,O=Crew", "issuer_subject": "CN=ca",
-         "serial": "0A"},
-        {"_path": "software", "ts": 1.0, "host": "10.7.0.4", "software_type": "HTTP::BROWSER", "name": "lamp", "unparsed_version": "1"},
-        {"_path": "intel", "ts": 1.0, "uid": "C1", "id.orig_h": "10.7.0.4", "id.orig_p": 1, "id.resp_h": "203.0.113.9", "id.resp_p": 2,
-         "seen.indicator": "203.0.113.9", "seen.indicator_type": "Intel::ADDR", "seen.where": "Conn::IN_RESP"},
-        {"_path": "http", "ts": 1.0, "uid": "C2", "id.orig_h": "10.7.0.4", "id.orig_p": 1, "id.resp_h": "203.0.113.9", "id.resp_p": 80,
-         "trans_depth": 1, "request_body_len": 0, "host": "lamp.example", "uri": "/a%20b.js?q=%41#x"},
+        {"_path": "known_services", "ts": 1.0, "host": "2001:db8::1", "port_num": 53, "port_proto": "udp",
+         "service": ["DNS"]},
+        {"_path": "known_certs", "ts": 1.0, "host": "10.7.0.4", "port_num": 443, "subject": "CN=quay,O=Crew",
+         "issuer_subject": "CN=ca", "serial": "0A"},
+        {"_path": "software", "ts": 1.0, "host": "10.7.0.4", "software_type": "HTTP::BROWSER", "unparsed_version": "1"},
+        {"_path": "intel", "ts": 1.0, "uid": "C1", **ends, "seen.indicator": "203.0.113.9",
+         "seen.indicator_type": "Intel::ADDR", "seen.where": "Conn::IN_RESP"},
+        {"_path": "http", "ts": 1.0, "uid": "C2", **ends, "trans_depth": 1, "request_body_len": 0,
+         "host": "lamp.example", "uri": "/a%20b.js?q=%41#x"},
     ]  # fmt: skip
     raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
     told: list[Diagnostic] = []
