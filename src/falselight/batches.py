@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -75,6 +76,17 @@ def numbered(batch: pa.RecordBatch | pa.Table, input_index: int) -> pa.Table:
     if "_record" not in table.schema.names:
         table = table.append_column("_record", pa.array(np.arange(table.num_rows, dtype=np.int64)))
     return table.append_column(INPUT, pa.array(np.full(table.num_rows, input_index, dtype=np.int32)))
+
+
+def positions(tables: Sequence[pa.Table], start: int) -> list[npt.NDArray[np.int64]]:
+    """Ingest positions from ``start`` on for the rows of one input: of one table in its order, of several in the order of
+    their records across the tables."""
+    if len(tables) < 2:
+        return [np.arange(start, start + table.num_rows, dtype=np.int64) for table in tables]
+    records = np.concatenate([table.column("_record").to_numpy() for table in tables])
+    ranks = np.empty(len(records), np.int64)
+    ranks[np.argsort(records, kind="stable")] = np.arange(start, start + len(records))
+    return np.split(ranks, np.cumsum([table.num_rows for table in tables])[:-1])
 
 
 def together(tables: Sequence[pa.Table]) -> pa.Table:

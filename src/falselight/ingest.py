@@ -97,7 +97,7 @@ def stream(
                 if batch is not None:
                     events += batch.num_rows
                     batch = direction.fill(batch, settings) if settings.derive else batch
-                    batch = batch if joined is None else joined.fill(batch, number, in_order=False)
+                    batch = batch if joined is None else joined.fill(batch, number)
                 yield source, counts, Piece(Kind.UNKNOWN, batch)
             number = first + len(each.manifest.inputs) - 1
             meter.passed(each.size, events)

@@ -36,7 +36,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from falselight.batches import INPUT, POSITION, Gatherer, numbered
+from falselight.batches import INPUT, POSITION, Gatherer, numbered, positions
 from falselight.columns import duckdb_type, is_reserved, physical
 from falselight.diagnostics import Diagnostic, FalselightError, Severity
 from falselight.documents import KEYWORD_LIMIT, METADATA, TIMESTAMP, subfields
@@ -254,14 +254,8 @@ class Builder:
     def append_among(self, tables: Sequence[pa.Table]) -> None:
         """``append_numbered`` of the rows of one input, in the order of their records across the tables."""
         self.flush()
-        start, rows = self._shaper.position, 0
-        records = np.concatenate([table.column("_record").to_numpy() for table in tables])
-        ranks = np.empty(len(records), np.int64)
-        ranks[np.argsort(records, kind="stable")] = np.arange(len(records))
-        for table in tables:
-            own = pa.array(ranks[rows : rows + table.num_rows] + start)
-            self.append_numbered(table.append_column(POSITION, own))
-            rows += table.num_rows
+        for table, own in zip(tables, positions(tables, self._shaper.position), strict=True):
+            self.append_numbered(table.append_column(POSITION, pa.array(own)))
         self.flush()
 
     def flush(self) -> None:

@@ -190,9 +190,9 @@ class _Import:
         staging, reading = self._staging, self._reading
         if lacking is not None:
             staging.again(lacking)
-        for batch in reading.batches(opened):
+        for group in reading.groups(opened):
             staging.shaper.adopt(reading.schema)
-            self.result.events += staging.append(batch)
+            self.result.events += staging.append(group)
             meter.tell(self.result.events)
         source, skipped = reading.inputs.pop(), reading.counts.pop().skipped
         self.result.skipped.update(skipped)

@@ -29,9 +29,10 @@ _MARK = "falselight_case"
 class CaseInput:
     """One input of a case. ``path`` and ``member`` as they were given; ``sha256`` and ``size`` (bytes) are of the file,
     ``content`` is the SHA-256 of the plain bytes that were read. ``place`` is where the file was, absolute, or where the
-    case keeps its bytes, relative to the case's folder. ``base`` is the ingest position of its record 0. ``events`` are
-    stored, ``untimed`` of them without a time; ``copies`` stand in the case from another input; ``skipped`` were left
-    out, by reason. ``lacking`` tells that a file with its events is lost, so that it is to be read again."""
+    case keeps its bytes, relative to the case's folder. ``base`` is the ingest position of its first event, and ``places``
+    tells how many from there on are its own. ``events`` are stored, ``untimed`` of them without a time; ``copies`` stand in
+    the case from another input; ``skipped`` were left out, by reason. ``lacking`` tells that a file with its events is lost,
+    so that it is to be read again."""
 
     path: str
     member: str | None
@@ -46,6 +47,7 @@ class CaseInput:
     copies: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
     lacking: bool = False
+    places: int = 0
 
 
 @dataclass

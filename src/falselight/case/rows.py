@@ -33,7 +33,7 @@ def batches(folder: Path, manifest: Manifest, report: Report) -> Iterator[tuple[
     passed = 0
     for together in _in_turn(files):
         text, parameters = reader.union(asked, together)
-        query = f"SELECT * FROM ({text}) ORDER BY _input, _record"
+        query = f"SELECT * FROM ({text}) ORDER BY _input, _record, _seq"
         for number, table in _tables(connection, query, parameters, together, folder, report):
             while passed < number:
                 yield inputs[passed], counts[passed], None

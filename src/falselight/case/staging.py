@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from falselight.batches import POSITION, ROWS_AT_ONCE, Gatherer, numbered, together
+from falselight.batches import POSITION, ROWS_AT_ONCE, Gatherer, numbered, positions, together
 from falselight.case import reader
 from falselight.case.manifest import CaseInput, Manifest
 from falselight.case.writer import Part, Writer
@@ -43,14 +44,15 @@ class Staging:
         self._open = Tables()
         self._parts: list[Part] = []
         self._again: CaseInput | None = None
-        self._stored = np.empty(0, np.int64)
-        self._last = -1
-        self._events = self._untimed = 0
+        self._stored = np.empty(0, np.int64), np.empty(0, np.int64)
+        self._moved = False
+        self._places = self._events = self._untimed = 0
 
     def again(self, entry: CaseInput) -> None:
         """The input that is read next is this one of the case, some of whose events are lost."""
         self._again = entry
-        self._stored = self._writer.stored_records(self.number)
+        self._stored = self._writer.stored(self.number)
+        self._moved = False
 
     @property
     def number(self) -> int:
@@ -59,21 +61,24 @@ class Staging:
             return self._writer.manifest.inputs.index(self._again)
         return len(self._writer.manifest.inputs) + len(self._inputs)
 
-    def append(self, batch: pa.RecordBatch | pa.Table) -> int:
-        """Takes some records of the input that is being read."""
-        if batch.num_rows == 0:
+    def append(self, batches: Sequence[pa.RecordBatch | pa.Table]) -> int:
+        """Takes some records of the input that is being read, of several batches those that stand among one another; gives
+        how many events are new."""
+        tables = [numbered(batch, self.number) for batch in batches if batch.num_rows]
+        places = positions(tables, self._places)
+        self._places += sum(map(len, places))
+        return sum(map(self._append, tables, places))
+
+    def _append(self, table: pa.Table, places: npt.NDArray[np.int64]) -> int:
+        if self._again is None:
+            places = places + self.position
+        else:
+            # All events of a record stand in one batch, and so in one file.
+            lost = ~np.isin(table.column("_record").to_numpy(), self._stored[0])
+            table, places = table.filter(pa.array(lost)), self._free(self._again, places[lost])
+        if not table.num_rows:
             return 0
-        table = numbered(batch, self.number)
-        records = table.column("_record").to_numpy()
-        base = self.position
-        if self._again is not None:
-            base = self._again.base
-            table = table.filter(pa.array(~np.isin(records, self._stored)))
-            records = table.column("_record").to_numpy()
-            if not table.num_rows:
-                return 0
-        table = table.append_column(POSITION, pa.array(records + base))
-        self._last = max(self._last, int(records.max()))
+        table = table.append_column(POSITION, pa.array(places))
         self._events += table.num_rows
         self._untimed += table.column("_time").null_count if "_time" in table.schema.names else table.num_rows
         self._waiting.append(table)
@@ -81,6 +86,15 @@ class Staging:
         if self._rows_waiting >= ROWS_AT_ONCE:
             self._shape_waiting()
         return int(table.num_rows)
+
+    def _free(self, entry: CaseInput, places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The ingest positions of lost events: those they had, or, where the input is not read as it was then, new ones."""
+        had = places + entry.base
+        self._moved |= bool((places >= entry.places).any() or np.isin(had, self._stored[1]).any())
+        if not self._moved:
+            return had
+        self.position += len(places)
+        return np.arange(self.position - len(places), self.position, dtype=np.int64)
 
     def _shape_waiting(self) -> None:
         """Makes what waits of the input that is being read physical, and makes room."""
@@ -105,10 +119,11 @@ class Staging:
         if self._again is not None:
             self._restored(entry)
         else:
-            entry.events, entry.untimed, entry.base = self._events, self._untimed, self.position
-            self.position += self._last + 1
+            entry.events, entry.untimed = self._events, self._untimed
+            entry.base, entry.places = self.position, self._places
+            self.position += self._places
             self._inputs.append(entry)
-        self._last, self._events, self._untimed = -1, 0, 0
+        self._places = self._events = self._untimed = 0
         if self._parts:
             self._shape_waiting()
             if self._open.rows:
@@ -137,7 +152,7 @@ class Staging:
         self._parts = []
         self._open.clear()
         self._given_up()
-        self._last, self._events, self._untimed = -1, 0, 0
+        self._places = self._events = self._untimed = 0
         self._again = None
 
     def commit(self) -> None:

@@ -13,6 +13,7 @@ from types import TracebackType
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -146,10 +147,9 @@ class Writer:
         times = self._stored(number, "_time")
         return len(times), times.null_count
 
-    def stored_records(self, number: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-        """The numbers of an input's records that are stored."""
-        found: np.ndarray[tuple[int], np.dtype[np.int64]] = self._stored(number, "_record").to_numpy()
-        return found
+    def stored(self, number: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """The numbers of an input's records that are stored, and the ingest positions of their events."""
+        return self._stored(number, "_record").to_numpy(), self._stored(number, "_seq").to_numpy()
 
     def _stored(self, number: int, name: str) -> pa.ChunkedArray:
         found = [
@@ -162,7 +162,7 @@ class Writer:
         return pa.chunked_array([chunk for each in found for chunk in each.chunks], pa.int64())
 
     def write_part(self, table: pa.Table) -> Part:
-        """Writes rows aside. ``_seq`` comes of each input's base and the record's number."""
+        """Writes rows aside."""
         self._number += 1
         path = self.folder / EVENTS / f"{self._number:08}.parquet{ASIDE}"
         _write(table, path)

@@ -38,9 +38,8 @@ class Names:
             ((self.count,),) = self._connection.execute("SELECT count(*) FROM joined").fetchall()
         self._connection.execute(f"DROP TABLE {quoted(table.name)}")
 
-    def fill(self, batch: Batch, number: int, *, in_order: bool = True) -> Batch:
-        """The batch, of the input of this number, with the names that its events have and do not give. Where the events of
-        one record are not ``in_order``, they are named if all have the same name."""
+    def fill(self, batch: Batch, number: int) -> Batch:
+        """The batch, of the input of this number, with the names that its events have and do not give."""
         if not self.count or not batch.num_rows:
             return batch
         records = batch.column("_record").to_numpy()
@@ -51,12 +50,7 @@ class Names:
         ).fetchall()
         if not found:
             return batch
-        known: dict[tuple[int, int], str | None] = {(record, place): name for record, place, name in found}
-        if not in_order:
-            for record in np.unique(records[places > 0]).tolist():
-                keys = [(record, place) for place in places[records == record].tolist()]
-                if len({known.get(key) for key in keys}) > 1:
-                    known.update(dict.fromkeys(keys))
+        known: dict[tuple[int, int], str] = {(record, place): name for record, place, name in found}
         rows = zip(records.tolist(), places.tolist(), strict=True)
         return _with_names(batch, [known.get(row) for row in rows])
 

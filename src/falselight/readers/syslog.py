@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import chain
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -57,15 +58,17 @@ def batches(
     numbered: Iterable[tuple[int, Document | None]], unit: str, path: str, label: str, report: Report,
     skipped: Counter[str], wanted: frozenset[str] | None,
 ) -> Iterator[pa.Table]:  # fmt: skip
-    """Events' fields, each with its record's number, as normalised batches; None is a ``unit`` that is none of the log."""
+    """Events' fields, each with its record's number, as normalised batches; those of one record stand in one. None is a
+    ``unit`` that is none of the log."""
     malformed: Counter[str] = Counter()
     collector = Collector(release.schema(), strings="keyword", malformed=malformed, wanted=wanted)
     kept = None if wanted is None else wanted | {TIMESTAMP}
     rest, unread = iter(numbered), 0
+    held: list[tuple[int, Document | None]] = []
     while True:
         records: list[int] = []
         with paused():
-            for number, document in rest:
+            for number, document in chain(held, rest):
                 if document is None:
                     unread += 1
                     continue
@@ -76,10 +79,13 @@ def batches(
                     document = {
                         name: value for name, value in document.items() if name in kept or value.__class__ in _NESTED
                     }
+                if len(records) >= _TOGETHER and number != records[-1]:
+                    held = [(number, document)]
+                    break
                 collector.add(document)
                 records.append(number)
-                if len(records) >= _TOGETHER:
-                    break
+            else:
+                held = []
         if not records:
             break
         yield collector.take().append_column("_record", pa.array(records, pa.int64()))
