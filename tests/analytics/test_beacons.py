@@ -41,6 +41,18 @@ def test_random_visits_are_rarely_called_regular() -> None:
     assert (chance < -2).mean() < 0.01 and (chance < -4).mean() < 0.001
 
 
+def test_a_pair_is_measured_alike_whatever_stands_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(7)
+    each = [np.cumsum(draw.exponential(60, draw.integers(1, 80))) for _ in range(60)]
+    each += [timing.poll(draw, "symmetric", 60, 0.2, 0, 60 * length) for length in (3, 40, 5000)] + [np.zeros(0)]
+    whole = vars(measure(*each))
+    for values in (1, 100):
+        monkeypatch.setattr(regularity, "VALUES_AT_ONCE", values)
+        assert {name: kept.tobytes() for name, kept in vars(measure(*each)).items()} == {
+            name: kept.tobytes() for name, kept in whole.items()
+        }
+
+
 def test_nights_lost_beats_and_bursts_do_not_hide_a_beacon() -> None:
     draw = np.random.default_rng(5)
     days = np.concatenate([timing.poll(draw, "one_sided", 600, 0.3, d * 86_400 + 32_400, d * 86_400 + 61_200)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
@@ -30,6 +29,9 @@ TOLERANCE = 50_000.0  # microseconds that a band is wider than its share: clocks
 # Microseconds of sleep below which nothing is claimed: the tolerance would be most of the band. Wide bands need more: what a
 # page loads in turn has gaps of half a second, within a factor of a few.
 SHORTEST, SHORTEST_WIDE, WIDE = 250_000.0, 1_000_000.0, 0.3
+# Moments that are measured at once, in whole pairs.
+VALUES_AT_ONCE = 1 << 17
+_MEASURED = ("nats", "rate", "sleep", "jitter", "width", "share", "missed", "gaps", "scale", "kept", "awake")
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,32 @@ class Timing:
 
 
 def measure(times: Series, merges: Sequence[float], widths: Sequence[float], least: int, most: int) -> Timing:
-    """``times`` are ascending microseconds (int64) per pair."""
-    count = times.count
-    best = np.zeros(count)
-    names = ("rate", "sleep", "jitter", "width", "share", "missed", "gaps", "scale", "kept", "awake")
-    chosen = {name: np.zeros(count) for name in names}
+    """``times`` are ascending microseconds (int64) per pair. Pairs are measured some at a time, which the caches hold."""
+    parts = [_measured(part, merges, widths, least, most) for part in times.parts(VALUES_AT_ONCE)]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    tests = len(merges) * len(widths) * len(CENTRES)
+    chance = np.minimum(0.0, (np.log(tests) - joined.pop("nats")) / np.log(10))
+    return Timing(chance, gaps=joined.pop("gaps").astype(np.int64), **joined)
+
+
+def _measured(
+    times: Series, merges: Sequence[float], widths: Sequence[float], least: int, most: int
+) -> dict[str, Floats]:
+    """What ``Timing`` holds of each pair, and the ``nats`` of its most telling band over all scales."""
+    best = {name: np.zeros(times.count) for name in _MEASURED}
     for merge in merges:
         gaps = Sorted.of(_visit_gaps(times, merge))
         # Nights and days off: at random one gap in 64 is so long.
-        ends = gaps.below(AWAY * np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0) + 1)
-        found = _bands(gaps, ends, merge, widths, least, most)
-        better = found["nats"] > best
-        if not better.any():
-            continue
-        best = np.where(better, found["nats"], best)
-        values = {**found, "scale": np.full(count, merge), **_estimates(gaps, found)}
-        for name in names:
-            chosen[name] = np.where(better, values[name], chosen[name])
-    tests = len(merges) * len(widths) * len(CENTRES)
-    chance = np.minimum(0.0, (np.log(tests) - best) / np.log(10))
-    counted = chosen.pop("gaps").astype(np.int64)
-    return Timing(chance, gaps=counted, **chosen)
+        typical = np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0)
+        ends = gaps.below(AWAY * typical + 1)
+        found = _bands(gaps, typical, ends, merge, widths, least, most)
+        better = np.flatnonzero(found["nats"] > best["nats"])
+        band = {name: values[better] for name, values in found.items()}
+        band |= {"gaps": (ends - gaps.starts[:-1])[better].astype(np.float64), "scale": np.full(len(better), merge)}
+        band |= _estimates(gaps, ends, better, band.pop("low"), band.pop("high"))
+        for name, values in band.items():
+            best[name][better] = values
+    return best
 
 
 def visits(times: Series, merge: float) -> Mask:
@@ -91,35 +98,39 @@ def _visit_gaps(times: Series, merge: float) -> Series:
     return times.where(visits(times, merge)).gaps() if merge > 0 else times.gaps()
 
 
-def _bands(gaps: Sorted, ends: Ints, merge: float, widths: Sequence[float], least: int, most: int) -> dict[str, Floats]:
-    """The most telling band of each pair: its nats, rate, width, share, and where it lies in the sorted gaps."""
-    starts = gaps.starts[:-1]
-    numbers = ends - starts
-    usable = gaps.lengths >= max(least - 1, 1)
-    typical = np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0)
-    zero = np.zeros(len(starts))
-    best = {"nats": zero, "rate": zero, "width": zero, "share": zero, "low": zero, "high": zero}
-    for (level, absence), width in product(CENTRES, widths):
+def _bands(
+    gaps: Sorted, typical: Floats, ends: Ints, merge: float, widths: Sequence[float], least: int, most: int
+) -> dict[str, Floats]:
+    """The most telling band of each pair: its nats, rate, width, share, and where it lies in the sorted gaps. All bands round
+    one centre are looked up together: a row for each pair that has any, a column for each width, narrow ones first."""
+    starts, needed = gaps.starts[:-1], max(least - 1, 1)
+    numbers, each = ends - starts, np.array(widths)
+    usable = gaps.lengths >= needed
+    best = {name: np.zeros(len(starts)) for name in ("nats", "rate", "width", "share", "low", "high")}
+    for level, absence in CENTRES:
         at = starts + np.minimum((level * numbers).astype(np.int64), np.maximum(numbers - 1, 0))
         centre = np.maximum(np.nan_to_num(gaps.at(at), nan=1.0), 1000.0)
         cut = ends if absence is None else np.minimum(gaps.below(absence * centre), ends)
-        held = cut - starts
-        reach = width * centre + TOLERANCE
-        low = np.minimum(gaps.below(centre - reach), cut)
-        high = np.minimum(gaps.below(np.floor(centre + reach) + 1), cut)
+        enough = usable if absence is None else usable & (cut - starts >= needed)
+        own = np.flatnonzero(enough & (centre >= SHORTEST))
+        if not len(own):
+            continue
+        middle, last = centre[own, None], cut[own, None]
+        held = last - starts[own, None]
+        reach = each * middle + TOLERANCE
+        low, high = np.split(gaps.below(np.hstack([middle - reach, np.floor(middle + reach) + 1]), own), 2, axis=1)
+        low, high = np.minimum(low, last), np.minimum(high, last)
         share = (high - low) / np.maximum(held, 1)
-        longest = None if absence is None else absence * centre
-        rate = _divergence(share, _expected(centre, reach, typical, merge, longest))
-        enough = usable & (held >= max(least - 1, 1)) if absence is not None else usable
-        nats = np.where(
-            enough & (centre >= (SHORTEST_WIDE if width > WIDE else SHORTEST)), np.minimum(held, most) * rate, 0.0
-        )
-        better = nats > best["nats"]
-        if better.any():
-            made = {"nats": nats, "rate": rate, "width": np.full(len(starts), width), "share": share, "low": low,
-                    "high": high}  # fmt: skip
-            best = {name: np.where(better, made[name], best[name]) for name in best}
-    return {**best, "gaps": numbers.astype(np.float64)}
+        longest = None if absence is None else absence * middle
+        rate = _divergence(share, _expected(middle, reach, typical[own, None], merge, longest))
+        nats = np.where(middle >= np.where(each > WIDE, SHORTEST_WIDE, SHORTEST), np.minimum(held, most) * rate, 0.0)
+        first = np.arange(len(own)), np.argmax(nats, axis=1)
+        made = {"nats": nats, "rate": rate, "share": share, "low": low, "high": high}
+        chosen = {name: values[first] for name, values in made.items()} | {"width": each[first[1]]}
+        better = chosen["nats"] > best["nats"][own]
+        for name, values in chosen.items():
+            best[name][own[better]] = values[better]
+    return best
 
 
 def _expected(centre: Floats, reach: Floats, typical: Floats, merge: float, longest: Floats | None) -> Floats:
@@ -144,25 +155,26 @@ def _divergence(share: Floats, expected: Floats) -> Floats:
     return np.where(share > expected, np.maximum(inside + outside, 0.0), 0.0)
 
 
-def _estimates(gaps: Sorted, band: dict[str, Floats]) -> dict[str, Floats]:
-    """Sleep and jitter from the band's middle 96 per cent; lost beats from the gaps that are two to four sleeps long."""
-    low, held = band["low"].astype(np.int64), (band["high"] - band["low"]).astype(np.int64)
+def _estimates(gaps: Sorted, ends: Ints, owners: Ints, low: Floats, high: Floats) -> dict[str, Floats]:
+    """Sleep and jitter of these pairs from their band's middle 96 per cent; lost beats from the gaps that are two to four
+    sleeps long."""
+    begin, held = low.astype(np.int64), (high - low).astype(np.int64)
     last = np.maximum(held - 1, 0)
-    least = gaps.at(low + np.minimum((0.02 * held).astype(np.int64), last))
-    most = gaps.at(low + np.minimum((0.98 * held).astype(np.int64), last))
+    least = gaps.at(begin + np.minimum((0.02 * held).astype(np.int64), last))
+    most = gaps.at(begin + np.minimum((0.98 * held).astype(np.int64), last))
     known = held > 0
     sleep = np.where(known, (least + most) / 2, 0.0)
     jitter = np.where(known, (most - least) / 2, 0.0) / np.maximum(sleep, 1.0)
-    total = np.zeros(len(low))
-    at = np.maximum(gaps.below(1.5 * sleep), gaps.starts[:-1])
-    ends = gaps.below(AWAY * np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0) + 1)
+    total = np.zeros(len(owners))
+    starts, ends = gaps.starts[owners], ends[owners]
+    at = np.maximum(gaps.below(1.5 * sleep, owners), starts)
     for multiple in (2, 3, 4):
-        after = gaps.below((multiple + 0.5) * sleep)
+        after = gaps.below((multiple + 0.5) * sleep, owners)
         total = total + (multiple - 1) * np.maximum(np.minimum(after, ends) - np.minimum(at, ends), 0)
         at = after
     missed = np.where(known, total / np.maximum(total + held, 1), 0.0)
     # From three hours or three sleeps on a gap is a night or a pause, and says nothing of the time between.
-    waking = gaps.below(np.maximum(3.0 * sleep, PAUSE) + 1)
+    waking = gaps.below(np.maximum(3.0 * sleep, PAUSE) + 1, owners)
     sums = gaps.sums()
-    kept, awake = sums[low + held] - sums[low], sums[waking] - sums[gaps.starts[:-1]]
+    kept, awake = sums[begin + held] - sums[begin], sums[waking] - sums[starts]
     return {"sleep": sleep / SECOND, "jitter": jitter, "missed": missed, "kept": kept / SECOND, "awake": awake / SECOND}

@@ -5,6 +5,7 @@ integers or in the flat array's own order, so no result depends on the number of
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +61,18 @@ class Series:
         order = np.lexsort((self.values, self.owners))
         return Series(self.values[order], self.starts)
 
+    def parts(self, most: int) -> Iterator[Series]:
+        """The series in turn, those together that have about so many values; one that has more is alone or the last."""
+        first = 0
+        while True:
+            last = int(np.searchsorted(self.starts, self.starts[first] + most))
+            last = min(max(last, first + 1), self.count)
+            own = self.starts[first : last + 1]
+            yield Series(self.values[own[0] : own[-1]], own - own[0])
+            first = last
+            if first >= self.count:
+                return
+
     def total(self) -> NDArray[Any]:
         """Sum of each series, 0 for an empty one."""
         return per_series(np.add, self.values, self.starts)
@@ -94,12 +107,14 @@ class Sorted:
     def lengths(self) -> Ints:
         return np.diff(self.starts)
 
-    def below(self, values: Floats) -> Ints:
-        """For each series the position in ``keys`` of its first value that is not below the given one."""
+    def below(self, values: Floats, owners: Ints | None = None) -> Ints:
+        """For each series (or those of ``owners``) the position in ``keys`` of its first value that is not below the given one;
+        of several for each series, one row a series, all positions."""
         given = np.minimum(np.maximum(np.ceil(values), 0.0), float(1 << (self.bits + self.shift)))
         at = (given.astype(np.int64) + (1 << self.shift) - 1) >> self.shift
-        owners = np.arange(len(self.starts) - 1, dtype=np.int64) << self.bits
-        wanted = owners + np.minimum(at, self.mask + 1)
+        own = np.arange(len(self.starts) - 1, dtype=np.int64) if owners is None else owners
+        heads = own << self.bits
+        wanted = (heads if values.ndim == 1 else heads[:, None]) + np.minimum(at, self.mask + 1)
         found: Ints = np.searchsorted(self.keys, wanted).astype(np.int64)
         return found
 
