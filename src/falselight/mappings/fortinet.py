@@ -10,11 +10,13 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.network import address, community, url_parts
+from falselight.mappings.network import address, community, domain_parts, url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, pairs, zone_name
 
-_START = re.compile(r"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=")
+_START = re.compile(r"(?:^|[\s>])(?:(?P<dated>date=\"?\d{4}-\d\d-\d\d\"? time=)|eventtime=\d{1,19} tz=)")
+_PRIORITY = re.compile(r"<(\d{1,3})>")
+_VERSION = re.compile(r"(?P<protocol>tls|ssl)v?(?P<number>\d(?:\.\d)?)")
 _TRANSPORTS = {"1": "icmp", "2": "igmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp"}
 _OWN = "fortinet.firewall."
 _ADDRESSES = ("source.ip", "destination.ip", "source.nat.ip", "destination.nat.ip")
@@ -38,11 +40,16 @@ def parse(line: str, settings: Settings) -> Document | None:
     start = _START.search(line)
     if start is None:
         return None
-    raw = pairs(line[_before(line, line.index("date=", start.start())) :])
+    begun = start.end() - len(start[0].lstrip(" \t>"))
+    raw = pairs(line[_before(line, begun) if start["dated"] else begun :])
     for key in [key for key, text in raw.items() if text in _NOTHING]:
         del raw[key]
     kind = raw.get("type", "")
     event: Document = {**table()["constants"], "event.original": line}
+    priority = _PRIORITY.match(line)
+    if priority is not None:
+        number = event["log.syslog.priority"] = int(priority[1])
+        event["log.syslog.facility.code"], event["log.syslog.severity.code"] = number >> 3, number & 7
     _times(event, raw, settings)
     {"traffic": _traffic, "utm": _utm, "dns": _utm, "event": _event}.get(kind, _other)(event, raw)
     targets = _targets(kind)
@@ -89,6 +96,8 @@ def _times(event: Document, raw: dict[str, str], settings: Settings) -> None:
         number = int(text[:-6] if len(text) > 18 else text)
         with suppress(OverflowError):  # beyond the year 9999: no such date
             event["event.start"] = iso(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=number / scale))
+    if "date" not in raw:
+        event["@timestamp"] = event.get("event.start")
     if raw.get("duration", "").isdecimal() and len(raw["duration"]) < 20:
         event["event.duration"] = min(int(raw["duration"]) * 1_000_000_000, 2**63 - 1)
 
@@ -142,8 +151,11 @@ def _event(event: Document, raw: dict[str, str]) -> None:
         append(event, "event.category", "host")
     if subtype == "update":
         append(event, "event.category", "malware")
-    if subtype == "user":
+    if subtype == "user" or action in ("login", "logout"):
         append(event, "event.category", "authentication")
+    if action == "login":
+        event["event.outcome"] = {"success": "success", "failed": "failure"}.get(raw.get("status", ""))
+        event["user.name"] = raw.get("user")
     if raw.get("logdesc") == "Dynamic address updated" and "addr" in raw:
         raw["addrgrp"] = raw.pop("addr")
 
@@ -166,9 +178,8 @@ def _finish(event: Document, raw: dict[str, str], kind: str) -> None:
     _url(event, raw)
     if event.get("dns.resolved_ip"):
         event["dns.resolved_ip"] = event["dns.resolved_ip"].split(", ")
-    for issuer, name in _ISSUERS:
-        if issuer in event:
-            event[name] = event[issuer]
+    _names(event)
+    _handshake(event, raw)
     _network(event, transport)
     tunnels = [raw[name] for name in ("ip", "assignip", "tunnelip") if name in raw and address(raw[name])]
     named = [event[name] for name in _ADDRESSES if name in event]
@@ -176,10 +187,44 @@ def _finish(event: Document, raw: dict[str, str], kind: str) -> None:
     append(event, "related.user", event.get("source.user.name"), event.get("destination.user.name"))
     hosts = ("destination.address", "source.address", "dns.question.name")
     append(event, "related.hosts", *[event[name] for name in hosts if name in event])
-    append(event, "related.hash", event.get("fortinet.file.hash.crc32"))
+    append(event, "related.hash", event.get("fortinet.file.hash.crc32"), event.get("tls.server.hash.sha1"))
+
+
+def _names(event: Document) -> None:
+    """The certificates' issuers, and the parts of the name that was asked for."""
+    for issuer, name in _ISSUERS:
+        if issuer in event:
+            event[name] = event[issuer]
+    asked = event.get("dns.question.name")
+    if asked:
+        for part, value in zip(
+            ("registered_domain", "subdomain", "top_level_domain"), domain_parts(asked), strict=True
+        ):
+            event[f"dns.question.{part}"] = value
+
+
+def _handshake(event: Document, raw: dict[str, str]) -> None:
+    """What the inspection of TLS saw of a server's certificate, and what both ends agreed on."""
+    if raw.get("subtype") != "ssl":
+        return
+    for key, targets in table()["handshake"].items():
+        for target in targets:
+            event[target] = raw.get(key)
+    names = raw.get("san")
+    event["tls.server.x509.alternative_names"] = names.split(";") if names else None
+    event["tls.established"] = True if raw.get("eventsubtype") == "handshake-done" else None
+    version = _VERSION.fullmatch(raw.get("tlsver", ""))
+    if version is not None:
+        event["tls.version_protocol"] = version["protocol"]
+        event["tls.version"] = version["number"] if "." in version["number"] else f"{version['number']}.0"
 
 
 def _url(event: Document, raw: dict[str, str]) -> None:
+    written = event.get("url.path")
+    parts = url_parts(written) if written and ("?" in written or "://" in written) else {}
+    if parts:
+        event.update({f"url.{name}": part for name, part in parts.items()})
+        event["url.original"] = written
     if "url" in raw:
         parts = url_parts(raw["url"])
         if parts:

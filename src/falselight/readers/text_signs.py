@@ -55,7 +55,9 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
     ),
     (
         "fortinet-firewall", b"logid=",
-        re.compile(rb"(?:^|[\s>])date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d.{0,2000}? logid="),
+        re.compile(
+            rb"(?:^|[\s>])(?:date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d|eventtime=\d{10,19} tz=).{0,2000}? logid="
+        ),
     ),
     ("juniper-srx", b"RT_", re.compile(rb"\sRT_[A-Z]{2,20} (?:\d{1,10}|-) [A-Z][A-Z0-9_]{2,63} \[junos@\S{1,64} ")),
     (
