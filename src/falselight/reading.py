@@ -47,6 +47,7 @@ _MODULES: dict[Kind, str] = {
     Kind.AZURE_FLOWS: "falselight.readers.azure_flows",
     Kind.AZURE_FLOW_LOGS: "falselight.readers.azure_flow_logs",
     Kind.GCP_VPC: "falselight.readers.gcp_vpcflow",
+    Kind.GCP_FIREWALL: "falselight.readers.gcp_firewall",
     Kind.OCSF: "falselight.readers.ocsf",
     Kind.OCSF_PARQUET: "falselight.readers.ocsf_parquet",
     Kind.PASSIVE_DNS: "falselight.readers.passive_dns",

@@ -67,13 +67,18 @@ def differences(made: dict[str, Any], document: dict[str, Any]) -> list[tuple[st
 def _values(value: Any, beside: Any) -> list[str]:
     if isinstance(beside, int | float) and isinstance(value, str) and _NUMBER.fullmatch(value):
         value = float(value)  # the mapping's type decides: Elasticsearch indexes such a text as a number
-    found = [each for each in (value if isinstance(value, list) else [value]) if each is not None]
+    found = [each for each in _flat(value) if each is not None]
     is_date = isinstance(beside, str) and isinstance(value, str) and timestamps.detect(value) is not None
     if is_date:
         found = [(timestamps.parse(each, "strict_date_optional_time_nanos") or 0) // 1_000_000 for each in found]
     found = [_address(each) for each in found]
     plain = [float(each) if isinstance(each, int | float) and not isinstance(each, bool) else each for each in found]
     return sorted(map(repr, plain))
+
+
+def _flat(value: Any) -> list[Any]:
+    """Lists in lists are one list to Elasticsearch."""
+    return [each for part in value for each in _flat(part)] if isinstance(value, list) else [value]
 
 
 def _address(value: Any) -> Any:

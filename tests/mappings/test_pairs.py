@@ -29,6 +29,7 @@ FOLDERS = (
     "x-pack/filebeat/module/zeek/*", "x-pack/filebeat/module/coredns/log", "filebeat/module/auditd/log",
     "x-pack/filebeat/module/cisco/ftd", "x-pack/filebeat/module/checkpoint/firewall", "x-pack/filebeat/module/sophos/xg",
     "x-pack/filebeat/module/juniper/srx", "x-pack/filebeat/module/gcp/vpcflow",
+    "x-pack/filebeat/module/gcp/firewall",
 )  # fmt: skip
 SOURCES = sorted(
     path.with_name(path.name.removesuffix("-expected.json"))

@@ -24,6 +24,7 @@ from tests.readers.test_text_logs import SAMPLES, read
 KINDS = {
     "azure_flow_logs": Kind.AZURE_FLOW_LOGS,
     "gcp_vpcflow": Kind.GCP_VPC,
+    "gcp_firewall": Kind.GCP_FIREWALL,
     "zscaler_zia": Kind.ZSCALER,
     "netflow": Kind.NETFLOW,
     "ocsf": Kind.OCSF,
@@ -204,7 +205,7 @@ def test_hostile_flows() -> None:
     assert {each.code for each in reported} <= {"W0512", "W0514"}
 
 
-@pytest.mark.parametrize("name", ["ocsf", "wazuh", "netflow", "gcp_vpcflow"])
+@pytest.mark.parametrize("name", ["ocsf", "wazuh", "netflow", "gcp_vpcflow", "gcp_firewall"])
 def test_whole_and_real_numbers_in_one_column(name: str) -> None:
     base = records(name)[0]
     mixed = [{**base, "score": 2**62 + 1}, {**base, "score": 1.5}, {**base, "score": [2**62 + 1, 0.5]}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,10 +17,15 @@ PAYLOAD = "jsonPayload."
 
 
 @cache
+def written() -> dict[str, Any]:
+    """The table as written."""
+    return tomllib.loads(files("falselight.mappings").joinpath("gcp_vpcflow.toml").read_text("utf-8"))
+
+
+@cache
 def table() -> Table:
     """The mapping of all records: what a record lacks gives no field."""
-    text = files("falselight.mappings").joinpath("gcp_vpcflow.toml").read_text("utf-8")
-    return build(tomllib.loads(text), CONVERSIONS)
+    return build(written(), CONVERSIONS)
 
 
 def instance_direction(frame: Frame, step: Step) -> None:

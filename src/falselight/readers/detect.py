@@ -59,6 +59,7 @@ class Kind(StrEnum):
     AZURE_FLOWS = "azure-flows-csv"
     AZURE_FLOW_LOGS = "azure-flow-logs"
     GCP_VPC = "gcp-vpcflow"
+    GCP_FIREWALL = "gcp-firewall"
     OCSF = "ocsf"
     OCSF_PARQUET = "ocsf-parquet"
     PASSIVE_DNS = "passive-dns"

@@ -20,6 +20,10 @@ def _is_gcp_flow(record: Record) -> bool:
     return isinstance(held.get("connection"), dict) and "src_ip" in held["connection"]
 
 
+def _is_gcp_firewall(record: Record) -> bool:
+    return _is_gcp_flow(record) and isinstance(record["jsonPayload"].get("rule_details"), dict)
+
+
 def _is_zscaler(record: Record) -> bool:
     feeds = ("zscalernss-web", "zscalernss-fw", "zscalernss-dns")
     return record.get("sourcetype") in feeds and isinstance(record.get("event"), dict)
@@ -47,6 +51,7 @@ def is_wazuh(record: Record) -> bool:
 # By the name of the kind; no record bears two signs.
 _SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
     ("azure-flow-logs", _is_azure_flow),
+    ("gcp-firewall", _is_gcp_firewall),
     ("gcp-vpcflow", _is_gcp_flow),
     ("zscaler-zia", _is_zscaler),
     ("ocsf", _is_ocsf),

@@ -37,6 +37,7 @@ _JSON = {
     Kind.EVE_LINES: (b'"event_type"',),
     Kind.AZURE_FLOW_LOGS: (b"FlowEvent",),
     Kind.GCP_VPC: (b'"jsonPayload"',),
+    Kind.GCP_FIREWALL: (b'"rule_details"',),
     Kind.ZSCALER: (b'"sourcetype"',),
     Kind.OCSF: (b'"class_uid"',),
     Kind.PASSIVE_DNS: (b'"rrname"',),
