@@ -14,6 +14,11 @@ from typing import Any
 from falselight.source import Source, Span
 
 
+def plural(count: int, noun: str) -> str:
+    """So many of a thing: ``1 event``, ``2,000 events``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 class Severity(StrEnum):
     ERROR = "error"
     WARNING = "warning"

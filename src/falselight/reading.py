@@ -140,7 +140,7 @@ class Reading:
         """An input's segments. The input is said to be of all their kinds."""
         kind = self._begin(opened)
         kinds = [kind]
-        told = routing.Told(self._report, opened.label)
+        told = routing.Told(self._report)
         for segments in routing.segments(opened.stream, kind):
             kinds += [each.kind for each in segments if each.kind not in kinds]
             self.inputs[-1] = replace(self.inputs[-1], kind=", ".join(kinds))

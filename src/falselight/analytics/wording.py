@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from falselight.analytics.signers import UNSIGNED
+from falselight.diagnostics import plural
 
 if TYPE_CHECKING:
     from falselight.analytics.beacons import Scores
@@ -34,7 +35,7 @@ def _history(scores: Scores, k: int) -> str:
 
 
 def _hours(scores: Scores, k: int) -> str:
-    return f"active in {int(scores.pairs.facts['hours'][k])} different hours"
+    return f"active in {plural(int(scores.pairs.facts['hours'][k]), 'different hour')}"
 
 
 def _sizes(scores: Scores, k: int) -> str:
@@ -43,11 +44,11 @@ def _sizes(scores: Scores, k: int) -> str:
 
 
 def _breadth(scores: Scores, k: int) -> str:
-    return f"its process contacts {int(scores.pairs.facts['process_servers'][k])} servers on all hosts"
+    return f"its process contacts {plural(int(scores.pairs.facts['process_servers'][k]), 'server')} on all hosts"
 
 
 def _spread(scores: Scores, k: int) -> str:
-    return f"its process runs on {int(scores.pairs.facts['process_hosts'][k])} hosts"
+    return f"its process runs on {plural(int(scores.pairs.facts['process_hosts'][k]), 'host')}"
 
 
 def _signer(scores: Scores, k: int) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from falselight.case.manifest import DAMAGED_FILE, EVENTS, CaseFile, Manifest
 from falselight.columns import duckdb_type, physical_type
 from falselight.derive import DERIVED, DIRECTION
-from falselight.diagnostics import Diagnostic
+from falselight.diagnostics import Diagnostic, plural
 from falselight.documents import METADATA, TIMESTAMP, subfields
 from falselight.ecs.schema import Field, Schema, column, ip_column, order_column
 from falselight.readers import Report, fault
@@ -98,7 +98,8 @@ def whole_files(folder: Path, manifest: Manifest, report: Report, *, verify: boo
 
 def tell(path: Path, lost: CaseFile, reason: str, report: Report) -> None:
     """Report a file whose events are left out."""
-    message = f"{path} {reason}; its {lost.rows:,} events are left out, all others are used"
+    are = "is" if lost.rows == 1 else "are"
+    message = f"{path} {reason}; its {plural(lost.rows, 'event')} {are} left out, all others are used"
     report(fault(DAMAGED_FILE, message, str(path), help=f"remove the file if it is there; then {READ_AGAIN}"))
 
 

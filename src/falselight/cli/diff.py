@@ -85,7 +85,10 @@ def _show(console: Console, change: RuleChange) -> None:
         if len(findings) > MOST_SHOWN:
             console.print(Text(f"  {sign} … and {len(findings) - MOST_SHOWN} more", style=style))
     for before, after in change.changed[:MOST_SHOWN]:
-        windows = f"{before.windows} → {after.windows} windows, {before.events} → {after.events} events"
+        windows = (
+            f"{before.windows} → {words.plural(after.windows, 'window')}, "
+            f"{before.events} → {words.plural(after.events, 'event')}"
+        )
         console.print(Text(f"  ~ {_keys(after)}: {windows}"))
     for fault in change.faults:
         console.print(Text(f"  ! {visible(fault)}"))

@@ -16,6 +16,7 @@ from falselight.cli import errors, options
 from falselight.ecs import release
 from falselight.guidance import facts, write
 from falselight.readers.settings import Settings
+from falselight.report import words
 
 # What hunt -o calls its findings.
 FINDINGS = "findings.ndjson"
@@ -94,13 +95,13 @@ def document_of(path: Path, number: int) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         lines = [line for line in data.splitlines() if line.strip()]
         if number > len(lines):
-            raise click.UsageError(f"{path} has {len(lines)} findings, not {number}") from None
+            raise click.UsageError(f"{path} has {words.plural(len(lines), 'finding')}, not {number}") from None
         try:
             found = [None] * (number - 1) + [orjson.loads(lines[number - 1])]
         except orjson.JSONDecodeError as fault:
             raise click.UsageError(f"{path}, line {number}: not JSON ({fault})") from fault
     if number > len(found):
-        raise click.UsageError(f"{path} has {len(found)} findings, not {number}")
+        raise click.UsageError(f"{path} has {words.plural(len(found), 'finding')}, not {number}")
     document = found[number - 1]
     if not isinstance(document, dict) or "falselight" not in document:
         raise click.UsageError(f"{path}: number {number} is no finding (it has no falselight object)")

@@ -204,7 +204,8 @@ def _show(
         which = "the accepted exceptions" if chosen else "all proposals together"
         console.print(Text(f"{visible(trial.rule.name)}, {which}:", style="bold"))
         console.print(
-            f"     {trial.before} alerts before, {trial.after} after; {len(trial.removed)} findings gone, "
+            f"     {words.plural(trial.before, 'alert')} before, {words.number(trial.after)} after; "
+            f"{words.plural(len(trial.removed), 'finding')} gone, "
             f"{len(trial.left)} left"
         )
         told = f"{len(found)} of {len(trial.implants)} trial implants are found by the rule"

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from falselight.mappings.columnar import flat
-from falselight.readers import NOT_JSON, Report, fault, scanning
+from falselight.readers import NOT_JSON, Report, fault, scanning, tallies
 from falselight.readers.json_shapes import KINDS, MAX_FIELDS, Shapes, name_of, walk
 from falselight.readers.ndjson import Unparsable, lines, parse
 
@@ -70,11 +70,7 @@ class JsonColumns:
             else:
                 yield from self._slow(data, first)
             first += count
-        if self.mended:
-            text = (
-                f"{self.label}: {self.mended} lines hold bytes that are no valid UTF-8, shown as replacement characters"
-            )
-            self.report(fault("W0511", text, self.path))
+        tallies.tell_mended(self.mended, "line", self.path, self.label, self.report)
 
     def _fast(self, data: bytes, first: int, count: int) -> Block | None:
         if self._pause:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from falselight.readers import NOT_JSON, Report, fault, ndjson, syslog
+from falselight.readers import NOT_JSON, Report, fault, ndjson, syslog, tallies
 from falselight.readers.json_framing import as_lines
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import Document
@@ -48,13 +48,4 @@ def records(
             continue
         mended += was_mended
         yield number, record, line.decode("utf-8", "replace").strip()
-    if mended:
-        message = f"{label}: {mended} records hold bytes that are no valid UTF-8, shown as replacement characters"
-        report(fault("W0511", message, path))
-
-
-def tell_unread(count: int, path: str, label: str, report: Report, skipped: Counter[str], unit: str = "record") -> None:
-    """That so many records are none of the log."""
-    if count:
-        skipped[f"not a {unit} of this log"] += count
-        report(fault(syslog.UNPARSED, f"{label}: {count} {unit}s are none of this log and were left out", path))
+    tallies.tell_mended(mended, "record", path, label, report)

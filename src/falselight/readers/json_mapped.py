@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 
 from falselight.mappings import steps
 from falselight.mappings.records import Frame, batch
-from falselight.readers import Report, fault, json_logs
+from falselight.readers import Report, tallies
 from falselight.readers.json_columns import Block, JsonColumns
 from falselight.readers.json_framing import as_lines
-from falselight.readers.syslog import MALFORMED
 
 # The times as nanoseconds, and as the field holds them where nanoseconds cannot.
 Times = Callable[[Frame], tuple[pa.Array | None, pa.Array | None]]
@@ -77,8 +76,5 @@ class Mapped:
 
     def tell(self) -> None:
         """What was left out."""
-        json_logs.tell_unread(self.unread, self.path, self.label, self.report, self.skipped)
-        for name, count in sorted(self.malformed.items()):
-            if count:
-                message = f"{self.label}: {count} values of {name} are not of its type and were left out"
-                self.report(fault(MALFORMED, message, self.path))
+        tallies.tell_unread(self.unread, "record", self.path, self.label, self.report, self.skipped)
+        tallies.tell_malformed(self.malformed, self.path, self.label, self.report)

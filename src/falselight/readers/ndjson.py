@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from falselight.batches import INPUT, numbered
 from falselight.documents import METADATA, Collector
-from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault
+from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault, tallies
 from falselight.readers.ahead import STANDING, ahead
 from falselight.readers.containers import Opened
 from falselight.readers.detect import BOM, Kind
@@ -260,11 +260,7 @@ class Reader:
                 continue
             mended += was_mended
             yield number, document
-        if mended:
-            message = (
-                f"{label}: {mended} lines hold bytes that are no valid UTF-8; these are shown as replacement characters"
-            )
-            self.report(fault("W0511", message, path))
+        tallies.tell_mended(mended, "line", path, label, self.report)
 
     def _objects(
         self, numbered: Iterator[tuple[int, Any]], path: str, label: str

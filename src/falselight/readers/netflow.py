@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 
 from falselight.mappings import netflow, steps
 from falselight.mappings.records import Frame, batch
-from falselight.readers import Report, fault, json_logs
+from falselight.readers import Report, tallies
 from falselight.readers.json_columns import Block, JsonColumns
 from falselight.readers.json_framing import as_lines
 from falselight.readers.settings import Settings
-from falselight.readers.syslog import MALFORMED
 
 
 def read(
@@ -104,11 +103,8 @@ class Flows:
 
     def tell(self, path: str, label: str, report: Report, skipped: Counter[str], unit: str = "record") -> None:
         """What was left out."""
-        json_logs.tell_unread(self.unread, path, label, report, skipped, unit)
-        for name, count in sorted(self._malformed.items()):
-            if count:
-                message = f"{label}: {count} values of {name} are not of its type and were left out"
-                report(fault(MALFORMED, message, path))
+        tallies.tell_unread(self.unread, unit, path, label, report, skipped)
+        tallies.tell_malformed(self._malformed, path, label, report)
 
 
 def _nanoseconds(micro: pa.Array) -> pa.Array:

@@ -15,15 +15,14 @@ from typing import Any, BinaryIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from falselight.diagnostics import plural
 from falselight.mappings import ocsf
 from falselight.mappings.records import Frame, apply, batch
-from falselight.readers import DAMAGED, TOO_LARGE, UNKNOWN, Report, fault
+from falselight.readers import DAMAGED, TOO_LARGE, UNKNOWN, Report, fault, tallies
 from falselight.readers.arrow_columns import columns, mended
 from falselight.readers.ocsf import SIGN, needed
 from falselight.readers.settings import Settings
-from falselight.readers.syslog import MALFORMED
 
-MENDED = "W0511"
 _ROWS = 20_000
 _MOST_BYTES, _MOST_TIMES = 16 << 30, 2_000
 _FEW_BYTES = 256 << 20
@@ -61,13 +60,10 @@ def read(
                 yield batch(result, numbers, near)
     except _FAULTS as error:
         skipped["damaged"] += 1
-        report(fault(DAMAGED, f"{label} is damaged ({error}); {first} rows before the damage are used", path))
-    if odd:
-        text = f"{label}: {odd} values hold bytes that are no valid UTF-8, shown as replacement characters"
-        report(fault(MENDED, text, path))
-    for name, count in sorted(malformed.items()):
-        if count:
-            report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
+        before = f"{plural(first, 'row')} before the damage {'is' if first == 1 else 'are'} used"
+        report(fault(DAMAGED, f"{label} is damaged ({error}); {before}", path))
+    tallies.tell_mended(odd, "value", path, label, report)
+    tallies.tell_malformed(malformed, path, label, report)
 
 
 def records(stream: BinaryIO) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
@@ -23,6 +22,7 @@ from falselight.diagnostics import Diagnostic
 from falselight.readers import Report, leaves, scanning, text_signs
 from falselight.readers.containers import HEAD_BYTES
 from falselight.readers.detect import BOM, Kind, of_document
+from falselight.readers.tallies import Tally
 
 BLOCK_BYTES = 4 << 20
 _LONGEST_LINE = 256 << 20
@@ -270,21 +270,17 @@ def _is_framed(line: bytes) -> bool:
 class Told:
     """What the readers of one input's segments tell: by the input's numbers, and what they count in one sum."""
 
-    def __init__(self, report: Report, label: str) -> None:
+    def __init__(self, report: Report) -> None:
         self._report = report
-        self._count = re.compile(re.escape(label) + r": (\d+) ")
-        self._sums: Counter[tuple[str, str]] = Counter()
-        self._kept: dict[tuple[str, str], Diagnostic] = {}
+        self._sums: dict[Tally, int] = {}
 
     def of(self, segment: Segment) -> Report:
         """What the reader of a segment reports to."""
 
         def tell(diagnostic: Diagnostic) -> None:
-            counted = self._count.match(diagnostic.message)
-            if counted is not None:
-                key = diagnostic.code, diagnostic.message[counted.end() :]
-                self._sums[key] += int(counted[1])
-                self._kept[key] = diagnostic
+            if isinstance(diagnostic, Tally):
+                key = diagnostic.of(0)
+                self._sums[key] = self._sums.get(key, 0) + diagnostic.count
             elif diagnostic.record is None:
                 self._report(diagnostic)
             else:
@@ -296,8 +292,5 @@ class Told:
 
     def finish(self) -> None:
         """Tells the sums."""
-        for key, diagnostic in self._kept.items():
-            start = self._count.match(diagnostic.message)
-            if start is not None:
-                text = diagnostic.message
-                self._report(replace(diagnostic, message=f"{text[: start.start(1)]}{self._sums[key]} {key[1]}"))
+        for tally, count in self._sums.items():
+            self._report(tally.of(count))

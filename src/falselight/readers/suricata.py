@@ -12,11 +12,9 @@ import pyarrow as pa
 
 from falselight.mappings import steps, suricata
 from falselight.mappings.records import Frame, apply, batch
-from falselight.readers import Report, fault
+from falselight.readers import Report, tallies
 from falselight.readers.json_columns import JsonColumns
 from falselight.readers.suricata_signs import TIME
-
-MALFORMED = "W0512"
 
 
 def read(
@@ -39,7 +37,4 @@ def read(
         if time is not None and times is not None:
             result.put("@timestamp", steps.far_dates(time, times))
         yield batch(result, block.records, times)
-    for name, count in sorted(malformed.items()):
-        if count:
-            text = f"{label}: {count} values of {name} are not of its type and were left out"
-            report(fault(MALFORMED, text, path))
+    tallies.tell_malformed(malformed, path, label, report)

@@ -16,12 +16,11 @@ import pyarrow as pa
 from falselight.collector import paused
 from falselight.documents import TIMESTAMP, Collector
 from falselight.ecs import release
-from falselight.readers import Report, fault, ndjson
+from falselight.readers import Report, ndjson, tallies
 from falselight.readers.settings import TIMEZONE, YEAR, Settings
 
 Document = dict[str, Any]
 Parse = Callable[[str, Settings], Document | None]
-UNPARSED, MALFORMED = "W0514", "W0512"
 _TOGETHER = 4_096
 _NESTED = frozenset({dict, list})
 _MONTHS = {
@@ -89,11 +88,8 @@ def batches(
         if not records:
             break
         yield collector.take().append_column("_record", pa.array(records, pa.int64()))
-    if unread:
-        skipped[f"not a {unit} of this log"] += unread
-        report(fault(UNPARSED, f"{label}: {unread} {unit}s are none of this log and were left out", path))
-    for name, count in sorted(malformed.items()):
-        report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
+    tallies.tell_unread(unread, unit, path, label, report, skipped)
+    tallies.tell_malformed(malformed, path, label, report)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from falselight.columns import is_reserved
 from falselight.mappings import apply
 from falselight.mappings.tables import flat, load, once
-from falselight.readers import Report, json_logs
+from falselight.readers import Report, json_logs, tallies
 from falselight.readers.json_columns import BEYOND
 from falselight.readers.json_shapes import MAX_FIELDS
 from falselight.readers.settings import Settings
@@ -44,7 +44,7 @@ def read(
             chunk = []
     if chunk:
         yield apply.apply(chunk, wanted)
-    json_logs.tell_unread(unread, path, label, report, skipped)
+    tallies.tell_unread(unread, "record", path, label, report, skipped)
 
 
 def _known(fields: Mapping[str, Any], names: set[str], skipped: Counter[str]) -> Iterator[str]:

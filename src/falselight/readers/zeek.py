@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 
 from falselight.mappings import steps, zeek
 from falselight.mappings.records import Frame, apply, batch
-from falselight.readers import Report, fault
+from falselight.readers import Report, tallies
 from falselight.readers.json_columns import JsonColumns
 from falselight.readers.zeek_signs import LOG_NAMES as _LOG_NAMES
 from falselight.readers.zeek_signs import log_of
 from falselight.readers.zeek_tsv import Header, TsvReader
 
-MALFORMED = "W0512"
 _TIMES = ("ts", "@timestamp")
 _LINES_LOOKED_AT = 50
 
@@ -31,7 +30,7 @@ def read_tsv(
     for chunk in reader.read(stream, lambda header: _needed(_log(header), wanted)):
         frame = Frame(len(chunk.records), chunk.columns, malformed=reader.malformed)
         yield _normalised(frame, _log(chunk.header), chunk.records, None, wanted)
-    _tell(reader.malformed, path, label, report)
+    tallies.tell_malformed(reader.malformed, path, label, report)
 
 
 def read_json(
@@ -51,7 +50,7 @@ def read_json(
             yield _normalised(frame, log, block.records, block.originals, wanted)
         else:
             yield from _by_log(frame, pc.coalesce(*names), block.records, block.originals, wanted, log)
-    _tell(malformed, path, label, report)
+    tallies.tell_malformed(malformed, path, label, report)
 
 
 def _told(head: bytes) -> tuple[str, bool]:
@@ -146,9 +145,3 @@ def _needed_any(log: str, named: bool, wanted: frozenset[str] | None) -> frozens
         found |= {name.split(".", 2)[2] for name in wanted if name.startswith("zeek.") and name.count(".") > 1}
     spellings = zeek.shared()["spellings"]
     return frozenset(found | set(_LOG_NAMES) | {short for short, name in spellings.items() if name in found})
-
-
-def _tell(malformed: Counter[str], path: str, label: str, report: Report) -> None:
-    for name, count in sorted(malformed.items()):
-        if count:
-            report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))

@@ -43,9 +43,13 @@ def holds(name: str, list_id: str, kind: str, pack: Pack, table: EventTable, rep
         _compare_with_kibana(values, kind, len(texts), report)
         bad = _join(relation, entry, texts, table)
         if bad:
+            told = (
+                f"is none of the type of {name} and holds nothing"
+                if len(bad) == 1
+                else f"are none of the type of {name} and hold nothing"
+            )
             message = (
-                f"Value list [{values.id}]: {len(bad)} of {len(texts)} values are none of the type of {name} and hold nothing, "
-                f"the first is [{bad[0][:100]}]"
+                f"Value list [{values.id}]: {len(bad)} of {len(texts)} values {told}, the first is [{bad[0][:100]}]"
             )
             report(Diagnostic(NO_VALUES, Severity.WARNING, message, path=str(values.path)))
     return nodes.Rows(relation)

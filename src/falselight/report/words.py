@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from falselight.diagnostics import plural as plural
 from falselight.ecs import availability
 from falselight.explaining import Explanation, Funnel, NearMiss
 
@@ -26,10 +27,6 @@ def duration(milliseconds: int) -> str:
 
 def number(count: int) -> str:
     return f"{count:,}"
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def why_silent(explanation: Explanation) -> Iterator[str]:

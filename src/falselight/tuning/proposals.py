@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from falselight.diagnostics import plural
 from falselight.rules.exceptions import Item
 from falselight.tuning.causes import NAME, Cause
 
@@ -58,7 +59,7 @@ def _proposal(number: int, cause: Cause) -> Proposal:
         "type": "simple",
         "namespace_type": "single",
         "name": _name(cause),
-        "description": f"{cause.alerts} alerts on {len(cause.hosts) or 1} hosts",
+        "description": f"{plural(cause.alerts, 'alert')} on {plural(len(cause.hosts) or 1, 'host')}",
         "entries": entries,
         "os_types": [],
         "tags": ["falselight"],

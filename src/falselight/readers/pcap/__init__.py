@@ -16,10 +16,10 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from falselight.diagnostics import Diagnostic, Severity
-from falselight.readers import Report, fault
+from falselight.readers import Report, tallies
 from falselight.readers.settings import Settings
 
-MALFORMED, PASSED = "W0512", "N0520"
+PASSED = "N0520"
 # A batch costs some milliseconds however small it is.
 EVENTS_TOGETHER, BLOCKS_TOGETHER, TEXT_TOGETHER = 16_384, 16, 16 << 20
 
@@ -50,9 +50,7 @@ def read(
             waited = 0
     connections.finish()
     yield from events.take()
-    for name, count in sorted(events.malformed.items()):
-        if count:
-            report(fault(MALFORMED, f"{label}: {count} values of {name} are not of its type and were left out", path))
+    tallies.tell_malformed(events.malformed, path, label, report)
     if passed:
         told = ", ".join(f"{count} {reason}" for reason, count in sorted(passed.items()))
         report(Diagnostic(PASSED, Severity.NOTE, f"{label}: no events come of {told}", path=path))
