@@ -24,13 +24,27 @@ EVERYTHING = {
     "list_id": "mine",
     "entries": [{"type": "exists", "field": "@timestamp", "operator": "included"}],
 }
+SIGNED = {
+    "item_id": "s",
+    "list_id": "signed",
+    "entries": [
+        {
+            "type": "nested",
+            "field": "process.Ext.code_signature",
+            "entries": [
+                {"type": "match", "field": "subject_name", "operator": "included", "value": "A Ltd"},
+                {"type": "match", "field": "trusted", "operator": "included", "value": "true"},
+            ],
+        }
+    ],
+}
 
 
 def remarked(text: str) -> list[str]:
     table = tomllib.loads(text)
     written = {"id": "x", "name": "x", **table}
     written["from_"] = written.pop("from", "now-6m")
-    pack = Pack([Rule.model_validate(written)], items=[Item.model_validate(EVERYTHING)])
+    pack = Pack([Rule.model_validate(written)], items=[Item.model_validate(each) for each in (EVERYTHING, SIGNED)])
     return [remark.code for remark in lint(pack)]
 
 

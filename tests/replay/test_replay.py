@@ -346,6 +346,32 @@ def test_the_id_of_an_alert_is_kibanas_hash(replay: Callable[..., RuleRun], tmp_
     assert made.kept[0].alert["kibana.alert.uuid"] == hashlib.sha256(text.encode()).hexdigest()
 
 
+def test_an_alert_names_its_rule_as_kibana_does(replay: Callable[..., RuleRun]) -> None:
+    written = {"author": ["A"], "license": "MIT", "enabled": True, "timeline_id": "t"}
+    rule = Rule.model_validate({**single().model_dump(), "raw": written})
+    made = replay(rule, [beat(0)]).replay
+    assert made is not None
+    alert = made.kept[0].alert
+    told = {
+        name: alert.get(f"kibana.alert.rule.{name}")
+        for name in (*written, "category", "consumer", "rule_type_id", "throttle")
+    }
+    assert told == {
+        **written, "category": "Event Correlation Rule", "consumer": "siem", "rule_type_id": "siem.eqlRule", "throttle": None,
+    }  # fmt: skip
+
+
+def test_the_list_that_newer_kibanas_leave_to_elastic_defend_is_told(replay: Callable[..., RuleRun]) -> None:
+    made = item({"type": "match", "field": "process.name", "value": "updater.exe"})
+    listed_there = made.model_copy(update={"list_id": "endpoint_list"})
+    rule = Rule.model_validate(
+        {**single().model_dump(), "exceptions_list": [{"list_id": "endpoint_list", "namespace_type": "agnostic"}]}
+    )
+    result = replay(rule, EVENTS, [listed_there.model_copy(update={"namespace_type": "agnostic"})])
+    assert result.replay is not None and len(result.replay.kept) == 4
+    assert [each.code for each in result.diagnostics] == ["N0622"]
+
+
 def test_a_schedule_that_is_none_is_told(replay: Callable[..., RuleRun]) -> None:
     made = replay(single(interval="often"), [beat(0)])
     assert made.replay is None and "E0617" in [diagnostic.code for diagnostic in made.diagnostics]

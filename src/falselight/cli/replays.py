@@ -58,6 +58,10 @@ def lines(replay: RuleReplay) -> Iterator[str]:
     elif schedule.capped_runs:
         yield f"{reached}, and what they left out was an alert already"
     yield _written(replay)
+    cut = [f"{words.number(replay.over)} more cut"] if replay.over else []
+    cut += [f"{words.plural(replay.incomplete, 'shell')} without all blocks"] if replay.incomplete else []
+    if cut:
+        yield f"{', '.join(cut)}: with suppression max_signals counts blocks"
     if rule.alert_suppression is not None:
         by = ", ".join(rule.alert_suppression.group_by)
         yield f"suppression by {by}: {words.number(replay.suppressed)} suppressed, {words.number(len(replay.kept))} left"
@@ -80,7 +84,7 @@ def _never_found(replay: RuleReplay) -> Iterator[str]:
 
 def _written(replay: RuleReplay) -> str:
     shells = len(replay.kept)
-    if not replay.blocks:
+    if not replay.block_count and not replay.incomplete:
         return f"Kibana would write {words.plural(shells, 'alert')}"
     total = words.number(shells + replay.block_count)
     parts = f"{words.plural(shells, 'shell')} and {words.plural(replay.block_count, 'building block')}"

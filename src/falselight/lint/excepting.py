@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from falselight.ecs import release
 from falselight.eql import syntax
 from falselight.eql.patterns import escape
 from falselight.lint import leaves
@@ -12,6 +13,8 @@ from falselight.rules.exceptions import Entry, Item
 from falselight.source import Span
 
 _NOWHERE = Span(0, 0)
+# Data sets of Elastic Defend that are no events of the host.
+_STATES = frozenset({"alerts", "metadata", "metrics", "policy"})
 
 
 def needed(tree: syntax.Query, category_field: str) -> Iterator[list[Leaf]]:
@@ -62,6 +65,42 @@ def _holds(entry: Entry, asked: list[Leaf]) -> bool:
         )
     refused = (each for each in own if each.negated)
     return any(each.is_existence or _is_within(patterns, each.patterns) for each in refused)
+
+
+def with_objects(field: str) -> list[str]:
+    """The indices in which the field is of type nested, as patterns; ``*`` where ECS has it so."""
+    entry = release.schema().find(field)
+    if entry is None or entry.type != "nested":
+        return []
+    return [_index(source) for source in release.sources()[field]]
+
+
+def without_objects(field: str, patterns: Sequence[str]) -> list[str] | None:
+    """Of index patterns those that hold no index in which the field is of type nested, all of them where no index has it so;
+    None where each holds one."""
+    known = with_objects(field)
+    if not known:
+        return list(patterns)
+    without = [each for each in patterns if not any(_meet(each, index) for index in known)]
+    return without or None
+
+
+def _index(source: str) -> str:
+    """The indices of a source that defines fields (``endpoint.process``)."""
+    package, _, dataset = source.partition(".")
+    if source in ("ecs", "implied"):
+        return "*"
+    if package == "endpoint" and dataset not in _STATES:
+        dataset = f"events.{dataset}"
+    return (
+        f"{source.removeprefix('detection-rules:').rstrip('*-')}-*" if ":" in source else f"logs-{package}.{dataset}-*"
+    )
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether some index can have both patterns, whose wildcards stand at their ends."""
+    a, b = one.split(":")[-1].rstrip("*"), other.rstrip("*")
+    return "*" in a or a.startswith(b) or b.startswith(a)
 
 
 def _patterns(entry: Entry) -> tuple[Pattern, ...]:

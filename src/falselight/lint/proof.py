@@ -9,8 +9,13 @@ from falselight.diagnostics import Severity
 from falselight.eql import syntax, walk
 from falselight.lint import excepting
 from falselight.lint.remark import Remark
+from falselight.replay.suppression import MOST_ALERTS
 from falselight.report import words
 from falselight.rules import Pack, Rule
+from falselight.rules.exceptions import Item
+
+# Fewer whole sequences than this in one run are told.
+FEW_SEQUENCES = 25
 
 
 def remarks(rule: Rule, tree: syntax.Query, pack: Pack) -> Iterator[Remark]:
@@ -43,6 +48,7 @@ def _suppression(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
         yield Remark("L62", Severity.WARNING, reason, "a duration not below the look-back", rule)
     if not isinstance(tree, syntax.SequenceQuery):
         return
+    yield from _sequences(rule, tree)
     keys = set(walk.key_names(tree))
     for name in rule.alert_suppression.group_by:
         if name not in keys and rule.alert_suppression.missing_fields_strategy == "suppress":
@@ -55,10 +61,42 @@ def _suppression(rule: Rule, tree: syntax.Query) -> Iterator[Remark]:
             )
 
 
+def _sequences(rule: Rule, tree: syntax.SequenceQuery) -> Iterator[Remark]:
+    """What suppression does to sequences and not to events."""
+    plan = rule.alert_suppression
+    if plan is not None and plan.duration is None:
+        reason = f"each run that finds the same sequences makes an alert of the next one, as long as it sees them ({rule.from_})"
+        yield Remark("L63", Severity.WARNING, reason, "a duration not below the look-back", rule)
+    places = sum(stage.runs for stage in tree.stages if not stage.missing)
+    whole = min(rule.max_signals, MOST_ALERTS) // (places + 1)
+    if whole < FEW_SEQUENCES:
+        reason = (
+            f"with suppression max_signals counts blocks: of {rule.max_signals} documents {whole} sequences of {places} events "
+            "are whole"
+        )
+        yield Remark("L64", Severity.NOTE, reason, f"max_signals = {FEW_SEQUENCES * (places + 1)}, or more", rule)
+
+
+def _nested(rule: Rule, item: Item) -> Iterator[Remark]:
+    """Entries that look for objects in fields that hold none in the indices of the rule."""
+    for entry in item.entries:
+        if entry.type != "nested":
+            continue
+        without = excepting.without_objects(entry.field, rule.index)
+        if without is not None:
+            where = f"in {', '.join(without)}" if without else "anywhere"
+            reason = (
+                f"exception [{item.name or item.item_id}] looks for objects in {entry.field}, which is of type nested in "
+                f"{', '.join(excepting.with_objects(entry.field)) or 'no index'}: the search fails {where}"
+            )
+            yield Remark("L65", Severity.WARNING, reason, "name the fields below it in entries of their own", rule)
+
+
 def _exceptions(rule: Rule, tree: syntax.Query, pack: Pack) -> Iterator[Remark]:
     asked = [conditions for conditions in excepting.needed(tree, rule.event_category_override)]
     named = {leaf.field for conditions in asked for leaf in conditions}
     for item in pack.items_of(rule):
+        yield from _nested(rule, item)
         if all(entry.field in named for entry in item.entries) and any(
             excepting.is_everything(item, conditions) for conditions in asked
         ):

@@ -43,6 +43,9 @@ CODES = {
     "L60": "suppression by a field that a sequence's events need not share",
     "L61": "an exception that leaves out everything",
     "L62": "suppression that ends before the look-back",
+    "L63": "suppression of sequences within one run only",
+    "L64": "blocks use up max_signals",
+    "L65": "an exception that looks for objects where there are none",
 }
 
 

@@ -16,6 +16,17 @@ from falselight.rules.model import LEVELS, Rule
 
 SPACE = "default"
 Document = dict[str, Any]
+# What Kibana says of every rule of this type, and what it takes from the rule as it is.
+_OF_EQL = {
+    "kibana.alert.rule.category": "Event Correlation Rule",
+    "kibana.alert.rule.consumer": "siem",
+    "kibana.alert.rule.producer": "siem",
+    "kibana.alert.rule.rule_type_id": "siem.eqlRule",
+}
+_AS_WRITTEN = (
+    "actions", "author", "created_at", "created_by", "enabled", "immutable", "license", "namespace", "rule_name_override",
+    "severity_mapping", "risk_score_mapping", "throttle", "timeline_id", "timeline_title", "updated_at", "updated_by",
+)  # fmt: skip
 _NOT_PARAMETERS = frozenset(
     {"id", "created_at", "created_by", "updated_at", "updated_by", "execution_summary", "revision"}
 )
@@ -66,7 +77,8 @@ def of_sequence(rule: Rule, events: Sequence[Event], run: int) -> tuple[Document
     shell = {
         **merged,
         **_fields(rule, ancestors, 2, run, merged, overrides=False),
-        "kibana.alert.original_time": events[0].document.get("@timestamp"),
+        # Kibana takes it from the first block, whose time is the run's.
+        "kibana.alert.original_time": iso(run),
         "kibana.alert.uuid": shell_id,
         "kibana.alert.group.id": shell_id,
     }
@@ -114,6 +126,8 @@ def _fields(
     severity, risk, name = overridden(rule, document) if overrides else (rule.severity, rule.risk_score, rule.name)
     when = iso(run)
     fields = {
+        **_OF_EQL,
+        **{f"kibana.alert.rule.{name}": rule.raw.get(name) for name in _AS_WRITTEN},
         "@timestamp": when,
         "event.kind": "signal",
         "kibana.space_ids": [SPACE],

@@ -16,7 +16,9 @@ from falselight.rules.model import Rule
 from falselight.rules.pack import Pack, Report
 from falselight.store import EventTable
 
-NOT_APPLIED, EXPIRED, NESTED = "W0614", "N0616", "W0621"
+NOT_APPLIED, EXPIRED, NESTED, OF_DEFEND = "W0614", "N0616", "W0621", "N0622"
+# The list that Elastic Defend applies itself.
+ENDPOINT_LIST = "endpoint_list"
 _OS_NAMES = {"linux": "linux", "macos": "macos", "windows": "windows"}
 
 
@@ -43,6 +45,12 @@ def restricted(
             f"Rule [{rule.name}]: {len(items) - len(living)} of {len(items)} exceptions have expired and do not hold"
         )
         report(Diagnostic(EXPIRED, Severity.NOTE, message, path=rule.path))
+    if any(each.list_id == ENDPOINT_LIST for each in rule.exceptions_list) and living:
+        message = (
+            f"Rule [{rule.name}]: Kibana applies [{ENDPOINT_LIST}] to rules up to 9.3, as it is done here; from 9.4 on Elastic "
+            "Defend alone does, and the rule finds what the list excepts"
+        )
+        report(Diagnostic(OF_DEFEND, Severity.NOTE, message, path=rule.path))
     known = {} if known is None else known
     key = tuple(f"{each.namespace_type} {each.list_id}" for each in rule.exceptions_list)
     if key not in known:

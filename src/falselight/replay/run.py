@@ -19,7 +19,7 @@ from falselight.replay.alerts import Event
 from falselight.replay.clock import Clock, Sight, clock
 from falselight.replay.partial import Runs
 from falselight.replay.schedule import NO_PIPES, Match, Schedule
-from falselight.replay.suppression import Kept, suppress
+from falselight.replay.suppression import Build, Kept, suppress
 from falselight.rules.model import Rule
 from falselight.store import EventTable, quoted
 
@@ -28,8 +28,9 @@ from falselight.store import EventTable, quoted
 class RuleReplay:
     """What the schedule of one rule made of its matches. ``matches`` are those of all the data at once; ``untimed`` of them have
     no time by which a run searches, ``late`` came after the last run that looks so far back. ``pipes``: the part of its matches
-    that the query's ``head`` and ``tail`` leave a run. ``kept`` are the alerts of events,
-    or the shells of sequences, that stay after suppression; ``blocks`` those of each shell."""
+    that the query's ``head`` and ``tail`` leave a run. ``kept`` are the alerts that are written, of events or the shells of
+    sequences; ``suppressed`` counts matches that one of them stands for, ``over`` those that became none since the blocks of
+    others used up the cap."""
 
     rule: Rule
     schedule: Schedule = field(default_factory=Schedule)
@@ -38,12 +39,8 @@ class RuleReplay:
     late: int = 0
     pipes: Window = NO_PIPES
     kept: list[Kept] = field(default_factory=list)
-    blocks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-
-    @property
-    def suppressed(self) -> int:
-        """Matches that were found and are no alert of their own."""
-        return len(self.schedule.found) - len(self.kept)
+    suppressed: int = 0
+    over: int = 0
 
     @property
     def partial(self) -> int:
@@ -53,15 +50,17 @@ class RuleReplay:
     @property
     def block_count(self) -> int:
         """Blocks that are written: those of suppressed sequences are not."""
-        return sum(len(self._blocks_of(each)) for each in self.kept)
+        return sum(len(each.blocks) for each in self.kept)
 
-    def _blocks_of(self, kept: Kept) -> list[dict[str, Any]]:
-        return self.blocks.get(kept.alert["kibana.alert.uuid"], [])
+    @property
+    def incomplete(self) -> int:
+        """Shells of which the cap cut blocks off."""
+        return sum(each.cut > 0 for each in self.kept)
 
     def documents(self) -> Iterator[dict[str, Any]]:
         """All alerts in the order of writing: the blocks of a sequence, then its shell."""
         for kept in self.kept:
-            yield from self._blocks_of(kept)
+            yield from kept.blocks
             yield kept.alert
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +73,8 @@ class RuleReplay:
             "ingested_too_late": self.late,
             "only_of_partial_runs": self.partial,
             "cut_by_max_signals": len(self.schedule.cut),
+            "cut_for_blocks": self.over,
+            "without_all_blocks": self.incomplete,
             "most_matches_of_one_run": self.schedule.busiest,
             "runs_at_max_signals": self.schedule.capped_runs,
             "alerts": len(self.kept),
@@ -99,8 +100,24 @@ def replay(rule: Rule, plan: nodes.Plan, table: EventTable) -> RuleReplay:
     span = times.span(table)
     if span is not None:
         result.schedule = schedule.assign(matches, rule.max_signals, span, pipes=pipes)
-    _alerts(result, times, table)
+        build = _builder(result, table)
+        if rule.alert_suppression is None:
+            for each in result.schedule.found:
+                run = each.run * times.interval
+                alert, blocks = build(each.match, run)
+                result.kept.append(Kept(alert, run, blocks))
+        else:
+            _suppress(result, schedule.stretches(matches, rule.max_signals, span[1], pipes), times.interval, build)
     return result
+
+
+def _suppress(result: RuleReplay, stretches: Iterable[schedule.Stretch], interval: int, build: Build) -> None:
+    written = suppress(result.rule, stretches, interval, build)
+    result.kept = written.kept
+    result.suppressed = len(written.absorbed - written.matches)
+    result.over = sum(
+        each.match not in written.matches and each.match not in written.absorbed for each in result.schedule.found
+    )
 
 
 def _seen(
@@ -195,23 +212,16 @@ def _column(entry: Field) -> str:
     return quoted(column(entry.name))
 
 
-def _alerts(result: RuleReplay, times: Clock, table: EventTable) -> None:
-    """Build what Kibana would write for the matches that were found, and suppress."""
-    found = result.schedule.found
-    positions = sorted({s for each in found for s in each.match.positions if s is not None})
+def _builder(result: RuleReplay, table: EventTable) -> Build:
+    """What builds the alerts that Kibana would write for the matches that were found: an event's, or a sequence's shell and its
+    blocks, at the time of a run (epoch nanoseconds)."""
+    positions = sorted({s for each in result.schedule.found for s in each.match.positions if s is not None})
     events = {s: Event(index, id, document) for s, index, id, document in documents(table, positions)}
 
-    def build(match: Match, run: int) -> dict[str, Any]:
-        return _alert(result, match, run, events)
+    def build(match: Match, run: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        own = [events[s] for s in match.positions if s is not None]
+        if len(match.positions) == 1:
+            return alerts.of_event(result.rule, own[0], run), []
+        return alerts.of_sequence(result.rule, own, run)
 
-    result.kept = suppress(result.rule, result.schedule, times.interval, build)
-
-
-def _alert(result: RuleReplay, match: Match, run: int, events: dict[int, Event]) -> dict[str, Any]:
-    """The alert that a run (epoch nanoseconds) writes: an event's, or a sequence's shell, whose blocks are kept."""
-    own = [events[s] for s in match.positions if s is not None]
-    if len(match.positions) == 1:
-        return alerts.of_event(result.rule, own[0], run)
-    shell, blocks = alerts.of_sequence(result.rule, own, run)
-    result.blocks[shell["kibana.alert.uuid"]] = blocks
-    return shell
+    return build

@@ -5,9 +5,9 @@ Kibana the newest ``max_signals`` of that. Between two runs at which a match com
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -40,7 +40,7 @@ class Found:
 class Schedule:
     """What became of all matches. ``runs`` counts the runs over the data's time, ``busiest`` is the most matches that one of
     them found, ``capped_runs`` how many found ``max_signals`` or more. ``unseen`` are found by no run; ``cut`` were left out by
-    the query's pipes or were never among the newest ``max_signals``. ``last`` is the last run."""
+    the query's pipes or were never among the newest ``max_signals``."""
 
     found: list[Found] = field(default_factory=list)
     unseen: list[Match] = field(default_factory=list)
@@ -48,35 +48,29 @@ class Schedule:
     runs: int = 0
     capped_runs: int = 0
     busiest: int = 0
-    last: int = 0
-    _taken: list[tuple[int, int, int]] = field(default_factory=list, repr=False)
-
-    def finds(self, run: int, match: Match) -> bool:
-        """Whether a run finds a match and takes it, be it an alert already or not."""
-        if not any(first <= run <= last for first, last in match.runs):
-            return False
-        at = bisect_right(self._taken, run, key=_run) - 1
-        return at >= 0 and self._taken[at][1] <= match.order <= self._taken[at][2]
-
-    def take(self, run: int, found: Sequence[Match]) -> None:
-        """What the runs take from this one on, in order."""
-        if found:
-            self._taken.append((run, found[0].order, found[-1].order))
 
 
-def assign(matches: Sequence[Match], max_signals: int, span: tuple[int, int], *, pipes: Window = NO_PIPES) -> Schedule:
-    """``matches`` have different orders; ``span`` is the first and the last run over the data."""
-    schedule = Schedule(runs=span[1] - span[0] + 1, last=span[1])
+@dataclass(frozen=True)
+class Stretch:
+    """Runs that find the same: from a first to a last one, how many matches they find, and which of these they take, the newest
+    last."""
+
+    first: int
+    last: int
+    found: int
+    taken: Sequence[Match]
+
+
+def stretches(matches: Sequence[Match], max_signals: int, end: int, pipes: Window = NO_PIPES) -> Iterator[Stretch]:
+    """All runs that find something, up to the last one over the data. What the query's pipes leave of it counts as found."""
     come: dict[int, list[Match]] = defaultdict(list)
     go: dict[int, list[Match]] = defaultdict(list)
     for match in matches:
         for first, last in match.runs:
             come[first].append(match)
             go[last + 1].append(match)
-    alerted: set[tuple[int | None, ...]] = set()
     open_matches: list[Match] = []
-    changes = sorted(come.keys() | go.keys())
-    for run, following in pairwise([*changes, span[1] + 1]):
+    for run, following in pairwise([*sorted(come.keys() | go.keys()), end + 1]):
         _leave(open_matches, go.get(run, []))
         if new := come.get(run):
             open_matches.extend(new)
@@ -84,22 +78,26 @@ def assign(matches: Sequence[Match], max_signals: int, span: tuple[int, int], *,
         found = open_matches
         if pipes.count is not None:
             found = pipes.view(found[::-1] if pipes.descending else found)
-        schedule.busiest = max(schedule.busiest, len(found))
-        if len(found) >= max_signals:
-            schedule.capped_runs += max(0, min(following, span[1] + 1) - run)
-        schedule.take(run, found[-max_signals:])
-        for match in found[-max_signals:]:
+        if found:
+            yield Stretch(run, min(following - 1, end), len(found), found[-max_signals:])
+
+
+def assign(matches: Sequence[Match], max_signals: int, span: tuple[int, int], *, pipes: Window = NO_PIPES) -> Schedule:
+    """``matches`` have different orders; ``span`` is the first and the last run over the data."""
+    schedule = Schedule(runs=span[1] - span[0] + 1)
+    alerted: set[tuple[int | None, ...]] = set()
+    for stretch in stretches(matches, max_signals, span[1], pipes):
+        schedule.busiest = max(schedule.busiest, stretch.found)
+        if stretch.found >= max_signals:
+            schedule.capped_runs += max(0, stretch.last - stretch.first + 1)
+        for match in stretch.taken:
             if match.positions not in alerted:
                 alerted.add(match.positions)
-                schedule.found.append(Found(match, run))
+                schedule.found.append(Found(match, stretch.first))
     for match in matches:
         if match.positions not in alerted:
             (schedule.cut if match.runs else schedule.unseen).append(match)
     return schedule
-
-
-def _run(taken: tuple[int, int, int]) -> int:
-    return taken[0]
 
 
 def _order(match: Match) -> int:
