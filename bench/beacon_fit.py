@@ -99,7 +99,7 @@ def _sample(hosts: int, days: int, seed: int, number: int, cut: bool = False) ->
     lab = draw(seed, extent, _some(training(number), hosts, seed), sharply=cut)
     until = max(label.first for label in lab.labels if label.profile.sleep <= 300) + HOUR if cut else None
     for processes in (True, False):
-        made = score(lab, extent, processes, until)
+        made = score(lab, extent, "both" if processes else "zeek", until)
         rows = np.column_stack([made.scores.factors[name][made.units] for name in FACTORS])
         yield Sample(hosts, days, processes, cut, rows, made.bad, extent.host_days)
         made.connection.close()

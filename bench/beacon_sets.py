@@ -16,6 +16,11 @@ from falselight.lab import FRAMEWORKS, Implant, Lab, generate, grid
 from falselight.store import connect
 
 HELD_OUT = (913, 914)
+# What a sensor does not know: both together, Zeek, Sysmon's connections, a firewall's log.
+SENSORS: dict[str, tuple[str, ...]] = {
+    "both": (), "zeek": ("process",), "sysmon": ("sent", "received", "duration"), "firewall": ("process", "domain"),
+}  # fmt: skip
+_TYPES = {"domain": "VARCHAR", "process": "VARCHAR", "sent": "BIGINT", "received": "BIGINT", "duration": "BIGINT"}
 
 
 @dataclass(frozen=True)
@@ -57,35 +62,46 @@ class Set:
 
 def servers(lab: Lab) -> dict[tuple[str, str], tuple[str, str]]:
     """Every name and address by which an implant's server may be listed, on its host → host and server of the label."""
-    found = {(label.host, label.server): (label.host, label.server) for label in lab.labels}
-    return found | {
-        (label.host, place): (label.host, label.server) for label in lab.labels for place in label.addresses
+    return {
+        (host, server): (label.host, label.server)
+        for label in lab.labels
+        for host in (label.host, *label.sources)
+        for server in (label.server, *label.names, *label.addresses)
     }
 
 
-def draw(seed: int, extent: Extent, implants: list[Implant], sharply: bool = False, second: bool = False) -> Lab:
-    """``sharply``: all implants begin within a quarter of an hour. ``second``: the background that nothing is fitted to."""
+def draw(seed: int, extent: Extent, implants: list[Implant], sharply: bool = False, background: str = "first") -> Lab:
+    """``sharply``: all implants begin within a quarter of an hour. Nothing is fitted to a ``background`` but the first."""
     return generate(
-        seed, extent.hosts, extent.days, implants, scored_days=extent.scored, together=sharply, second=second
+        seed, extent.hosts, extent.days, implants, scored_days=extent.scored, together=sharply, background=background
     )
 
 
-def score(lab: Lab, extent: Extent, processes: bool = True, until: int | None = None) -> Set:
-    """Loads a lab, up to a moment (epoch nanoseconds) if one is given, and scores it."""
+def score(lab: Lab, extent: Extent, sensor: str = "both", until: int | None = None) -> Set:
+    """Loads a lab as one of ``SENSORS`` records it, up to a moment (epoch nanoseconds) if one is given, and scores it."""
     connection = connect()
     connection.register("lab", lab.events)
-    process = "process" if processes else "CAST(NULL AS VARCHAR)"
+    own = {
+        name: f"CAST(NULL AS {kind}) AS {name}" if name in SENSORS[sensor] else name for name, kind in _TYPES.items()
+    }
     condition = f"WHERE time < {int(until)}" if until is not None else ""
-    connection.execute(f"""CREATE TEMP TABLE connections AS SELECT host, source, address, domain, domain AS name, port,
-      transport, CAST(NULL AS VARCHAR) AS protocol, {process} AS process, sent, received, duration, time,
-      CAST(NULL AS VARCHAR) AS session, FALSE AS proxied, FALSE AS again, TRUE AS inward, queried,
-      coalesce(address NOT LIKE '10.%', FALSE) AS outward FROM lab {condition}""")
+    connection.execute(f"""CREATE TEMP TABLE connections AS SELECT host, source, address, {own["domain"]}, domain AS name, port,
+      transport, CAST(NULL AS VARCHAR) AS protocol, {own["process"]}, {own["sent"]}, {own["received"]}, {own["duration"]}, time,
+      CAST(NULL AS VARCHAR) AS session, proxied, FALSE AS again, TRUE AS inward, queried,
+      proxied OR coalesce(address NOT LIKE '10.%', FALSE) AS outward FROM lab {condition}""")
     scores = beacons.score(connection)
     if scores is None:
         raise SystemExit(f"the lab of seed {lab.seed} has no pair to score")
     known, pairs = servers(lab), scores.pairs
     units = np.flatnonzero(scores.listed)
     bad = np.array([(str(pairs.hosts[k]), str(pairs.servers[k])) in known for k in units], dtype=np.bool_)
+    # An implant that is listed as several units counts once, by its highest.
+    best: dict[tuple[str, str], int] = {}
+    for k in units[bad].tolist():
+        label = known[str(pairs.hosts[k]), str(pairs.servers[k])]
+        best[label] = max(best.get(label, k), k, key=lambda each: (scores.odds[each], -each))
+    kept = ~bad | np.isin(units, list(best.values()))
+    units, bad = units[kept], bad[kept]
     return Set(lab, scores, units, bad, connection)
 
 

@@ -7,19 +7,43 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench import beacon_fit, beacon_peers
-from bench.beacon_sets import HELD_OUT, Extent, Set, draw, evaluation, frozen_line, score
+from bench.beacon_sets import HELD_OUT, SENSORS, Extent, Set, draw, evaluation, frozen_line, score
 from falselight.lab import Implant, Lab, profiles
-from falselight.lab.generate import Label
+from falselight.lab.generate import BACKGROUNDS, Label
+from falselight.lab.seen import SIGHTS
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 AGES = ((1, "1 h"), (4, "4 h"), (24, "1 d"), (72, "3 d"), (158, "6.6 d"))
 HOUR = 3600 * 10**9
+
+
+IMPLANTS = {"grid": evaluation, "margins": profiles.margins, "apart": profiles.apart}
+
+
+@dataclass(frozen=True)
+class View:
+    """What is benign, what is known of a connection, and how a sensor on the network sees the hosts, if it is one."""
+
+    background: str
+    sensor: str
+    network: str | None
+
+    def sight(self, lab: Lab) -> Lab:
+        return lab if self.network is None else SIGHTS[self.network](lab)
+
+    @property
+    def words(self) -> str:
+        missing = ", ".join(SENSORS[self.sensor])
+        return (f"without {missing}" if missing else "with processes and sizes") + (
+            f", {self.network}" if self.network else ""
+        )
 
 
 def recall(values: Floats, bad: Mask, total: int, host_days: float, rate: float) -> float:
@@ -49,15 +73,14 @@ def _share(hits: float, count: int) -> str:
     return f"{hits:.3f} ({low:.2f}–{high:.2f})"
 
 
-def evaluate(seed: int, extent: Extent, processes: bool, peers: bool, second: bool, implants: list[Implant]) -> None:
+def evaluate(seed: int, extent: Extent, view: View, peers: bool, implants: list[Implant]) -> None:
     """Prints the tables of one held-out seed."""
-    made = score(draw(seed, extent, implants, second=second), extent, processes)
+    made = score(view.sight(draw(seed, extent, implants, background=view.background)), extent, view.sensor)
     lab = made.lab
-    background = "second" if second else "first"
-    print(f"\nseed {seed}, {background} background, {extent.hosts} hosts, {extent.days} days ({extent.scored} scored), "
+    print(f"\nseed {seed}, {view.background} background, {extent.hosts} hosts, {extent.days} days ({extent.scored} scored), "
           f"{lab.events.num_rows} connections, {len(made.bad)} pairs scored, {len(lab.labels)} implant pairs, "
           f"{len(lab.rare)} rare benign pollers, "
-          f"{'with' if processes else 'without'} processes, lab {lab.digest[:16]}\n")  # fmt: skip
+          f"{view.words}, lab {lab.digest[:16]}\n")  # fmt: skip
     print(
         "| method | recall @1 | @0.1 (95 %) | @0.01 FP/host-day | P@20 | P@100 | all it names: recall at FP/host-day |"
     )
@@ -109,26 +132,26 @@ def _groups(found: list[tuple[Implant, bool]]) -> Iterable[tuple[str, list[bool]
         yield f"on {count} hosts", [hit for each, hit in found if each.hosts == count]
 
 
-def calibration(seeds: list[int], second: bool) -> None:
+def calibration(seeds: list[int], background: str) -> None:
     """Prints the benign pairs a host and day at the frozen line of 0.1 on networks of several sizes, for several times."""
     line = frozen_line(0.1)
-    print(f"\nbenign pairs a host-day at the frozen line of 0.1, {'second' if second else 'first'} background: with, without "
+    print(f"\nbenign pairs a host-day at the frozen line of 0.1, {background} background: with, without "
           "processes (95 % by Poisson)\n\n| hosts | 1 day | 7 days | 21 days |\n|---|---|---|---|")  # fmt: skip
     for hosts in (12, 30, 60, 200):
         cells = []
         for days in (1, 7, 21):
             extent = Extent(hosts, days, min(days, 7))
             count = max(round(400 / extent.host_days), 1)
-            labs = [draw(seed + number, extent, evaluation()[: hosts // 2], second=second)
+            labs = [draw(seed + number, extent, evaluation()[: hosts // 2], background=background)
                     for number, seed in enumerate(np.resize(np.array(seeds) * 100, count).tolist())]  # fmt: skip
-            cells.append(" · ".join(_noise(labs, extent, line, processes) for processes in (True, False)))
+            cells.append(" · ".join(_noise(labs, extent, line, sensor) for sensor in ("both", "zeek")))
         print(f"| {hosts} | " + " | ".join(cells) + " |", flush=True)
 
 
-def _noise(labs: list[Lab], extent: Extent, line: float, processes: bool) -> str:
+def _noise(labs: list[Lab], extent: Extent, line: float, sensor: str) -> str:
     found, days = 0, extent.host_days * len(labs)
     for lab in labs:
-        made = score(lab, extent, processes)
+        made = score(lab, extent, sensor)
         found += int((made.odds[~made.bad] >= line).sum())
         made.connection.close()
     # Byar's approximation of the Poisson interval.
@@ -137,9 +160,9 @@ def _noise(labs: list[Lab], extent: Extent, line: float, processes: bool) -> str
     return f"{found / days:.3f} ({low / days:.2f}–{high / days:.2f})"
 
 
-def detection(seed: int, extent: Extent, processes: bool, second: bool) -> None:
+def detection(seed: int, extent: Extent, view: View) -> None:
     """Prints recall at the frozen line with only the data up to so long after the first beacon."""
-    lab = draw(seed, extent, evaluation(), sharply=True, second=second)
+    lab = draw(seed, extent, evaluation(), sharply=True, background=view.background)
     line, begin = frozen_line(0.1), max(label.first for label in lab.labels if label.profile.sleep <= 300)
     classes: dict[str, list[Label]] = {}
     for label in lab.labels:
@@ -148,7 +171,7 @@ def detection(seed: int, extent: Extent, processes: bool, second: bool) -> None:
     table: dict[str, list[str]] = {title: [] for title in classes}
     noise = []
     for hours, _ in AGES:
-        made = score(lab, extent, processes, until=begin + hours * HOUR)
+        made = score(lab, extent, view.sensor, until=begin + hours * HOUR)
         noise.append(f"{float((made.odds[~made.bad] >= line).sum()) / extent.host_days:.3f}")
         above = {name for name, odds in zip(made.named, made.odds, strict=True) if odds >= line}
         for title, labels in classes.items():
@@ -170,9 +193,12 @@ def main() -> None:
     parser.add_argument("--fit", action="store_true")
     parser.add_argument("--seeds", type=int, nargs="*", default=list(HELD_OUT))
     parser.add_argument("--no-peers", action="store_true")
-    parser.add_argument("--no-processes", action="store_true")
-    parser.add_argument("--second", action="store_true", help="the background that nothing was fitted to")
-    parser.add_argument("--margins", action="store_true", help="implants that the grid leaves out")
+    parser.add_argument("--sensor", choices=list(SENSORS), default="both", help="what is known of each connection")
+    parser.add_argument("--network", choices=list(SIGHTS), help="as sensors on the network see the hosts")
+    parser.add_argument("--background", choices=list(BACKGROUNDS), default="first", help="only the first was fitted to")
+    parser.add_argument(
+        "--implants", choices=list(IMPLANTS), default="grid", help="which; margins and apart are not in the grid"
+    )
     parser.add_argument("--detection", action="store_true", help="only the table of time to detection")
     parser.add_argument("--calibration", action="store_true", help="only false positives by hosts and days")
     given = parser.parse_args()
@@ -181,14 +207,15 @@ def main() -> None:
         beacon_fit.fit()
         return
     if given.calibration:
-        calibration(given.seeds, given.second)
+        calibration(given.seeds, given.background)
         return
-    implants = profiles.margins() if given.margins else evaluation()
+    view = View(given.background, given.sensor, given.network)
+    implants = IMPLANTS[given.implants]()
     for seed in given.seeds:
         if given.detection:
-            detection(seed, extent, not given.no_processes, given.second)
+            detection(seed, extent, view)
         else:
-            evaluate(seed, extent, not given.no_processes, not given.no_peers, given.second, implants)
+            evaluate(seed, extent, view, not given.no_peers, implants)
 
 
 if __name__ == "__main__":

@@ -79,8 +79,8 @@ def main() -> None:
     found: dict[tuple[str, str], list[float]] = {}
     host_days, pairs = 0.0, 0
     for seed in asked.seeds:
-        for second in (False, True):
-            lab = generate(seed, asked.hosts, asked.days, [], staging=1, uploads=1, second=second)
+        for background in ("first", "second"):
+            lab = generate(seed, asked.hosts, asked.days, [], staging=1, uploads=1, background=background)
             host_days += asked.hosts * asked.days
             named = lab.events.select(["host", "domain"]).group_by(["host", "domain"]).aggregate([])
             pairs += named.num_rows - named.column("domain").null_count

@@ -15,7 +15,14 @@ from falselight.ecs import release
 
 @pytest.mark.parametrize(
     ("kind", "background"),
-    [("frameworks", "first"), ("frameworks", "second"), ("page", "first"), ("staging", "first"), ("staging", "second")],
+    [
+        ("frameworks", "first"),
+        ("frameworks", "second"),
+        ("apart", "third"),
+        ("page", "first"),
+        ("staging", "first"),
+        ("staging", "second"),
+    ],
 )
 def test_a_lab_is_written_and_read(tmp_path: Path, kind: str, background: str) -> None:
     given = ["lab", "-o", str(tmp_path / "lab"), "--hosts", "16", "--days", "1", "--implants", kind,
@@ -33,3 +40,11 @@ def test_a_lab_is_written_and_read(tmp_path: Path, kind: str, background: str) -
         row[0] for row in table.connection.execute(f'SELECT DISTINCT "destination.ip" FROM {table.name}').fetchall()
     }
     assert told == [] and {label["address"] for label in labels} <= found
+
+
+def test_networks_go_with_implants(tmp_path: Path) -> None:
+    given = ["lab", "-o", str(tmp_path / "lab"), "--hosts", "8", "--days", "2", "--kind", "zeek", "--network"]
+    assert CliRunner().invoke(cli, [*given, "nat", "--implants", "page"]).exit_code == 2
+    assert CliRunner().invoke(cli, [*given, "dhcp"], standalone_mode=False).return_value == 0
+    labels = json.loads((tmp_path / "lab" / "labels.json").read_text())
+    assert all(len(label["sources"]) == 2 for label in labels)

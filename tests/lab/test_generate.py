@@ -11,7 +11,7 @@ import pytest
 from falselight.analytics import connections
 from falselight.ecs.release import schema
 from falselight.ingest import read_events
-from falselight.lab import Implant, generate, laws, timing, writing
+from falselight.lab import Implant, generate, laws, seen, timing, writing
 from falselight.lab.generate import host_name
 
 IMPLANTS = [Implant("test", 60, 0.2), Implant("test", 300, 0.5, "symmetric", "work", drop=0.2)]
@@ -118,8 +118,11 @@ def test_lookups_and_long_connections_are_written_and_read(tmp_path: Path) -> No
         assert found == (asked.events,)
 
 
-def test_the_second_background_is_another() -> None:
-    first, second, again = (generate(7, 6, 3, IMPLANTS, scored_days=2, second=which) for which in (False, True, True))
+@pytest.mark.parametrize("other", ["second", "third"])
+def test_the_other_backgrounds_are_others(other: str) -> None:
+    first, second, again = (
+        generate(7, 6, 3, IMPLANTS, scored_days=2, background=which) for which in ("first", other, other)
+    )
     assert second.events.equals(again.events) and second.digest != first.digest
     domains = [set(lab.events.column("domain").to_pylist()) for lab in (first, second)]
     implants = {label.server for lab in (first, second) for label in lab.labels}
@@ -144,3 +147,45 @@ def test_a_schedule_keeps_its_minute_and_a_poller_backs_off() -> None:
     assert np.ptp(np.quantile(minutes, [0.05, 0.95])) < 90
     gaps = np.diff(laws.retrying(draw, 60.0, 0.0, 20 * 86_400))
     assert np.median(gaps) == pytest.approx(60, rel=0.05) and {2, 4, 8} <= set(np.rint(gaps / 60).astype(int).tolist())
+
+
+def test_gaps_about_a_sleep_and_gaps_without_any() -> None:
+    draw = np.random.default_rng(4)
+    about = timing.gaps(draw, "gaussian", 60, 0.2, 5000)
+    assert about.mean() == pytest.approx(60, rel=0.01) and about.std() == pytest.approx(6, rel=0.05)
+    without = timing.gaps(draw, "exponential", 60, 0.2, 5000)
+    assert without.mean() == pytest.approx(60, rel=0.05) and without.std() == pytest.approx(60, rel=0.05)
+
+
+def test_three_names_stand_at_one_address_and_nights_are_kept() -> None:
+    lab = generate(6, 4, 5, [Implant("test", 300, duty="night", channel="names")], scored_days=4, pages=1)
+    (label,) = lab.labels
+    rows = [row for row in lab.events.to_pylist() if row["address"] == label.address]
+    assert len({row["domain"] for row in rows}) == 3 and {row["domain"] for row in rows} == set(label.names)
+    assert all(not 6 <= row["time"] // 10**9 % 86_400 // 3600 < 22 for row in rows)
+
+
+def test_sensors_on_the_network_see_addresses() -> None:
+    lab = generate(6, 10, 3, [Implant("test", 600)], scored_days=2, pages=2)
+    (label,) = lab.labels
+    events = lab.events.num_rows
+    for name, hosts, sources in (("plain", 10, 1), ("proxy", 10, 1), ("nat", 2, 1), ("dhcp", 10, 3)):
+        found = seen.SIGHTS[name](lab)
+        rows = found.events.to_pylist()
+        assert len(rows) == events and len({row["host"] for row in rows}) == hosts
+        assert len(found.labels[0].sources) == sources
+        own = [row for row in rows if label.server in (row["domain"], row["address"])]
+        assert len(own) == label.events and {row["host"] for row in own} <= set(found.labels[0].sources)
+
+
+def test_a_proxy_is_asked_for_every_server(tmp_path: Path) -> None:
+    lab = seen.proxied(generate(6, 6, 2, [Implant("test", 600)], scored_days=2, pages=5))
+    paths = writing.write_zeek(lab, tmp_path)
+    assert [path.name for path in paths] == ["conn.log", "http.log"]
+    events = read_events(paths, schema(), report=lambda found: pytest.fail(found.message))
+    connections.build(events)
+    (label,) = lab.labels
+    found = events.connection.execute(
+        "SELECT count(*), bool_and(proxied) FROM connections WHERE domain = ?", [label.server]
+    ).fetchone()
+    assert found == (label.events, True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from falselight.lab import background, scenes, timing
-from falselight.lab import second as other
-from falselight.lab.drawn import BRIEF, LOOKUP, WORDS, Drawn
+from falselight.lab import background as first
+from falselight.lab import scenes, second, third, timing
+from falselight.lab.drawn import BRIEF, LOOKUP, WORDS, Drawn, Presence
 from falselight.lab.profiles import Implant
 
 EPOCH = 1_767_571_200  # Monday 2026-01-05 00:00 UTC, seconds
@@ -23,11 +24,18 @@ _BAD_PROCESSES = (
 _BAD_ELSEWHERE = ("C:\\Users\\u\\AppData\\Local\\{}\\{}.exe", "C:\\Users\\u\\AppData\\Roaming\\{}.exe",
                   "C:\\Program Files\\{}\\{}.exe", "C:\\Users\\u\\Downloads\\{}.exe")  # fmt: skip
 
+# What is benign, by name: when hosts are on and people work, and what they do.
+BACKGROUNDS: dict[str, tuple[Presence | None, Callable[[Drawn, float, float, int], list[str]]]] = {
+    "first": (None, first.draw_background),
+    "second": (second.presence, second.draw_background),
+    "third": (third.presence, third.draw_background),
+}
+
 
 @dataclass(frozen=True)
 class Label:
-    """One (host, server) that is an implant's, and how it was drawn. Times in epoch nanoseconds; ``addresses`` are all that
-    the server has."""
+    """One (host, server) that is an implant's, and how it was drawn. Times in epoch nanoseconds; ``addresses`` and ``names`` are
+    all that the server has, ``sources`` the addresses as which sensors on the network see the host (``lab.seen``)."""
 
     host: str
     server: str
@@ -36,12 +44,15 @@ class Label:
     events: int
     profile: Implant
     addresses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Lab:
     """``events``: host, source, address, domain, port, transport, process, sent, received, path and mime of what is fetched over
-    plain HTTP, duration and time (ns), queried (a lookup, which has no address and no duration), in order of time. ``starts`` of
+    plain HTTP, duration and time (ns), queried (a lookup, which has no address and no duration), proxied (the address
+    is a proxy's), in order of time. ``starts`` of
     programs: host, time, process, parent. ``rare`` holds the servers of rare benign pollers, ``placed`` the staging and upload
     servers."""
 
@@ -64,17 +75,17 @@ class Lab:
 
 def generate(
     seed: int, hosts: int = 200, days: int = 21, implants: list[Implant] | None = None, *, scored_days: int = 7,
-    rare_share: float = 0.15, pages: float = 60.0, together: bool = False, second: bool = False,
+    rare_share: float = 0.15, pages: float = 60.0, together: bool = False, background: str = "first",
     staging: int = 0, uploads: int = 0,
 ) -> Lab:  # fmt: skip
     """A lab: background for ``days``, each implant on as many hosts as its profile says (hosts are used again when there
     are more implants) from the first two days of the last ``scored_days``. ``rare_share`` times hosts rare pollers are
     benign, half of them new in the scored days; ``pages`` are read on a working day. ``together``: all implants
-    begin on the first of these days, within a quarter of an hour from 10:00. ``second``: the background of ``lab.second``.
+    begin on the first of these days, within a quarter of an hour from 10:00. ``background`` is one of ``BACKGROUNDS``.
     ``staging`` and ``uploads`` servers are an implant's among benign ones that look alike (``scenes``); without any there is
     neither."""
-    lab = Drawn(seed, hosts, days, presence=other.presence if second else None)
-    drawn = other.draw_background if second else background.draw_background
+    presence, drawn = BACKGROUNDS[background]
+    lab = Drawn(seed, hosts, days, presence=presence)
     rare = drawn(lab, pages, rare_share, scored_days)
     order = lab.draw.permutation(hosts)
     labels: list[Label] = []
@@ -97,12 +108,17 @@ def _implant(
     direct = lab.draw.random() < 0.25 and profile.channel == "tcp"
     domain = "" if direct else lab.name(str(lab.draw.choice(["com", "net", "online", "xyz"])))
     places = [lab.address() for _ in range(3 if profile.channel == "rotation" else 1)]
-    if profile.channel == "fronted":
-        domain, places[0] = lab.shared_name()
+    if profile.channel in ("fronted", "shared"):
+        below, places[0] = lab.shared_name()
+        domain = below if profile.channel == "fronted" else domain
     port, transport = 443 if lab.draw.random() < 0.8 or profile.channel == "fronted" else 80, "tcp"
     if profile.channel == "dns":
         places, port, transport = [""], 53, LOOKUP
-    numbers = [lab.server(f"bad{number}.{k}", domain, place, port, transport) for k, place in enumerate(places)]
+    names = [domain] * len(places)
+    if profile.channel == "names":
+        names, places = [domain, lab.name("org"), lab.name("co")], places * 3
+    numbers = [lab.server(f"bad{number}.{k}", name, place, port, transport)
+               for k, (name, place) in enumerate(zip(names, places, strict=True))]  # fmt: skip
     process = str(lab.draw.choice(_BAD_PROCESSES)).format(lab.draw.choice(WORDS))
     size = float(lab.draw.integers(400, 1500))
     answer = size * 0.7
@@ -118,13 +134,14 @@ def _implant(
         lab.add(host, times, np.resize(np.array(numbers), len(times)), process, size, answer,
                 0.01 + profile.data_jitter / (4 * size + profile.data_jitter), seconds)  # fmt: skip
         first = EPOCH * 10**9 + int(times[0] * 1e9) if len(times) else 0
-        found.append(Label(host_name(host), domain or places[0], places[0], first, len(times), profile, tuple(places)))
+        found.append(Label(host_name(host), domain or places[0], places[0], first, len(times), profile,
+                           tuple(dict.fromkeys(places)), tuple(names) if domain else ()))  # fmt: skip
     return found
 
 
 def _awake(lab: Drawn, profile: Implant, host: int) -> NDArray[np.float64]:
-    if profile.duty == "work":
-        return timing.presence(lab.draw, lab.days, "work")
+    if profile.duty in ("work", "night"):
+        return timing.presence(lab.draw, lab.days, profile.duty)
     return lab.on[host] if profile.duty == "laptop" else np.array([[0.0, lab.days * timing.DAY]])
 
 
@@ -174,6 +191,7 @@ def _table(lab: Drawn) -> pa.Table:
         "mime": _details(lab, 1, process_of),
         "duration": pa.array(durations, mask=lookups[places]),
         "queried": pa.array(lookups[places]),
+        "proxied": pa.repeat(False, len(places)),
         "time": pa.array(EPOCH * 10**9 + (times[order] * 1e9).astype(np.int64)),
     })  # fmt: skip
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Literal
 
-Law = Literal["one_sided", "symmetric", "additive", "whole", "backoff"]
-Duty = Literal["always", "work", "laptop"]
-Channel = Literal["tcp", "keepalive", "rotation", "fronted", "websocket", "dns"]
+Law = Literal["one_sided", "symmetric", "additive", "whole", "backoff", "gaussian", "exponential"]
+Duty = Literal["always", "work", "laptop", "night"]
+Channel = Literal["tcp", "keepalive", "rotation", "fronted", "websocket", "dns", "names", "shared"]
 
 SLEEPS = (2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
 JITTERS = (0.0, 0.1, 0.2, 0.37, 0.5, 0.65, 0.9)
@@ -19,12 +19,13 @@ JITTERS = (0.0, 0.1, 0.2, 0.37, 0.5, 0.65, 0.9)
 
 @dataclass(frozen=True)
 class Implant:
-    """``jitter`` is a share of the sleep; for ``additive`` the gap is sleep + U[0, jitter · sleep). ``drop`` is the share
-    of polls that fail unseen, ``tasking`` bursts a day in which it does not sleep, ``change`` a factor by which the sleep
-    changes half-way (1: never). ``fronted`` servers have a name below a content network's domain and its addresses; ``rotation``
-    takes three addresses of one name in turn; ``keepalive`` sends twenty polls over one connection, ``websocket`` all until the
-    connection breaks after some hours; ``dns`` looks up names below its domain and connects nowhere. ``hosts`` is how many
-    call the same server."""
+    """``jitter`` is a share of the sleep; for ``additive`` the gap is sleep + U[0, jitter · sleep), for ``gaussian`` the standard
+    deviation is half of it, and ``exponential`` gaps have the sleep as their mean. ``drop`` is the share of polls that fail
+    unseen, ``tasking`` bursts a day in which it does not sleep, ``change`` a factor by which the sleep changes half-way (1:
+    never). ``fronted`` servers have a name below a content network's domain and its addresses, ``shared`` ones a name of their
+    own at such an address; ``rotation`` takes three addresses of one name in turn, ``names`` three names of one address;
+    ``keepalive`` sends twenty polls over one connection, ``websocket`` all until the connection breaks after some hours; ``dns``
+    looks up names below its domain and connects nowhere. ``hosts`` is how many call the same server."""
 
     framework: str
     sleep: float
@@ -87,6 +88,27 @@ def margins() -> list[Implant]:
     channels: tuple[Channel, ...] = ("keepalive", "websocket", "dns")
     for channel in channels:
         found += grid((10.0, 60.0, 600.0), (0.0, 0.3), duties=("always", "work"), channels=(channel,))
+    return found
+
+
+def apart() -> list[Implant]:
+    """What neither ``grid`` nor ``margins`` has: gaussian and exponential gaps, sleeps between the usual ones and up to a day,
+    changes of sleep half-way, nights only, three names in turn, and names at a content network's address."""
+    laws: tuple[Law, ...] = ("gaussian", "one_sided", "gaussian", "exponential", "symmetric", "gaussian")
+    duties: tuple[Duty, ...] = ("always", "work", "laptop", "night")
+    channels: tuple[Channel, ...] = ("tcp", "names", "shared", "tcp", "websocket", "fronted", "keepalive")
+    found: list[Implant] = []
+    sleeps = (7.0, 20.0, 90.0, 240.0, 1_200.0, 2_700.0, 7_200.0, 12_000.0, 28_800.0)
+    for number, (sleep, jitter, turn) in enumerate(product(sleeps, (0.05, 0.15, 0.3, 0.45), range(4))):
+        channel = channels[number % len(channels)]
+        found.append(
+            Implant(
+                "apart", sleep, jitter, laws[number // 4 % len(laws)], duties[turn],
+                "tcp" if sleep > 1_200 and channel in ("websocket", "keepalive") else channel, (0, 50, 1000)[number % 3],
+                (0.0, 0.1, 0.3)[number // 2 % 3], (0.0, 0.5, 3.0)[number // 5 % 3], (1.0, 1.0, 0.25, 1.0, 4.0)[number % 5],
+                (1, 1, 2, 1, 1, 5, 1, 1)[number % 8],
+            )
+        )  # fmt: skip
     return found
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from falselight.lab import laws, timing
-from falselight.lab.drawn import BRIEF, LOOKUP, WORDS, Drawn
+from falselight.lab.callers import Caller, apart, call, on_some
+from falselight.lab.drawn import LOOKUP, WORDS, Drawn
 from falselight.lab.laws import Law
 
 _OPENED = "C:\\Program Files\\Mozilla Firefox\\firefox.exe"
@@ -23,26 +24,6 @@ _LAWS: tuple[Law, ...] = (
     laws.retrying, laws.scheduled, laws.flushed, laws.wandering, laws.alternating, laws.jittered, laws.clockwork,
 )  # fmt: skip
 _PERIODS = (7, 20, 45, 90, 150, 400, 1200, 2700, 5400, 10_800, 21_600)
-
-
-@dataclass(frozen=True)
-class Caller:
-    """A benign program: its law and period, and the share of hosts that have it. ``own`` hosts have a name each below the
-    domain; ``life`` is for how many seconds a connection stands; ``attended``: only while its user works."""
-
-    domain: str
-    law: Law
-    period: float
-    share: float
-    process: str = "C:\\Windows\\System32\\svchost.exe"
-    port: int = 443
-    transport: str = "tcp"
-    sent: int = 1200
-    received: int = 4000
-    variation: float = 0.3
-    own: bool = False
-    attended: bool = False
-    life: float = BRIEF
 
 
 _PROGRAMS = "C:\\Program Files\\"
@@ -90,18 +71,7 @@ def presence(draw: np.random.Generator, days: int) -> tuple[NDArray[np.float64],
             on.append((evening, evening + draw.exponential(1.2) * 3600))
     if kind == "desktop":
         on = [(0.0, days * timing.DAY)]
-    return _apart(on), _apart(work)
-
-
-def _apart(stretches: list[tuple[float, float]]) -> NDArray[np.float64]:
-    """Ascending and without overlap."""
-    found: list[tuple[float, float]] = []
-    for low, high in sorted(stretches):
-        if found and low <= found[-1][1]:
-            found[-1] = found[-1][0], max(high, found[-1][1])
-        else:
-            found.append((low, high))
-    return np.array(found or [(0.0, 0.0)])
+    return apart(on), apart(work)
 
 
 def draw_background(lab: Drawn, pages: float, rare_share: float, scored_days: int) -> list[str]:
@@ -110,43 +80,15 @@ def draw_background(lab: Drawn, pages: float, rare_share: float, scored_days: in
         place = lab.address()
         for host in np.flatnonzero(lab.draw.random(lab.hosts) < caller.share).tolist():
             own = replace(caller, domain=f"{lab.draw.integers(16**9):x}.{caller.domain}") if caller.own else caller
-            _call(lab, own, host, 0.0, place)
+            call(lab, own, host, 0.0, place)
     _browse(lab, pages)
     rare = [_rare(lab, number, scored_days) for number in range(int(rare_share * lab.hosts))]
     for number in range(int(2 * rare_share * lab.hosts)):
         begin = (lab.days - scored_days * lab.draw.random()) * timing.DAY if number % 2 else 0.0
         caller = Caller("" if lab.draw.random() < 0.08 else lab.name("net"), laws.visited, lab.draw.uniform(120, 3000), 0.0,
                         process=_program(lab, 0.4), variation=lab.draw.uniform(0.05, 1.0), attended=True)  # fmt: skip
-        _on_some(lab, caller, begin, lab.address())
+        on_some(lab, caller, begin, lab.address())
     return rare
-
-
-def _call(lab: Drawn, caller: Caller, host: int, begin: float, place: str) -> None:
-    end = lab.days * timing.DAY
-    address = "" if caller.transport == LOOKUP else place
-    key = caller.domain or place
-    number = lab.server(key, caller.domain, address, caller.port, caller.transport)
-    on = lab.work[host] if caller.attended else lab.on[host]
-    parts = [caller.law(lab.draw, caller.period, low, high) for low, high in timing.clipped(on, begin, end)]
-    times = np.concatenate(parts) if parts else np.empty(0)
-    seconds = caller.life * lab.draw.weibull(0.8, len(times)) if caller.life > BRIEF else np.full(len(times), BRIEF)
-    seconds[:-1] = np.minimum(seconds[:-1], np.maximum(np.diff(times), BRIEF))
-    lab.add(
-        host,
-        times,
-        np.full(len(times), number),
-        caller.process,
-        caller.sent,
-        caller.received,
-        caller.variation,
-        seconds,
-    )
-
-
-def _on_some(lab: Drawn, caller: Caller, begin: float, place: str) -> None:
-    count = min(int(lab.draw.choice([1, 2, 3], p=[0.65, 0.25, 0.1])), lab.hosts)
-    for host in lab.draw.choice(lab.hosts, count, replace=False).tolist():
-        _call(lab, caller, host, begin + lab.draw.exponential(0.1) * timing.DAY if begin else 0.0, place)
 
 
 def _program(lab: Drawn, opened: float) -> str:
@@ -169,7 +111,7 @@ def _rare(lab: Drawn, number: int, scored_days: int) -> str:
         int(lab.draw.lognormal(6.8, 0.8)), int(lab.draw.lognormal(7.5, 1.5)), float(lab.draw.choice([0.0, 0.01, 0.1, 0.5, 1.0])),
         attended=process == _OPENED,
     )  # fmt: skip
-    _on_some(lab, caller, begin, place)
+    on_some(lab, caller, begin, place)
     return caller.domain or place
 
 

@@ -21,6 +21,10 @@ def gaps(draw: np.random.Generator, law: Law, sleep: float, jitter: float, count
         return sleep * (1 + jitter * draw.random(count))
     if law == "whole":
         return np.maximum(np.floor(sleep * (1 + jitter * draw.uniform(-1, 1, count)) + 0.5), 1.0)
+    if law == "gaussian":
+        return np.maximum(sleep * (1 + draw.normal(0, jitter / 2, count)), sleep / 10)
+    if law == "exponential":
+        return draw.exponential(sleep, count)
     ramp = np.concatenate([np.arange(10) * 0.01, np.arange(1.0, sleep, 0.1)])
     return np.concatenate([ramp, np.full(max(count - len(ramp), 0), sleep)])[:count]
 
@@ -97,9 +101,11 @@ def clipped(on: NDArray[np.float64], begin: float, end: float) -> list[tuple[flo
 
 def presence(draw: np.random.Generator, days: int, kind: str) -> NDArray[np.float64]:
     """When a host is on: ``always``; ``laptop`` from some hour of the morning with pauses; ``work`` 09 to 17 on working
-    days (day 0 is a Monday)."""
+    days (day 0 is a Monday), ``night`` 22 to 06."""
     if kind == "always":
         return np.array([[0.0, days * DAY]])
+    if kind == "night":
+        return np.array([[max(day * DAY - 2 * 3600, 0.0), day * DAY + 6 * 3600] for day in range(days)])
     found: list[tuple[float, float]] = []
     for day in range(days):
         weekend = day % 7 >= 5

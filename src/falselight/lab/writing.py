@@ -16,10 +16,10 @@ from falselight.store import connect
 _ZEEK = """
   SELECT row, time / 1e9 AS ts, 'C' || substr(md5(row || ':' || time), 1, 17) AS uid, source AS "id.orig_h",
     (49152 + row % 16384)::INTEGER AS "id.orig_p", address AS "id.resp_h", port AS "id.resp_p", domain, transport, sent,
-    received, path, mime, duration / 1e9 AS duration, queried,
+    received, path, mime, duration / 1e9 AS duration, queried, proxied,
     substr(md5(row || 'q'), 1, 20) || '.' || domain AS query FROM lab"""
 _CONN = f"""SELECT ts, uid, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", transport AS proto,
-    CASE WHEN port_tls THEN 'ssl' END AS service, duration, sent AS orig_bytes, received AS resp_bytes,
+    CASE WHEN port_tls THEN 'ssl' WHEN proxied THEN 'http' END AS service, duration, sent AS orig_bytes, received AS resp_bytes,
     'SF' AS conn_state, TRUE AS local_orig, FALSE AS local_resp, 6 AS orig_pkts, sent + 240 AS orig_ip_bytes,
     6 AS resp_pkts, received + 240 AS resp_ip_bytes
   FROM (SELECT *, "id.resp_p" = 443 AND transport = 'tcp' AS port_tls FROM ({_ZEEK}) WHERE NOT queried) ORDER BY ts, uid"""
@@ -46,6 +46,11 @@ _LOOKUPS = """SELECT '22' AS EventID, 'Microsoft-Windows-Sysmon/Operational' AS 
   FROM lab WHERE queried ORDER BY row"""
 
 
+# A proxy's address and the server that it is asked for, by name and port.
+_CONNECT = f"""SELECT ts + 0.01 AS ts, uid, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", 1 AS trans_depth,
+    'CONNECT' AS method, domain AS host, domain || ':443' AS uri, 0 AS request_body_len, 0 AS response_body_len,
+    200 AS status_code, 'OK' AS status_msg
+  FROM ({_ZEEK}) WHERE proxied ORDER BY ts, uid"""
 _HTTP = f"""SELECT ts + 0.02 AS ts, uid, "id.orig_h", "id.orig_p", "id.resp_h", "id.resp_p", 1 AS trans_depth, 'GET' AS method,
     coalesce(domain, "id.resp_h") AS host, path AS uri, 0 AS request_body_len, received AS response_body_len,
     200 AS status_code, 'OK' AS status_msg, ['F' || substr(uid, 2)] AS resp_fuids, [mime] AS resp_mime_types
@@ -59,11 +64,18 @@ _STARTS = """SELECT '1' AS EventID, 'Microsoft-Windows-Sysmon/Operational' AS Ch
 
 
 def write_zeek(lab: Lab, folder: Path) -> list[Path]:
-    """conn.log and ssl.log as JSON lines in the folder, which is made; http.log where something is fetched over plain HTTP,
-    dns.log where something is looked up only. Other ports than 443 have no name on the wire."""
-    plain = {"http.log": _HTTP} if lab.events.column("path").null_count < len(lab.events) else {}
-    asked = {"dns.log": _DNS} if _asks(lab) else {}
-    return _write(lab, folder, {"conn.log": _CONN, "ssl.log": _SSL, **plain, **asked})
+    """conn.log as JSON lines in the folder, which is made; ssl.log where there is TLS, http.log where something is fetched over
+    plain HTTP or asked of a proxy, dns.log where something is looked up only. Other ports than 443 have no name on the wire."""
+    queries, events = {"conn.log": _CONN}, lab.events
+    if pc.any(pc.and_(pc.equal(events.column("port"), 443), pc.equal(events.column("transport"), "tcp"))).as_py():
+        queries["ssl.log"] = _SSL
+    if pc.any(events.column("proxied")).as_py():
+        queries["http.log"] = _CONNECT
+    elif events.column("path").null_count < len(events):
+        queries["http.log"] = _HTTP
+    if _asks(lab):
+        queries["dns.log"] = _DNS
+    return _write(lab, folder, queries)
 
 
 def write_sysmon(lab: Lab, folder: Path) -> list[Path]:
