@@ -11,16 +11,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache, partial
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
-from falselight import cells, timestamps
+from falselight import cells
 from falselight import values as conversions
 from falselight.columns import is_reserved, physical, physical_type
-from falselight.ecs.schema import Field, Schema, column
+from falselight.ecs.dynamic import SUBFIELD_LIMIT, Strings, dynamic_field
+from falselight.ecs.schema import Field, Schema, column, paths_above
 
-Strings = Literal["text", "keyword"]
 TIMESTAMP = "@timestamp"
 METADATA = ("_id", "_index")
 OPAQUE_TYPES = frozenset({"nested", "flattened", "geo_point", "geo_shape", "binary", "point", "shape"})
@@ -31,8 +31,6 @@ BEYOND = f"(fields beyond the first {MAX_FIELDS})"
 # Documents of the same keys wait for one another: of so many such groups, if they have so few keys.
 _MOST_GROUPS, _MOST_KEYS = 1_024, 256
 _NO_VALUE = frozenset({type(None)})
-# Elastic's data streams map unknown strings to keyword with this limit (ecs@mappings), a plain index to text + .keyword.
-KEYWORD_LIMIT, SUBFIELD_LIMIT = 1024, 256
 
 
 def columns(
@@ -73,22 +71,6 @@ def subfields(schema: Schema, name: str) -> list[Field]:
         return []
     exact = schema.find(parent.exact)
     return [exact] if exact is not None else []
-
-
-def dynamic_field(name: str, value: Any, strings: Strings) -> Field:
-    """How Elasticsearch maps a field that it meets for the first time with this value."""
-    if isinstance(value, bool):
-        return Field(name, "boolean")
-    if isinstance(value, int):
-        return Field(name, "long")
-    if isinstance(value, float):
-        return Field(name, "float" if strings == "text" else "double")
-    if strings == "keyword":
-        return Field(name, "keyword", ignore_above=KEYWORD_LIMIT)
-    format = timestamps.detect(value)
-    if format is not None:
-        return Field(name, "date", format=format)
-    return Field(name, "text", exact=name + ".keyword")
 
 
 @dataclass(slots=True)
@@ -379,12 +361,6 @@ class Collector:
             slot = _Slot(known, conversions.converter(known) is not None, known.type in OPAQUE_TYPES)
         self._slots[name] = slot
         return slot
-
-
-def paths_above(name: str) -> list[str]:
-    """The paths of the objects that a dotted name stands in."""
-    parts = name.split(".")
-    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
 
 
 @lru_cache(maxsize=4)

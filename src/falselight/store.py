@@ -39,7 +39,8 @@ import pyarrow.compute as pc
 from falselight.batches import INPUT, POSITION, Gatherer, numbered, positions
 from falselight.columns import duckdb_type, is_reserved, physical
 from falselight.diagnostics import Diagnostic, FalselightError, Severity
-from falselight.documents import KEYWORD_LIMIT, METADATA, TIMESTAMP, subfields
+from falselight.documents import METADATA, TIMESTAMP, subfields
+from falselight.ecs.dynamic import KEYWORD_LIMIT
 from falselight.ecs.schema import Field, Schema, column
 
 OUTSIDE, UNTIMED = "outside the time range", "without @timestamp"

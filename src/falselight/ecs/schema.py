@@ -134,6 +134,12 @@ def _field(name: str, kind: str, entry: Mapping[str, Any]) -> Field:
     )
 
 
+def paths_above(name: str) -> list[str]:
+    """The paths of the objects that a dotted name stands in."""
+    parts = name.split(".")
+    return [".".join(parts[:depth]) for depth in range(1, len(parts))]
+
+
 def column(name: str) -> str:
     """The physical column of a field. DuckDB's identifiers ignore case, Elasticsearch's fields do not: an upper-case
     letter is written as ``^`` and the lower-case letter (``Name`` is ``^name``), ``^`` itself is doubled."""

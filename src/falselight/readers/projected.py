@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from falselight import values as conversions
 from falselight.columns import is_reserved, nanoseconds, physical_type
-from falselight.documents import METADATA, OPAQUE_TYPES, TIMESTAMP, Collector, is_scalar, paths_above
-from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, INTEGER_TYPES, STRING_TYPES, Field, Schema
+from falselight.documents import METADATA, OPAQUE_TYPES, TIMESTAMP, Collector, is_scalar
+from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, INTEGER_TYPES, STRING_TYPES, Field, Schema, paths_above
 from falselight.mappings.columnar import flat
 from falselight.readers.detect import BOM
 from falselight.readers.leaves import Leaves, Refused, line_ends, lines

@@ -14,8 +14,8 @@ import orjson
 import pyarrow as pa
 
 from falselight.diagnostics import Diagnostic, EqlError, Severity
-from falselight.documents import Collector, paths_above
-from falselight.ecs.schema import Field, Schema, column
+from falselight.documents import Collector
+from falselight.ecs.schema import Field, Schema, column, paths_above
 from falselight.engines import duckdb as engine
 from falselight.plan import filters, nodes
 from falselight.sql.predicates import condition
