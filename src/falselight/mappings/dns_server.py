@@ -1,11 +1,11 @@
-"""Query logs of BIND, dnsmasq and CoreDNS as ECS: one event a line, queries and answers as the servers tell them."""
+"""Query logs of BIND, dnsmasq, Unbound and CoreDNS as ECS: one event a line, queries and answers as the servers tell them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 
 import orjson
 
@@ -26,6 +26,13 @@ _DNSMASQ = re.compile(
 )
 
 
+# Unbound's log-queries and log-replies, by syslog or in its own file, whose time may be an epoch.
+_UNBOUND = re.compile(
+    r"\bunbound\[(?P<pid>\d{1,9})(?::\d{1,9})?\]:? (?:\[\d{1,9}:\d{1,9}\] )?(?:info|query|reply): (?P<client>[0-9A-Fa-f.:]{2,45})"
+    r"(?P<port>(?!))? (?P<name>\S{1,1100}) (?P<type>[A-Z0-9]{1,20}) (?P<class>[A-Z0-9]{1,12})"
+    r"(?: (?P<code>[A-Z0-9]{1,20}) (?P<seconds>\d{1,9}\.\d{1,9}) (?P<cached>[01]) (?P<size>\d{1,9}))?\s*$"
+)
+_EPOCH = re.compile(r"^\[(\d{9,10})\] ")
 # CoreDNS's plugin «log», alone or within the lines that a container's runtime writes of it.
 _COREDNS = re.compile(
     r"\[(?P<level>[A-Z]{1,16})\] (?:\[(?P<six>[0-9A-Fa-f:.]{2,45})\]|(?P<four>[\d.]{7,15})):(?P<port>\d{1,5}) - (?P<id>\d{1,5}) "
@@ -85,6 +92,19 @@ def _dnsmasq(event: Document, found: re.Match[str]) -> None:
             event["dns.answers.data"] = value
 
 
+def _unbound(event: Document, found: re.Match[str]) -> None:
+    """A query, or what answers it."""
+    event |= {
+        "event.module": "unbound", "event.dataset": "unbound.log", "process.name": "unbound", "process.pid": int(found["pid"]),
+        "event.type": ["connection", "protocol", "info"], "dns.question.class": found["class"], "source.ip": found["client"],
+        "dns.type": "query" if found["code"] is None else "answer", "dns.response_code": found["code"],
+    }  # fmt: skip
+    if found["code"] is not None:
+        event["event.outcome"] = "success" if found["code"] == "NOERROR" else "failure"
+        event["event.duration"] = round(float(found["seconds"]) * 10**9)
+        event["unbound.cached"], event["unbound.response.size"] = found["cached"] == "1", int(found["size"])
+
+
 def _coredns(event: Document, found: re.Match[str]) -> None:
     """One line tells the query and its answer."""
     flags = [flag.upper() for flag in found["flags"].split(",") if flag not in ("", "-")]
@@ -108,12 +128,16 @@ def _coredns(event: Document, found: re.Match[str]) -> None:
 _SERVERS: tuple[tuple[re.Pattern[str], Callable[[Document, re.Match[str]], None]], ...] = (
     (_BIND, _bind),
     (_DNSMASQ, _dnsmasq),
+    (_UNBOUND, _unbound),
     (_COREDNS, _coredns),
 )
 
 
 def _time(line: str, message: re.Match[str], settings: Settings) -> datetime | None:
     """The time before the message, else what a container's runtime writes behind it."""
+    epoch = _EPOCH.match(line)
+    if epoch is not None:
+        return datetime.fromtimestamp(int(epoch[1]), UTC)
     own = _BIND_TIME.match(line)
     text = f"{own[2]} {own[1]} {own[3]} {own[4]}{own[5] or ''}" if own else line[:120]
     found = MOMENT.search(text)

@@ -6,7 +6,7 @@ import csv
 import re
 from datetime import datetime, timedelta, tzinfo
 
-from falselight.mappings import panos_users
+from falselight.mappings import panos_tls, panos_users
 from falselight.mappings.firewalls import roles
 from falselight.mappings.network import address, community, url_parts
 from falselight.readers.settings import TIMEZONE, Settings
@@ -40,7 +40,11 @@ _AS_THEY_ARE = frozenset({
     "wildfire.name", "wildfire.report_id", "url_idx", "threat_category", "content_version", "payload_protocol_id",
     "http_headers",
 })  # fmt: skip
-_COLUMNS = {"TRAFFIC": (*_SHARED, *_TRAFFIC), "THREAT": (*_SHARED, *_THREAT)}
+_COLUMNS = {
+    "TRAFFIC": (*_SHARED, *_TRAFFIC),
+    "THREAT": (*_SHARED, *_THREAT),
+    "DECRYPTION": (*_SHARED, *panos_tls.COLUMNS),
+}
 _ACTIONS = {
     "start": "flow_started", "end": "flow_terminated", "drop": "flow_dropped", "deny": "flow_denied",
     "data": "data_match", "file": "file_match", "flood": "flood_detected", "packet": "packet_attack",
@@ -63,7 +67,7 @@ _BY_ZONE = {
 _BY_PACKET = {"0": "inbound", "client-to-server": "inbound", "1": "outbound", "server-to-client": "outbound"}
 _START = re.compile(
     r"(?:^|[\s>])(\d{1,10},\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?Z?,[^,\s]{0,40},"
-    r"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM),.*)$"
+    r"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM|DECRYPTION),.*)$"
 )
 _ZONE = re.compile(r"\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(Z|[+-](?:0\d|1[0-4]):[0-5]\d)\s")
 _SEVERITIES = {"critical": 1, "high": 2, "medium": 3, "low": 4, "informational": 5}
@@ -118,6 +122,8 @@ def parse(line: str, settings: Settings) -> Document | None:
         _ends(event, raw)
         if kind == "THREAT":
             _threat(event, raw)
+        elif kind == "DECRYPTION":
+            _decryption(event, raw, settings, zone)
         else:
             _traffic(event, raw, _time(raw.get("start"), settings, zone))
         _flags(event, raw)
@@ -231,6 +237,13 @@ def _traffic(event: Document, raw: dict[str, str], start: datetime | None) -> No
         event["event.duration"] = elapsed * 10**9
         if start is not None:
             event["event.end"] = iso(start + timedelta(seconds=elapsed))
+
+
+def _decryption(event: Document, raw: dict[str, str], settings: Settings, zone: tzinfo | None) -> None:
+    panos_tls.fill(event, raw)
+    event["event.type"] = ["denied" if _action(raw) in _DENIED else "allowed"]
+    for name in ("not_before", "not_after"):
+        event[f"tls.server.{name}"] = event[f"tls.server.x509.{name}"] = iso(_time(raw.get(name), settings, zone))
 
 
 def _threat_name(text: str) -> tuple[str | None, str | None]:

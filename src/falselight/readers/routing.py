@@ -57,8 +57,17 @@ _SIGNS: dict[Kind, tuple[bytes, ...]] = _JSON | {
     Kind.PFSENSE: (b"filterlog",),
     Kind.IPTABLES: (b"SRC=",),
     Kind.SQUID: (b"TCP_", b"UDP_", b"NONE"),
-    Kind.DNS_SERVER: (b": query: ", b"dnsmasq["),
-    Kind.PANOS: (b",TRAFFIC,", b",THREAT,", b",USERID,", b",HIPMATCH,", b",GLOBALPROTECT,", b",CONFIG,", b",SYSTEM,"),
+    Kind.DNS_SERVER: (b": query: ", b"dnsmasq[", b"unbound["),
+    Kind.PANOS: (
+        b",TRAFFIC,",
+        b",THREAT,",
+        b",USERID,",
+        b",HIPMATCH,",
+        b",GLOBALPROTECT,",
+        b",CONFIG,",
+        b",SYSTEM,",
+        b",DECRYPTION,",
+    ),
     Kind.CEF: (b"CEF:", b"LEEF:"),
     Kind.WINDOWS_DNS: (b" PACKET ",),
     Kind.AUDITD: (b"msg=audit(",),
@@ -242,7 +251,9 @@ def _kind_of(line: bytes, otherwise: Kind) -> Kind:
     found: str | None = _content(line) if line.lstrip(b"\xef\xbb\xbf \t").startswith(b"{") else None
     found = found or text_signs.of_line(line.rstrip(b"\n"))
     kind = otherwise if found is None else Kind(found)
-    return otherwise if kind not in _SIGNS or {kind, otherwise} == text_signs.ALIKE else kind
+    # pfSense's own Unbound is part of its log.
+    is_alike = {kind, otherwise} == text_signs.ALIKE or (otherwise is Kind.PFSENSE and b" unbound[" in line)
+    return otherwise if kind not in _SIGNS or is_alike else kind
 
 
 def _content(line: bytes) -> Kind | None:

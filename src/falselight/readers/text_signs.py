@@ -21,7 +21,7 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
         "panos", b",",
         re.compile(
             rb"(?:^|[\s>])\d{1,10},\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?Z?,[^,\s]{0,40},"
-            rb"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM),"
+            rb"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM|DECRYPTION),"
         ),
     ),
     (
@@ -87,6 +87,13 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
     (
         "dns-server-log", b"dnsmasq[",
         re.compile(rb"\bdnsmasq\[\d+\]: (?:\d+ \S+ )?(?:query\[[A-Z0-9=]+\]|reply|cached|forwarded|config) \S+ (?:from|is|to) "),
+    ),
+    (
+        "dns-server-log", b"unbound[",
+        re.compile(
+            rb"\bunbound\[\d+(?::\d+)?\]:? (?:\[\d+:\d+\] )?(?:info|query|reply): [0-9A-Fa-f.:]{2,45} \S+ "
+            rb"[A-Z0-9]+ [A-Z]+\b"
+        ),
     ),
     (
         "dns-server-log", b" - ",
