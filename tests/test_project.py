@@ -16,7 +16,7 @@ LAYERS = (
     ("source", "diagnostics", "drawing", "collector"),
     ("timestamps", "ecs"),
     ("cells", "columns", "eql", "values"),
-    ("batches", "documents", "mappings", "readers", "store"),
+    ("batches", "documents", "mappings", "readers", "slots", "store"),
     ("derive", "expressions", "plan"),
     ("case", "ingest", "reading"),
     ("nesting", "rebuild", "sql"),
@@ -31,7 +31,7 @@ LAYERS = (
     ("cli", "web"),
 )
 IGNORANT_OF_EQL = (
-    "values", "cells", "columns", "documents", "mappings", "readers", "store", "ingest", "reading", "timestamps",
+    "values", "cells", "columns", "documents", "slots", "mappings", "readers", "store", "ingest", "reading", "timestamps",
 )  # fmt: skip
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
 

@@ -6,11 +6,10 @@ schema lacks is mapped by its first value. What the mapper would reject is count
 
 from __future__ import annotations
 
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache, partial
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -20,17 +19,16 @@ from falselight import values as conversions
 from falselight.columns import is_reserved, physical, physical_type
 from falselight.ecs.dynamic import SUBFIELD_LIMIT, Strings, dynamic_field
 from falselight.ecs.schema import Field, Schema, column, paths_above
+from falselight.slots import SCALARS, Alike, Place, Slot
 
 TIMESTAMP = "@timestamp"
 METADATA = ("_id", "_index")
 OPAQUE_TYPES = frozenset({"nested", "flattened", "geo_point", "geo_shape", "binary", "point", "shape"})
 # Elasticsearch's own limits are 20 levels and 1000 fields an index; more fields than this can only be an attack.
 MAX_DEPTH, MAX_FIELDS = 20, 20_000
-_SCALARS = frozenset({str, int, float, bool})
 BEYOND = f"(fields beyond the first {MAX_FIELDS})"
 # Documents of the same keys wait for one another: of so many such groups, if they have so few keys.
 _MOST_GROUPS, _MOST_KEYS = 1_024, 256
-_NO_VALUE = frozenset({type(None)})
 
 
 def columns(
@@ -73,38 +71,6 @@ def subfields(schema: Schema, name: str) -> list[Field]:
     return [exact] if exact is not None else []
 
 
-@dataclass(slots=True)
-class _Slot:
-    """The values of one field in the current batch: parallel lists of row and value, those of one row as they came. One that
-    is not ``open`` takes no values: ``opaque`` ones are passed over, others are malformed."""
-
-    entry: Field | None
-    open: bool = False
-    opaque: bool = False
-    rows: array[int] = field(default_factory=partial(array, "q"))
-    values: list[Any] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Place:
-    """Where an object stands, and what is known by its keys: the open slots of fields, and the places of objects."""
-
-    prefix: str
-    slots: dict[str, _Slot] = field(default_factory=dict)
-    objects: dict[str, _Place] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Alike:
-    """Documents of the same keys that wait to be put into the slots, a column at a time. None of them has a value at the keys
-    that are ``apart``: those that no slot is open for, where what is met first decides what a field is."""
-
-    keys: tuple[str, ...]
-    apart: list[str]
-    rows: array[int] = field(default_factory=partial(array, "q"))
-    values: list[tuple[Any, ...]] = field(default_factory=list)
-
-
 class Collector:
     """Gathers documents and gives them up as normalised batches. Dynamic mappings last from batch to batch.
 
@@ -126,10 +92,10 @@ class Collector:
         self._strings: Strings = strings
         self._wanted = None if wanted is None else wanted | {TIMESTAMP}
         self._above = None if self._wanted is None else {above for name in self._wanted for above in paths_above(name)}
-        self._slots: dict[str, _Slot | None] = {}
-        self._root = _Place("")
-        self._places: dict[str, _Place] = {}
-        self._alike: dict[tuple[str, ...], _Alike | None] = {}
+        self._slots: dict[str, Slot | None] = {}
+        self._root = Place("")
+        self._places: dict[str, Place] = {}
+        self._alike: dict[tuple[str, ...], Alike | None] = {}
         self._times: list[int | None] = []
         self._metadata: dict[str, list[Any]] = {}
 
@@ -163,15 +129,14 @@ class Collector:
                 if document[key] is not None:
                     break
             else:
-                alike.rows.append(self.rows)
-                alike.values.append(tuple(document.values()))
+                alike.add(self.rows, document)
                 return
         self._walk(self._root, document)
         if alike is not None:
             alike.apart = self._apart(alike.apart)
         elif keys not in self._alike and len(self._alike) < _MOST_GROUPS and len(keys) <= _MOST_KEYS:
             has_objects = any(key in self._objects for key in keys)
-            self._alike[keys] = None if has_objects else _Alike(keys, self._apart(keys))
+            self._alike[keys] = None if has_objects else Alike(keys, self._apart(keys))
 
     def _apart(self, keys: Iterable[str]) -> list[str]:
         """Those of some keys of documents that no slot is open for, but what is not wanted."""
@@ -188,18 +153,12 @@ class Collector:
         for alike in self._alike.values():
             if alike is None or not alike.rows:
                 continue
-            for key, values in zip(alike.keys, zip(*alike.values, strict=True), strict=True):
-                slot, kinds = slots.get(key), set(map(type, values))
-                if slot is None or (kinds == _NO_VALUE and key not in self._defaults):
-                    continue
-                if kinds <= _SCALARS:
-                    slot.rows.extend(alike.rows)
-                    slot.values.extend(values)
-                    continue
-                for row, value in zip(alike.rows, values, strict=True):
-                    self.rows = row
-                    self._walk(self._root, {key: value})
-            alike.rows, alike.values = array("q"), []
+            for key, rows, values in alike.columns(self._defaults):
+                slot = slots.get(key)
+                if slot is not None:
+                    for self.rows, value in slot.put(rows, values):
+                        self._meet(self._root, key, value)
+            alike.clear()
         self.rows = count
 
     def take(self) -> pa.Table:
@@ -210,11 +169,11 @@ class Collector:
         for name, slot in self._slots.items():
             if slot is not None and slot.entry is not None and slot.rows:
                 arrays.update(self._column(name, slot, slot.entry))
-                slot.rows, slot.values = array("q"), []
+                slot.clear()
         self._times, self._metadata, self.rows = [], {}, 0
         return pa.table(arrays)
 
-    def _column(self, name: str, slot: _Slot, entry: Field) -> dict[str, pa.Array]:
+    def _column(self, name: str, slot: Slot, entry: Field) -> dict[str, pa.Array]:
         """The column of a field's values, with ``_time`` if it is the time; nothing where the mapper takes none of them."""
         rows: Sequence[int] = slot.rows
         raw: Sequence[Any] = slot.values
@@ -234,11 +193,11 @@ class Collector:
             arrays[name] = cells.column(entry, rows, made, self.rows)
         return arrays
 
-    def _walk(self, place: _Place, document: Mapping[str, Any]) -> None:
+    def _walk(self, place: Place, document: Mapping[str, Any]) -> None:
         row, slots, objects = self.rows, place.slots, place.objects
         for key, value in document.items():
             kind = value.__class__
-            if kind in _SCALARS:
+            if kind in SCALARS:
                 if (slot := slots.get(key)) is not None:
                     slot.rows.append(row)
                     slot.values.append(value)
@@ -249,7 +208,7 @@ class Collector:
                     continue
             elif kind is list:
                 kinds = set(map(type, value))
-                if kinds <= _SCALARS and (slot := slots.get(key)) is not None:
+                if kinds <= SCALARS and (slot := slots.get(key)) is not None:
                     slot.rows.extend([row] * len(value))
                     slot.values.extend(value)
                     continue
@@ -259,7 +218,7 @@ class Collector:
                     continue
             self._meet(place, key, value)
 
-    def _meet(self, place: _Place, key: str, value: Any) -> None:
+    def _meet(self, place: Place, key: str, value: Any) -> None:
         """A value at a key that is not known, or not for such values."""
         name = place.prefix + key
         if (not place.prefix and key in METADATA) or (value is None and self._dynamic and name not in self._defaults):
@@ -302,7 +261,7 @@ class Collector:
                 self._malformed[name] += 1
                 return
             self._objects.add(name)
-        below = self._places.get(name) or _Place(name + ".")
+        below = self._places.get(name) or Place(name + ".")
         if len(self._places) < MAX_FIELDS:
             self._places[name] = below
         self._walk(below, value)
@@ -332,7 +291,7 @@ class Collector:
         elif not slot.opaque:
             self._malformed[name] += 1
 
-    def _open(self, name: str, value: Any) -> _Slot | None:
+    def _open(self, name: str, value: Any) -> Slot | None:
         """The slot of a field at its first value, None while it is unmapped (a null maps nothing)."""
         known = self.schema.find(name)
         blocked = name in self.schema.aliases or name in self._objects or is_reserved(name)
@@ -354,11 +313,11 @@ class Collector:
             self.schema = self.schema.with_fields(added)
             self._objects.update(paths_above(name))
         if any(_is_opaque(self.schema.find(above)) for above in paths_above(name)):
-            slot = _Slot(None, opaque=True)
+            slot = Slot(None, opaque=True)
         elif known is None or blocked:
-            slot = _Slot(None)
+            slot = Slot(None)
         else:
-            slot = _Slot(known, conversions.converter(known) is not None, known.type in OPAQUE_TYPES)
+            slot = Slot(known, conversions.converter(known) is not None, known.type in OPAQUE_TYPES)
         self._slots[name] = slot
         return slot
 

@@ -147,6 +147,9 @@ def _mark(text: str) -> str:
 
 def _split(text: str, bars: int) -> list[str]:
     """The parts between so many bars that are not escaped, and the rest."""
+    plain = text.split("|", bars)
+    if not any("\\" in part for part in plain[:bars]):
+        return plain if len(plain) > bars else plain[:-1]
     parts: list[str] = []
     part: list[str] = []
     at = 0
@@ -167,14 +170,14 @@ def _split(text: str, bars: int) -> list[str]:
 
 def _pairs(text: str) -> dict[str, str]:
     """``key=value`` pairs: a value runs to the next key, and may hold spaces; ``\\=`` is a sign in it."""
-    keys = [found for found in _KEY.finditer(text) if text[: found.end() - 1][-1:] != "\\"][:_MOST_KEYS]
+    keys = [found for found in _KEY.finditer(text) if not text.startswith("\\", found.end() - 2)][:_MOST_KEYS]
     pairs = {}
     for number, found in enumerate(keys):
         end = keys[number + 1].start() if number + 1 < len(keys) else len(text)
         value = text[found.end() : end].strip()
-        pairs[found.group(1)] = (
-            value.replace("\\=", "=").replace("\\n", "\n").replace("\\r", "\r").replace("\\\\", "\\")
-        )
+        if "\\" in value:
+            value = value.replace("\\=", "=").replace("\\n", "\n").replace("\\r", "\r").replace("\\\\", "\\")
+        pairs[found.group(1)] = value
     return pairs
 
 

@@ -15,7 +15,7 @@ from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment
 
 _START = re.compile(r"\[(?:[^\s\"]{1,64} )?(?=[A-Za-z_]\w{0,63}(?:::?|=)\")")
-_PAIR = re.compile(r'(?<!\w)([A-Za-z_]\w{0,63})(?:::?|=)"((?:[^"\\]|\\.)*)"(?=[;\]\s]|$)')
+_PAIR = re.compile(r'(?<!\w)([A-Za-z_]\w{0,63})(?:::?|=)"([^"\\]*(?:\\.[^"\\]*)*)"(?=[;\]\s]|$)')
 _ZONE = re.compile(r"(T\d\d:\d\d:\d\d)-?([+-])(\d:\d\d)")  # some exporters write --5:00
 _ESCAPE = re.compile(r"\\([\"\\\]])")
 _LONGEST, _MOST = 262_144, 400
@@ -42,7 +42,8 @@ def parse(line: str, settings: Settings) -> Document | None:
     time = _time(raw.get("time"), settings)
     event["@timestamp"] = iso(time) or event.get("@timestamp")
     event.setdefault("event.timezone", "UTC")  # the exporter's times are epochs, or name their zone
-    own = {key: raw[key] for key in raw if key not in table()["gone"]["names"]}
+    gone = table()["gone"]["names"]
+    own = {key: value for key, value in raw.items() if key not in gone}
     if whole(own.get("packets")) is None and "packets" in own:  # of dropped packets their addresses, not their number
         event["checkpoint.packets"] = own.pop("packets")
     place(event, own, table()["fields"])
@@ -68,7 +69,8 @@ def _pairs(text: str) -> dict[str, Any]:
     for number, found in enumerate(_PAIR.finditer(text)):
         if number >= _MOST:
             break
-        key, value = found[1].lower(), _ESCAPE.sub(r"\1", found[2]).strip()
+        key, value = found[1].lower(), found[2]
+        value = (_ESCAPE.sub(r"\1", value) if "\\" in value else value).strip()
         if value:
             known = made.get(key)
             made[key] = value if known is None else [*(known if isinstance(known, list) else [known]), value]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -56,9 +56,23 @@ def _own() -> dict[str, str]:
     }
 
 
+@cache
 def _snake(key: str) -> str:
+    """The name of one of the table's keys in small letters."""
     parted = re.sub(r"([a-z\d])([A-Z])", r"\1_\2", re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", key))
     return re.sub(r"[ _]+", "_", parted).lower()
+
+
+@cache
+def _targets() -> list[tuple[str, str]]:
+    """The table's fields as ``cisco_asa.body`` takes them."""
+    return [(key, target.replace("cisco.ftd.", "cisco.asa.", 1)) for key, target in _table()["security"]]
+
+
+@lru_cache(maxsize=4_096)
+def _renamed(name: str) -> str:
+    """The field of this device for one of ``cisco_asa``."""
+    return name.replace("cisco.asa.", "cisco.ftd.", 1)
 
 
 def parse(line: str, settings: Settings) -> Document | None:
@@ -83,7 +97,7 @@ def parse(line: str, settings: Settings) -> Document | None:
     _finish(event, raw, code or "")
     cisco_asa.relate(event)
     append(event, "related.hash", event.get("file.hash.sha256"))
-    return {name.replace("cisco.asa.", "cisco.ftd.", 1): value for name, value in event.items()}
+    return {_renamed(name): value for name, value in event.items()}
 
 
 def _managed(line: str, found: re.Match[str], settings: Settings) -> Document:
@@ -124,9 +138,9 @@ def _security(event: Document, raw: dict[str, str], settings: Settings) -> Docum
         event[_OTHER + _snake(key)] = text
         event[_own()[key]] = int(text) if key in _WHOLE and text.isdecimal() and len(text) < 19 else text
     told: Document = {}
-    for key, target in table["security"]:
+    for key, target in _targets():
         if key in raw:
-            told.setdefault(target.replace("cisco.ftd.", "cisco.asa.", 1), raw[key])
+            told.setdefault(target, raw[key])
     told["cisco.asa.rule_name"] = [raw[key] for key in table["rules"]["names"] if key in raw]
     told["duration"] = f"0:00:{told['duration']}" if "duration" in told else None
     begun = MOMENT.fullmatch(told.get("event.start", ""))

@@ -17,7 +17,11 @@ _WHOLE = (
     "network.bytes", "network.packets", "event.sequence", "event.severity", "file.size", "http.response.status_code",
     "http.request.bytes", "http.response.bytes", "url.port",
 )  # fmt: skip
-_OF_ROLES = ("ip", "port", "bytes", "packets", "nat.ip", "nat.port", "user.id", "user.name", "user.group.name")
+_OF_ROLES = tuple(
+    (f"{role}.{name}", f"{end}.{name}")
+    for role, end in (("client", "source"), ("server", "destination"))
+    for name in ("ip", "port", "bytes", "packets", "nat.ip", "nat.port", "user.id", "user.name", "user.group.name")
+)
 _NUMBERS = {name: number for number, name in TRANSPORTS.items()}
 _RELATED = {
     "related.ip": _IP,
@@ -60,11 +64,16 @@ def place(event: Document, raw: dict[str, Any], fields: list[list[str]]) -> None
 def settle(event: Document) -> None:
     """Numbers and addresses are such or go; both sides are summed; transport and its number tell each other."""
     for name in _WHOLE:
-        if event.get(name) is not None:
-            event[name] = whole(event[name])
+        value = event.get(name)
+        if value is not None:
+            event[name] = whole(value)
     for name in _IP:
-        text = first(event.get(name))
-        event[name] = text if address(text) and not (".nat." in name and text in ("0.0.0.0", "::")) else None
+        text = event.get(name)
+        if text is not None:
+            text = first(text)
+            if not address(text) or (".nat." in name and text in ("0.0.0.0", "::")):
+                text = None
+        event[name] = text
     for unit in ("bytes", "packets"):
         sent = [event.get(f"{side}.{unit}") for side in SIDES]
         if event.get(f"network.{unit}") is None and None not in sent:
@@ -82,13 +91,15 @@ def settle(event: Document) -> None:
 
 def roles(event: Document) -> None:
     """The ends as client and server too."""
-    for role, end in (("client", "source"), ("server", "destination")):
-        for name in _OF_ROLES:
-            if event.get(f"{end}.{name}") is not None:
-                event[f"{role}.{name}"] = event[f"{end}.{name}"]
+    for name, end in _OF_ROLES:
+        value = event.get(end)
+        if value is not None:
+            event[name] = value
 
 
 def relate(event: Document) -> None:
     """What the event tells of addresses, users, hosts and hashes, in one list each."""
     for name, sources in _RELATED.items():
-        append(event, name, *(first(event.get(source)) for source in sources))
+        found = [first(value) for source in sources if (value := event.get(source)) is not None]
+        if found:
+            append(event, name, *found)
