@@ -15,7 +15,7 @@ SOURCES = ROOT / "src" / "falselight"
 LAYERS = (
     ("source", "diagnostics", "drawing", "collector"),
     ("timestamps", "ecs"),
-    ("cells", "columns", "eql", "values"),
+    ("cells", "columns", "eql", "quads", "values"),
     ("batches", "documents", "mappings", "readers", "slots", "store"),
     ("derive", "expressions", "plan"),
     ("case", "ingest", "reading"),
@@ -31,7 +31,8 @@ LAYERS = (
     ("cli", "web"),
 )
 IGNORANT_OF_EQL = (
-    "values", "cells", "columns", "documents", "slots", "mappings", "readers", "store", "ingest", "reading", "timestamps",
+    "values", "quads", "cells", "columns", "documents", "slots", "mappings", "readers", "store", "ingest", "reading",
+    "timestamps",
 )  # fmt: skip
 LONGEST_FILE, LONGEST_FUNCTION = 400, 50
 

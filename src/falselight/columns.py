@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from falselight import quads
 from falselight import values as conversions
 from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, STRING_TYPES, Field, column, ip_column, order_column
 
@@ -69,15 +70,17 @@ def physical(
     if isinstance(flat, pa.ChunkedArray):
         flat = pa.concat_arrays(flat.chunks)
     if pa.types.is_dictionary(flat.type):
-        if field.type in STRING_TYPES and pa.types.is_string(flat.type.value_type):
+        if pa.types.is_string(flat.type.value_type) and field.type in STRING_TYPES:
             return _decoded(flat, field)
-        flat = flat.dictionary_decode()
+        if field.type != "ip" or not pa.types.is_string(flat.type.value_type):
+            flat = flat.dictionary_decode()
     shape = flat if pa.types.is_list(flat.type) or pa.types.is_large_list(flat.type) else None
     given = flat if shape is None else shape.values
-    quads = _quads(given) if field.type == "ip" else None
-    if quads is not None:
-        result = {column(field.name): given, ip_column(field.name): quads}
-        return result if shape is None else {name: _lists(shape, value) for name, value in result.items()}
+    if field.type == "ip":
+        result = _quads(given, field)
+        if result:
+            return result if shape is None else {name: _lists(shape, value) for name, value in result.items()}
+        given = given.dictionary_decode() if pa.types.is_dictionary(given.type) else given
     stored, rejected = _convert(given, field)
     if rejected and malformed is not None:
         malformed[field.name] += rejected
@@ -170,13 +173,17 @@ def _through(values: pa.Array, convert: Callable[[Any], Any], target: pa.DataTyp
     return pa.array(converted, target).take(encoded.indices), int(rejected or 0)
 
 
-def _quads(texts: pa.Array) -> pa.Array | None:
-    """The 16 bytes of each address where all are dotted quads, whose texts are canonical already; else None."""
-    if not pa.types.is_string(texts.type) or texts.null_count == len(texts):
-        return None
-    encoded = texts.dictionary_encode()
-    quads = conversions.dotted(encoded.dictionary.to_pylist())
-    return None if quads is None else pa.array(conversions.mapped(quads), pa.binary()).take(encoded.indices)
+def _quads(texts: pa.Array, field: Field) -> dict[str, pa.Array]:
+    """The columns of addresses that are all dotted quads, whose texts are canonical already; else none."""
+    if texts.null_count == len(texts) or not (pa.types.is_dictionary(texts.type) or pa.types.is_string(texts.type)):
+        return {}
+    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+    found = quads.read(encoded.dictionary)
+    if not found.all:
+        return {}
+    plain = encoded.dictionary.take(encoded.indices) if encoded is texts else texts
+    beside = quads.binary(quads.sixteen(found.numbers), encoded.indices)
+    return {column(field.name): plain, ip_column(field.name): beside}
 
 
 def _indexed(values: pa.Array, field: Field) -> pa.Array:

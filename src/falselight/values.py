@@ -9,7 +9,7 @@ import math
 import re
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from functools import partial
 from typing import Any
@@ -35,19 +35,6 @@ _quad = partial(socket.inet_pton, socket.AF_INET)
 
 class Malformed(ValueError):
     """A value that the field's mapper would reject."""
-
-
-def dotted(texts: Sequence[str]) -> list[bytes] | None:
-    """The four bytes of each address; None where one of them is no dotted quad, as most columns of a log are."""
-    try:
-        return list(map(_quad, texts))
-    except (OSError, ValueError, TypeError):
-        return None
-
-
-def mapped(quads: Sequence[bytes]) -> list[bytes]:
-    """The 16 bytes of addresses of IPv4."""
-    return [_MAPPED + quad for quad in quads]
 
 
 def ip(text: str) -> tuple[str, bytes]:

@@ -10,9 +10,11 @@ import ipaddress
 from functools import lru_cache
 from typing import TypeAlias
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from falselight import quads
 from falselight.derive import DERIVED, DIRECTION
 from falselight.readers.settings import Settings
 
@@ -32,7 +34,7 @@ _OF_SENSORS = ("inbound", "outbound", "internal", "external", "unknown")
 def fill(batch: Batch, settings: Settings) -> Batch:
     """The batch with a direction in rows that have two addresses and none of their own. Networks that the user names go
     before a sensor's own idea of what is local, since the user knows the network."""
-    source, destination = (_texts(batch, name) for name in ("source.ip", "destination.ip"))
+    source, destination = (_texts(batch, name, decoded=False) for name in ("source.ip", "destination.ip"))
     if source is None or destination is None:
         return batch
     known = _texts(batch, DIRECTION)
@@ -91,10 +93,25 @@ def _of_module(batch: Batch, names: tuple[str, ...]) -> pa.Array:
 
 def _inside(side: pa.Array, settings: Settings) -> pa.Array:
     """Whether each address is internal; null for what is no address."""
-    encoded = side.dictionary_encode()
+    encoded = side if pa.types.is_dictionary(side.type) else side.dictionary_encode()
     internal, external = settings.internal or _PRIVATE, settings.external
-    flags = [_is_inside(text, internal, external) for text in encoded.dictionary.to_pylist()]
+    found = quads.read(encoded.dictionary)
+    inside = _within(found, internal) & ~_within(found, external)
+    if found.all:
+        return pa.array(inside).take(encoded.indices)
+    flags: list[bool | None] = inside.tolist()
+    for place in np.flatnonzero(~found.are).tolist():
+        flags[place] = _is_inside(encoded.dictionary[place].as_py(), internal, external)
     return pa.array(flags, pa.bool_()).take(encoded.indices)
+
+
+def _within(found: quads.Quads, networks: tuple[Network, ...]) -> quads.Flags:
+    """Which of the quads lie in some network."""
+    inside = np.zeros(len(found.are), np.bool_)
+    for network in networks:
+        if network.version == 4:
+            inside |= found.within(int(network.network_address), network.prefixlen)
+    return inside
 
 
 @lru_cache(maxsize=65_536)
@@ -108,12 +125,14 @@ def _is_inside(text: str, internal: tuple[Network, ...], external: tuple[Network
     return any(address in network for network in internal)
 
 
-def _texts(batch: Batch, name: str) -> pa.Array | None:
-    """A column of text, flat; None where it is absent or holds lists."""
+def _texts(batch: Batch, name: str, *, decoded: bool = True) -> pa.Array | None:
+    """A column of text, flat; None where it is absent or holds lists. One that has a dictionary keeps it if not ``decoded``."""
     if name not in batch.schema.names:
         return None
     column = _flat(batch.column(name))
     if pa.types.is_dictionary(column.type):
+        if not decoded and pa.types.is_string(column.type.value_type):
+            return column
         column = column.cast(column.type.value_type)
     return column if pa.types.is_string(column.type) or pa.types.is_large_string(column.type) else None
 

@@ -13,13 +13,15 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from publicsuffixlist import PublicSuffixList
 
+from falselight.mappings.addresses import Addresses, Bytes, addressed
 from falselight.mappings.columnar import as_text, distinct, flat, jointly, paired
 from falselight.mappings.records import Frame, Step, fills_below
-from falselight.values import dotted
 
 # IANA protocol numbers by the names that sensors use, as Beats' community_id processor knows them.
 _PROTOCOLS = {
@@ -31,8 +33,6 @@ _ICMP = {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 17: 18, 18: 17, 10: 9, 9: 1
 _ICMP6 = {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144}
 _ANSWERS = {1: _ICMP, 58: _ICMP6}
 _WITH_PORTS = frozenset({6, 17, 132})
-# The first byte of fd00::/8.
-_INTERNAL_6 = 0xFD
 _NAMES = {
     "C": "country", "CN": "common_name", "L": "locality", "O": "organization", "OU": "organizational_unit",
     "ST": "state_or_province",
@@ -68,40 +68,19 @@ def is_ip(text: str) -> bool:
 
 def addresses(texts: pa.Array) -> pa.Array:
     """The texts that are addresses, as they are; null for the others."""
-    encoded = texts.dictionary_encode()
-    known = encoded.dictionary.to_pylist()
-    if dotted(known) is not None:
-        return texts
-    likely = [text for text in known if text[-1:].isdigit() or ":" in text]
-    found = set(likely if dotted(likely) is not None else filter(is_ip, likely))
-    return pa.array([text if text in found else None for text in known], pa.string()).take(encoded.indices)
+    return addressed(texts.dictionary_encode()).only(texts)
+
+
+def _addresses(frame: Frame, values: pa.Array) -> Addresses:
+    """What a column holds of addresses, found once for all steps."""
+    return frame.once(frame.encode(values), addressed)
 
 
 def ip(frame: Frame, step: Step) -> None:
     """The texts that are addresses, as the record writes them."""
     values = frame.get(step.sources[0])
     if values is not None and pa.types.is_string(values.type):
-        known, _ = frame.once(values, _packed)
-        frame.put(step.targets[0], addresses(values) if None in known else values)
-
-
-def _is_internal(packed: bytes | None) -> bool | None:
-    if packed is None:
-        return None
-    if len(packed) == 4:
-        return packed[0] == 10 or packed[:2] == b"\xc0\xa8" or (packed[0] == 172 and packed[1] >> 4 == 1)
-    return packed[0] == _INTERNAL_6
-
-
-def _packed(texts: pa.Array) -> tuple[list[bytes | None], pa.Array]:
-    """The bytes of each distinct address, None for other text; and which of them stands in each row."""
-    encoded = texts.dictionary_encode()
-    known = encoded.dictionary.to_pylist()
-    quads = dotted(known)
-    if quads is not None:
-        return [*quads], encoded.indices
-    found = (address(text) for text in known)
-    return [each.packed if each is not None else None for each in found], encoded.indices
+        frame.put(step.targets[0], _addresses(frame, values).only(values))
 
 
 def direction(frame: Frame, step: Step) -> None:
@@ -112,10 +91,7 @@ def direction(frame: Frame, step: Step) -> None:
     known = frame.get(step.targets[0]) if step.options.get("absent") else None
     if known is not None and not known.null_count:
         return
-    left, right = (
-        pa.array(map(_is_internal, known), pa.bool_()).take(rows)
-        for known, rows in (frame.once(side, _packed) for side in (source, destination))
-    )
+    left, right = (_addresses(frame, side).internal for side in (source, destination))
     _toward(frame, step, left, right)
 
 
@@ -158,7 +134,7 @@ def community_id(frame: Frame, step: Step) -> None:
     found = None
     ports = [port for port in (source_port, destination_port) if port is not None and pa.types.is_integer(port.type)]
     if len(ports) == 2 and pc.any(by_port).as_py():
-        sides = [frame.once(side, _packed) for side in (source, destination)]
+        sides = [_addresses(frame, side) for side in (source, destination)]
         found = _hashed(sides, ports, lowered, by_port)
     if not pc.all(by_port, skip_nulls=False).as_py():
         others = [None if column is None else _only(pc.invert(by_port), column) for column in columns]
@@ -171,25 +147,49 @@ def _only(rows: pa.Array, column: pa.Array) -> pa.Array:
     return pc.if_else(rows, column, pa.scalar(None, column.type))
 
 
-def _hashed(
-    sides: list[tuple[list[bytes | None], pa.Array]], ports: list[pa.Array], transport: pa.Array, rows: pa.Array
-) -> pa.Array:
+def _hashed(sides: list[Addresses], ports: list[pa.Array], transport: pa.Array, rows: pa.Array) -> pa.Array:
     """The ids of connections with ports, all at once; null in other rows."""
-    left, right = (pa.array(known, pa.binary()).take(places) for known, places in sides)
-    same = pc.equal(pc.binary_length(left), pc.binary_length(right))
-    one, other = map(_big_endian, ports)
-    protocol = distinct(transport, lambda name: bytes((_PROTOCOLS.get(name, 0), 0)), pa.binary())
-    ends = [pc.binary_join_element_wise(*pair, b"") for pair in ((left, one), (right, other))]
-    ordered = pc.less_equal(*ends)
-    parts = [
-        b"\0\0", pc.if_else(ordered, left, right), pc.if_else(ordered, right, left), protocol,
-        pc.if_else(ordered, one, other), pc.if_else(ordered, other, one), b"",
-    ]  # fmt: skip
-    parts[0] = pa.repeat(pa.scalar(b"\0\0"), len(left))
-    whole = _only(pc.and_kleene(rows, pc.fill_null(same, False)), pc.binary_join_element_wise(*parts))
-    hashed = _engine().cursor().from_arrow(pa.table({"bytes": whole}))
+    protocols = distinct(transport, lambda name: _PROTOCOLS.get(name, 0), pa.int64()).fill_null(0)
+    numbers, usable = [], np.asarray(rows.fill_null(False))
+    for port in ports:
+        plain = np.asarray(port.fill_null(-1))
+        usable = usable & (plain >= 0) & (plain < 65_536)
+        numbers.append(plain)
+    places, texts = [], []
+    for length in (4, 16):
+        (left, near), (right, far) = (side.of_length(length) for side in sides)
+        chosen = np.flatnonzero(usable & left & right)
+        if len(chosen):
+            ends = [
+                np.concatenate([packed[side.places[chosen]], _big_endian(port[chosen])], axis=1)
+                for side, packed, port in zip(sides, (near, far), numbers, strict=True)
+            ]
+            places.append(chosen)
+            texts.append(_messages(ends[0], ends[1], np.asarray(protocols)[chosen]))
+    if not places:
+        return pa.nulls(len(rows), pa.string())
+    taken = np.full(len(rows), -1)
+    taken[np.concatenate(places)] = np.arange(sum(map(len, places)))
+    hashed = _engine().cursor().from_arrow(pa.table({"bytes": pa.concat_arrays(texts)}))
     made = hashed.project("'1:' || to_base64(unhex(sha1(bytes))) AS id").to_arrow_table()
-    return flat(made.column("id")).cast(pa.string())
+    ids = flat(made.column("id")).cast(pa.string())
+    return ids.take(pa.array(taken, mask=taken < 0))
+
+
+def _messages(one: Bytes, other: Bytes, protocols: npt.NDArray[np.int64]) -> pa.Array:
+    """What is hashed: the seed, the ends (address and port) in order, the protocol between addresses and ports."""
+    rows, width = one.shape
+    first = (one != other).argmax(axis=1)
+    every = np.arange(rows)
+    swapped = one[every, first] > other[every, first]
+    low, high = np.where(swapped[:, None], other, one), np.where(swapped[:, None], one, other)
+    made = np.zeros((rows, 2 * width + 4), np.uint8)
+    made[:, 2:width] = low[:, :-2]
+    made[:, width : 2 * width - 2] = high[:, :-2]
+    made[:, 2 * width - 2] = protocols
+    made[:, 2 * width : 2 * width + 2] = low[:, -2:]
+    made[:, 2 * width + 2 :] = high[:, -2:]
+    return pa.Array.from_buffers(pa.binary(2 * width + 4), rows, [None, pa.py_buffer(made)]).cast(pa.binary())
 
 
 @cache
@@ -198,12 +198,9 @@ def _engine() -> duckdb.DuckDBPyConnection:
     return duckdb.connect(":memory:")
 
 
-def _big_endian(ports: pa.Array) -> pa.Array:
-    """Two bytes for each port; null for what is none."""
-    is_port = pc.and_(pc.greater_equal(ports, 0), pc.less(ports, 65_536))
-    numbers = pc.fill_null(pc.if_else(is_port, ports, 0), 0).to_numpy().astype(">u2")
-    made = pa.Array.from_buffers(pa.binary(2), len(ports), [None, pa.py_buffer(numbers.tobytes())])
-    return pc.if_else(is_port, made.cast(pa.binary()), pa.scalar(None, pa.binary()))
+def _big_endian(ports: npt.NDArray[np.int64]) -> Bytes:
+    """Two bytes for each port."""
+    return ports.astype(">u2").view(np.uint8).reshape(-1, 2)
 
 
 @lru_cache(maxsize=65_536)

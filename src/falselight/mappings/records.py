@@ -27,6 +27,7 @@ class Frame:
     constants: dict[str, Any] = field(default_factory=dict)
     malformed: Counter[str] = field(default_factory=Counter)
     _made: list[tuple[pa.Array, Callable[[pa.Array], Any], Any]] = field(default_factory=list)
+    _encoded: list[tuple[pa.Array, pa.DictionaryArray]] = field(default_factory=list)
 
     def once(self, values: pa.Array, make: Callable[[pa.Array], T]) -> T:
         """What a function makes of a column, made once however many steps ask for it."""
@@ -36,6 +37,18 @@ class Frame:
         result = make(values)
         self._made.append((values, make, result))
         return result
+
+    def encode(self, values: pa.Array) -> pa.DictionaryArray:
+        """A column as its distinct values, made once; it leaves the frame so, since what comes after asks for these again."""
+        found = self.encoded(values)
+        if found is None:
+            found = values.dictionary_encode()
+            self._encoded.append((values, found))
+        return found
+
+    def encoded(self, values: pa.Array) -> pa.DictionaryArray | None:
+        """What ``encode`` made of a column, if it was asked for."""
+        return next((found for known, found in self._encoded if known is values), None)
 
     def get(self, name: str) -> pa.Array | None:
         """The column, a constant spread over all rows, or None."""
@@ -159,17 +172,23 @@ def apply(frame: Frame, mapping: Table, wanted: frozenset[str] | None = None) ->
 
 
 def batch(frame: Frame, records: pa.Array, times: pa.Array | None) -> pa.RecordBatch:
-    """The normalised batch: the fields, ``_record`` and ``_time`` (see ``columns``)."""
+    """The normalised batch: the fields, ``_record`` and ``_time`` (see ``columns``). Texts of which few are distinct are held by
+    their places in a dictionary."""
     arrays: dict[str, pa.Array] = {
         "_record": records,
         "_time": times if times is not None else pa.nulls(frame.rows, pa.int64()),
     }
     for name, value in frame.constants.items():
-        arrays[name] = repeated(value, frame.rows)
+        arrays[name] = _once(value, frame.rows) if isinstance(value, str) else repeated(value, frame.rows)
     for name, values in frame.columns.items():
         if values.null_count < len(values) and values.type != pa.null():
-            arrays[name] = values
+            arrays[name] = frame.encoded(values) or values
     return pa.RecordBatch.from_arrays(list(arrays.values()), names=list(arrays))
+
+
+def _once(text: str, rows: int) -> pa.DictionaryArray:
+    """A text for all rows, held once."""
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), pa.array([text]))
 
 
 def repeated(value: Any, rows: int) -> pa.Array:
