@@ -32,6 +32,7 @@ def _lines(name: str, count: int) -> list[bytes]:
     return (gzip.decompress(data) if name.endswith(".gz") else data).splitlines()[:count]
 
 
+_ASA = (SAMPLES / "cisco_asa" / "sample").read_bytes().replace(b'"', b"").replace(b"\\", b"/").splitlines()[:6]
 # Sources without a sample of their own.
 OTHERS = {
     "ECS lines": b"\n".join(_lines("laptops-elastic-defend.ndjson", 8)),
@@ -40,6 +41,11 @@ OTHERS = {
     % b",".join(b'{"_index":"a","_source":%s}' % line for line in _lines("laptops-elastic-defend.ndjson", 8)),
     "NXLog": b"\n".join(_lines("fs01-nxlog.json", 8)),
     "Winlogbeat": b"\n".join(_lines("workstations-winlogbeat.json.gz", 8)),
+    "Splunk lines": b"\n".join(
+        b'{"preview":false,"offset":%d,"result":{"_raw":"%s","_time":"2026-03-02"}}' % (at, line)
+        for at, line in enumerate(_ASA)
+    ),
+    "Splunk CSV": b'"_raw","_time"\n' + b"".join(b'"%s","2026-03-02"\n' % line for line in _ASA),
     "CSV": b'when,client,note\n2026-03-11T09:00:00Z,10.4.0.13,a\n2026-03-11T09:00:01Z,10.4.0.14,"b, c"\n,,\n',
 }
 SIGNS = [

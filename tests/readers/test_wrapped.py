@@ -41,7 +41,10 @@ def opened(path: Path) -> tuple[bytes, list[Diagnostic]]:
     return content, told
 
 
-@pytest.mark.parametrize("data", [as_json(LINES, nested=True), as_json(LINES, nested=False), as_csv(LINES)])
+@pytest.mark.parametrize(
+    "data",
+    [as_json(LINES, nested=True), as_json(LINES, nested=False), as_csv(LINES), b"\xef\xbb\xbf" + as_csv(LINES)],
+)
 def test_records_come_out_one_a_line(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "export"
     path.write_bytes(gzip.compress(data))
@@ -62,7 +65,7 @@ def test_lines_without_a_record_are_kept_as_they_are(tmp_path: Path) -> None:
 
 def test_rows_of_another_width_are_told(tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
-    path.write_bytes(as_csv(LINES) + b'"3","short"\n"4","a","b","c"\n' + as_csv(LINES[:1]).partition(b"\n")[2])
+    path.write_bytes(as_csv(LINES) + b'"3","short \xe5"\n"4","a","b","c"\n' + as_csv(LINES[:1]).partition(b"\n")[2])
     content, told = opened(path)
     assert content == EXPECTED + LINES[0].encode() + b"\n"
     assert [each.code for each in told] == ["E0504"]

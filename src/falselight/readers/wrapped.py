@@ -27,6 +27,7 @@ _OWN = ("_time", "_indextime", "sourcetype", "_sourcetype", "_serial", "_bkt")
 _HEADER = re.compile(
     rb'(?:\xef\xbb\xbf)?(?:"[^"\r\n]{1,128}"|[\w.:-]{1,128})(?:,(?:"[^"\r\n]{1,128}"|[\w.:-]{1,128})){0,500}\r?'
 )
+_MARK = b"\xef\xbb\xbf"
 _BREAKS = re.compile(rb"[\r\n]+")
 # A first line that is longer than the head.
 _BEGUN = re.compile(rb'\s*\{"preview": ?(?:true|false),[^{}\n]{0,200}"result": ?\{')
@@ -38,7 +39,7 @@ def wrapping(head: bytes) -> str | None:
         return None
     lines = head.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]
     if _HEADER.fullmatch(lines[0]) and len(lines) > 1:
-        names = [name.strip(b'"') for name in lines[0].removeprefix(b"\xef\xbb\xbf").rstrip(b"\r").split(b",")]
+        names = [name.strip(b'"') for name in lines[0].removeprefix(_MARK).rstrip(b"\r").split(b",")]
         return CSV if _COLUMN.encode() in names and any(own.encode() in names for own in _OWN) else None
     is_cut_off = len(lines) == 1 and _BEGUN.match(head) is not None
     return JSON if is_cut_off or any(_raw(line) is not None for line in lines) else None
@@ -87,7 +88,7 @@ def _raw(line: bytes) -> str | None:
     if b'"_raw"' not in line:
         return None
     try:
-        document: Any = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
+        document: Any = orjson.loads(line.removeprefix(_MARK))
     except orjson.JSONDecodeError:
         return None
     found = document.get("result", document) if isinstance(document, dict) else None
@@ -107,27 +108,32 @@ def _of_csv(stream: BinaryIO) -> Iterator[bytes]:
 
     reader = pacsv.open_csv(
         pa.PythonFile(_Whole(stream), mode="r"),
-        read_options=pacsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
+        # A byte a letter, so that no byte is refused.
+        read_options=pacsv.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, encoding="latin1"),
         parse_options=pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=refuse),
         convert_options=pacsv.ConvertOptions(
-            check_utf8=False, include_columns=[_COLUMN], column_types={_COLUMN: pa.binary()}, strings_can_be_null=False
+            include_columns=[_COLUMN], column_types={_COLUMN: pa.string()}, strings_can_be_null=False
         ),
     )
     for batch in reader:
         for raw in batch.column(0).to_pylist():
-            yield _BREAKS.sub(b" ", raw.strip()) + b"\n"
+            yield _BREAKS.sub(b" ", raw.encode("latin1").strip()) + b"\n"
     if refused:
         raise ValueError(f"{refused} rows have another number of columns than the header")
 
 
 class _Whole(io.RawIOBase):
-    """A stream that the CSV reader may close without closing the input."""
+    """A stream without its byte-order mark, which the CSV reader may close without closing the input."""
 
     def __init__(self, inner: BinaryIO) -> None:
         self._inner = inner
+        self._is_begun = False
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int = -1) -> bytes:
-        return self._inner.read(size)
+        data = self._inner.read(size)
+        if not self._is_begun:
+            self._is_begun, data = True, data.removeprefix(_MARK)
+        return data
