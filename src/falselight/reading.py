@@ -48,6 +48,8 @@ _MODULES: dict[Kind, str] = {
     Kind.AZURE_FLOW_LOGS: "falselight.readers.azure_flow_logs",
     Kind.GCP_VPC: "falselight.readers.gcp_vpcflow",
     Kind.GCP_FIREWALL: "falselight.readers.gcp_firewall",
+    Kind.GCP_DNS: "falselight.readers.cloud_dns",
+    Kind.ROUTE53: "falselight.readers.cloud_dns",
     Kind.OCSF: "falselight.readers.ocsf",
     Kind.OCSF_PARQUET: "falselight.readers.ocsf_parquet",
     Kind.PASSIVE_DNS: "falselight.readers.passive_dns",

@@ -25,6 +25,8 @@ KINDS = {
     "azure_flow_logs": Kind.AZURE_FLOW_LOGS,
     "gcp_vpcflow": Kind.GCP_VPC,
     "gcp_firewall": Kind.GCP_FIREWALL,
+    "gcp_dns": Kind.GCP_DNS,
+    "route53": Kind.ROUTE53,
     "zscaler_zia": Kind.ZSCALER,
     "netflow": Kind.NETFLOW,
     "ocsf": Kind.OCSF,

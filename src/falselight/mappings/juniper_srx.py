@@ -14,7 +14,7 @@ from falselight.mappings.firewalls import place, relate, settle, span, whole
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment, pairs, zone_name
 
-_DATA = re.compile(r"\[junos@\S{1,64} ")
+_DATA = re.compile(r"\[(?:junos@\S{1,64} |(?=[a-z][a-z-]{1,64}=\"))")
 _TAG = re.compile(r"[A-Z][A-Z0-9_]{2,63}")
 _EMPTY = ("", "None", "UNKNOWN", "N/A", "-")
 _LONGEST = 65_536

@@ -60,6 +60,8 @@ class Kind(StrEnum):
     AZURE_FLOW_LOGS = "azure-flow-logs"
     GCP_VPC = "gcp-vpcflow"
     GCP_FIREWALL = "gcp-firewall"
+    GCP_DNS = "gcp-dns"
+    ROUTE53 = "route53-resolver"
     OCSF = "ocsf"
     OCSF_PARQUET = "ocsf-parquet"
     PASSIVE_DNS = "passive-dns"

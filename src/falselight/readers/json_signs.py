@@ -48,11 +48,22 @@ def is_wazuh(record: Record) -> bool:
     return framed and "timestamp" in record and ("full_log" in record or "location" in record)
 
 
+def _is_gcp_dns(record: Record) -> bool:
+    payload = record.get("jsonPayload")
+    return isinstance(payload, dict) and "queryName" in payload and "queryType" in payload
+
+
+def _is_route53(record: Record) -> bool:
+    return "query_timestamp" in record and "query_name" in record and "srcaddr" in record
+
+
 # By the name of the kind; no record bears two signs.
 _SIGNS: tuple[tuple[str, Callable[[Record], bool]], ...] = (
     ("azure-flow-logs", _is_azure_flow),
     ("gcp-firewall", _is_gcp_firewall),
     ("gcp-vpcflow", _is_gcp_flow),
+    ("gcp-dns", _is_gcp_dns),
+    ("route53-resolver", _is_route53),
     ("zscaler-zia", _is_zscaler),
     ("ocsf", _is_ocsf),
     ("passive-dns", _is_passive_dns),

@@ -38,6 +38,8 @@ _JSON = {
     Kind.AZURE_FLOW_LOGS: (b"FlowEvent",),
     Kind.GCP_VPC: (b'"jsonPayload"',),
     Kind.GCP_FIREWALL: (b'"rule_details"',),
+    Kind.GCP_DNS: (b'"queryName"',),
+    Kind.ROUTE53: (b'"query_timestamp"',),
     Kind.ZSCALER: (b'"sourcetype"',),
     Kind.OCSF: (b'"class_uid"',),
     Kind.PASSIVE_DNS: (b'"rrname"',),

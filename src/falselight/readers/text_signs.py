@@ -59,7 +59,12 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
             rb"(?:^|[\s>])(?:date=\"?\d{4}-\d\d-\d\d\"? time=\"?\d\d:\d\d:\d\d|eventtime=\d{10,19} tz=).{0,2000}? logid="
         ),
     ),
-    ("juniper-srx", b"RT_", re.compile(rb"\sRT_[A-Z]{2,20} (?:\d{1,10}|-) [A-Z][A-Z0-9_]{2,63} \[junos@\S{1,64} ")),
+    (
+        "juniper-srx", b"RT_",
+        re.compile(
+            rb"\sRT_[A-Z]{2,20} (?:\d{1,10}|-) [A-Z][A-Z0-9_]{2,63} \[(?:junos@\S{1,64} |[a-z][a-z-]{1,64}=\")"
+        ),
+    ),
     (
         "sophos-xg", b"log_id=",
         re.compile(rb"(?:^|[\s>])device(?:_name)?=\"?[^\"\s]{0,64}\"? (?:date|timestamp|device_id)=.{0,2000}? log_id=\"?\d"),
