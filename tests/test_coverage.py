@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from falselight import findings, ingest
 from falselight.cli.main import cli
-from falselight.comparing import compare
+from falselight.comparing import both, compare
 from falselight.hunting import HuntResult, hunt
-from falselight.rules import Rule
+from falselight.rules import Rule, load_pack
 
 TACTIC = '{ id = "TA0011", name = "Command and Control" }'
 TECHNIQUE = 'id = "T1071"\nname = "Application Layer Protocol"\n'
@@ -142,6 +143,50 @@ def test_the_command_shows_the_difference(tmp_path: Path) -> None:
     )
     same = CliRunner().invoke(cli, ["diff", str(new), str(new), str(path)], standalone_mode=False)
     assert same.return_value == 0
+
+
+def listed(folder: Path, query: str, ports: str) -> Path:
+    """A pack of two rules, one of which leaves out a list's ports and one what it names itself."""
+    folder.mkdir()
+    lists = [
+        {"list_id": name, "id": name, "type": "detection", "namespace_type": "single"} for name in ("known", "own")
+    ]
+    common = {"type": "eql", "language": "eql", "risk_score": 1, "severity": "low", "description": ""}
+    lines: list[dict[str, Any]] = [
+        {"rule_id": "a", "name": "a", "query": query, "exceptions_list": lists[:1], **common},
+        {"rule_id": "b", "name": "b", "query": "network where true", "exceptions_list": lists[1:], **common},
+        *({**each, "name": "l"} for each in lists),
+        {"item_id": "1", "list_id": "known", "name": "i", "type": "simple", "namespace_type": "single", "entries": [
+            {"field": "host.name", "type": "list", "operator": "included", "list": {"id": "hosts", "type": "keyword"}}]},
+        {"item_id": "2", "list_id": "own", "name": "i", "type": "simple", "namespace_type": "single", "entries": [
+            {"field": "destination.port", "type": "match", "operator": "included", "value": ports.strip()[:1]}]},
+    ]  # fmt: skip
+    (folder / "rules.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "hosts").write_text(f"ws{ports.strip()[-1]}\n")
+    return folder
+
+
+def test_both_packs_read_the_data_once_and_equal_rules_run_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = events(tmp_path, [1, 2, 3, 4])
+    read, ran = [], []
+    reading, building = ingest.read_events, findings.build
+    monkeypatch.setattr(ingest, "read_events", lambda *given, **more: read.append(1) or reading(*given, **more))
+    monkeypatch.setattr(findings, "build", lambda rule, *given: ran.append(rule.id) or building(rule, *given))
+
+    def difference(old: Path, new: Path) -> tuple[list[tuple[str, int, int, int]], list[int], list[str]]:
+        read.clear(), ran.clear()
+        packs = [load_pack([str(each)], pytest.fail) for each in (old, new)]
+        changes = compare(*both([path], *packs, report=pytest.fail))
+        return [(each.id, len(each.gained), len(each.lost), each.same) for each in changes], read, ran
+
+    one = listed(tmp_path / "one", "network where true", "1 and 0")
+    # The values of lists of one id are those of each pack: hosts ws0 and ws1 are left out.
+    other = listed(tmp_path / "other", "network where true", "1 and 1")
+    assert difference(one, other) == ([("a", 2, 2, 0), ("b", 0, 0, 3)], [1], ["a", "a", "b"])
+    third = listed(tmp_path / "third", "network where destination.port > 2", "2 and 0")
+    assert difference(one, third) == ([("a", 0, 1, 1), ("b", 1, 1, 2)], [1], ["a", "b", "a", "b"])
 
 
 @pytest.mark.parametrize("verb", ["coverage", "diff"])

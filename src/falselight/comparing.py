@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from falselight import hunting
 from falselight.findings import Finding
 from falselight.hunting import HuntResult
+from falselight.readers.settings import DEFAULTS, Settings
+from falselight.rules import Pack, Rule
+from falselight.rules.pack import Report
 
 Identity = tuple[Any, ...]
 
@@ -43,6 +48,30 @@ class RuleChange:
             "same": self.same,
             "faults": list(self.faults),
         }
+
+
+def both(
+    paths: Sequence[str | Path], old: Pack, new: Pack, *, report: Report, settings: Settings = DEFAULTS
+) -> tuple[HuntResult, HuntResult]:
+    """Hunt with both packs over events that are read once. Rules that both have, with all that they use, run once."""
+    known = {rule.id: rule for rule in new.rules}
+    same = {rule.id for rule in old.rules if rule.id in known and _is_same(rule, known[rule.id], old, new)}
+    rest = replace(old, rules=[rule for rule in old.rules if rule.id not in same])
+    before, after = hunting.hunt_packs(paths, [rest, new], report=report, settings=settings)
+    runs = {run.rule.id: run for run in (*after.rules, *before.rules)}
+    before.rules = [runs[rule.id] for rule in old.rules]
+    return before, after
+
+
+def _is_same(rule: Rule, other: Rule, old: Pack, new: Pack) -> bool:
+    """Whether rules find the same: all but their places is equal, their exceptions as well. Value lists are in files, which may
+    differ."""
+    items, others = old.items_of(rule), new.items_of(other)
+    return (
+        rule.model_dump(exclude={"path"}) == other.model_dump(exclude={"path"})
+        and items == others
+        and not any(entry.value_list is not None for item in items for entry in item.entries)
+    )
 
 
 def compare(old: HuntResult, new: HuntResult) -> list[RuleChange]:

@@ -165,7 +165,7 @@ def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> 
         columns = key_names(plan.stages[0])
         if isinstance(plan, nodes.SequencePlan):
             found = _by_key(plan, table)
-            members = emit.stage_events(plan, table.name)
+            members = emit.stage_events(plan, table.name, "found")
         else:
             found, members = _singly(plan, table)
         if found.num_rows == 0:

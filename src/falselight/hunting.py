@@ -144,15 +144,10 @@ def hunt(
     report = report or _warn
     pack = pack or Pack(list(rules))
     parsed = [_parsed(rule) for rule in rules]
-    running = [run.rule for run, tree in parsed if tree is not None]
-    wanted = {*ALWAYS_READ, *also, *restricting.fields(running, pack, release.schema())}
-    for run, tree in parsed:
-        if tree is not None:
-            wanted.update(walk.field_names(tree), _named_fields(run.rule))
     table = ingest.read_events(
         list(paths),
         release.schema(),
-        wanted=None if as_scheduled else frozenset(wanted),
+        wanted=None if as_scheduled else frozenset({*also, *_wanted(parsed, pack)}),
         since_ns=since,
         until_ns=until,
         report=report,
@@ -160,6 +155,30 @@ def hunt(
         settings=settings,
     )
     return _over(table, parsed, report, settings, pack, as_scheduled, clustered)
+
+
+def hunt_packs(
+    paths: Sequence[str | Path],
+    packs: Sequence[Pack],
+    *,
+    report: Callable[[Diagnostic], None] | None = None,
+    settings: Settings = DEFAULTS,
+) -> list[HuntResult]:
+    """``hunt`` of several packs over the same events, which are read once."""
+    report = report or _warn
+    parsed = [[_parsed(rule) for rule in pack.rules] for pack in packs]
+    wanted = frozenset().union(*map(_wanted, parsed, packs))
+    table = ingest.read_events(list(paths), release.schema(), wanted=wanted, report=report, settings=settings)
+    return [_over(table, own, report, settings, pack, False, None) for own, pack in zip(parsed, packs, strict=True)]
+
+
+def _wanted(parsed: Sequence[tuple[RuleRun, syntax.Query | None]], pack: Pack) -> set[str]:
+    """The fields that rules read, and that findings show."""
+    running = [(run.rule, tree) for run, tree in parsed if tree is not None]
+    wanted = {*ALWAYS_READ, *restricting.fields((rule for rule, _ in running), pack, release.schema())}
+    for rule, tree in running:
+        wanted.update(walk.field_names(tree), _named_fields(rule))
+    return wanted
 
 
 def hunt_table(

@@ -9,9 +9,8 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from falselight import hunting
 from falselight.cli import errors, options
-from falselight.comparing import RuleChange, compare
+from falselight.comparing import RuleChange, both, compare
 from falselight.diagnostics import Diagnostic
 from falselight.drawing import visible
 from falselight.findings import Finding
@@ -39,10 +38,8 @@ def command(old: str, new: str, paths: tuple[str, ...], format: str, settings: S
     """
     talk = errors.Talk(diagnostics == "json")
     report = _once(talk.report)
-    results = []
-    for name in (old, new):
-        pack = load_pack([name], report)
-        results.append(hunting.hunt(list(paths), pack.rules, pack=pack, report=report, settings=settings))
+    before, after = (load_pack([name], report) for name in (old, new))
+    results = both(paths, before, after, report=report, settings=settings)
     changes = compare(*results)
     if format == "json":
         for change in changes:
@@ -64,7 +61,7 @@ def command(old: str, new: str, paths: tuple[str, ...], format: str, settings: S
 
 
 def _once(report: Callable[[Diagnostic], None]) -> Callable[[Diagnostic], None]:
-    """Tell what both packs, or both readings of the data, have to tell only once: wherever it stands, it says the same."""
+    """Tell what both packs have to tell only once: wherever it stands, it says the same."""
     told: set[tuple[str, str]] = set()
 
     def tell(diagnostic: Diagnostic) -> None:

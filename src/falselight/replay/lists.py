@@ -34,7 +34,8 @@ def holds(name: str, list_id: str, kind: str, pack: Pack, table: EventTable, rep
         entry = table.schema.find(entry.exact)
     if entry is None or not entry.filled:
         return nodes.NEVER
-    relation = f"list {list_id} of {name} as {kind}"
+    # Lists of one id differ by their files, and identifiers of the engine do not by case.
+    relation = f"list {column(f'{values.path} {list_id} of {name} as {kind}')}"
     ((there,),) = engine.execute(
         table, f"SELECT count(*) FROM duckdb_tables() WHERE table_name = {literal(relation)}"
     ).fetchall()

@@ -101,10 +101,11 @@ def members(plan: nodes.SequencePlan, table: str, found: str) -> str:
     return statement(relations, " UNION ALL ".join(parts) + " ORDER BY id, place")
 
 
-def stage_events(plan: nodes.SequencePlan, table: str) -> str:
-    """SELECT k0…, t, (b,) s: every event that satisfies some positive stage, once for each key."""
+def stage_events(plan: nodes.SequencePlan, table: str, found: str) -> str:
+    """SELECT k0…, t, (b,) s: every event that satisfies some positive stage, once for each key that the table ``found`` has."""
+    same = same_keys("f", "x", key_names(plan.stages[0]))
     distinct = {stage_relation(stage, plan, table): None for stage in plan.positive}
-    return " UNION ".join(distinct) if len(distinct) > 1 else next(iter(distinct))
+    return " UNION ".join(f"SELECT x.* FROM ({select}) x SEMI JOIN {found} f ON {same}" for select in distinct)
 
 
 def rows(table: str, columns: list[str], positions: str) -> str:
