@@ -30,7 +30,12 @@ class Alarm:
 
 def per_host_day(odds: float, table: Mapping[str, Sequence[float]]) -> float:
     """Benign pairs a host and day at or above these log-odds, between the measured ones; its ends are not extrapolated."""
-    return float(10 ** np.interp(odds, table["odds"], table["log10_per_host_day"]))
+    return rates([odds], table)[0]
+
+
+def rates(odds: Sequence[float], table: Mapping[str, Sequence[float]]) -> list[float]:
+    """``per_host_day`` of many."""
+    return [10.0**power for power in np.interp(odds, table["odds"], table["log10_per_host_day"]).tolist()]
 
 
 def false_alarm(alarms: Sequence[Alarm], unknown: str) -> dict[str, Any]:

@@ -23,9 +23,7 @@ from falselight.analytics.pairs import Pairs, View
 from falselight.analytics.regularity import Timing, measure
 from falselight.analytics.series import Floats, Ints, Mask
 from falselight.analytics.wording import BEACON_TEXTS
-from falselight.risks import Reason, per_host_day
-
-SAME = 0.5  # nats: an address row must say that much more than the rows of its names
+from falselight.risks import Reason, rates
 
 
 @dataclass(frozen=True)
@@ -104,10 +102,31 @@ class Scores:
 
     def ranking(self) -> list[int]:
         """Numbers of units, one for each host and server, highest odds first; ties in the order of host and server."""
-        return [int(k) for k in np.argsort(-self.odds, kind="stable") if self.listed[k]]
+        order = np.argsort(-self.odds, kind="stable")
+        ranked: list[int] = order[self.listed[order]].tolist()
+        return ranked
 
     def row(self, number: int) -> Row:
-        return _row(self, number)
+        found, told = self.pairs, self._told
+        return Row(
+            str(found.hosts[number]), str(found.servers[number]), found.addresses[number], told["port"][number],
+            found.processes[number], told["risk"][number], told["odds"][number], told["false_alarm"][number],
+            told["first_seen"][number], told["last_seen"][number], told["detected_at"][number], self, number,
+        )  # fmt: skip
+
+    @cached_property
+    def _told(self) -> dict[str, list[Any]]:
+        """Of all units what a row says in numbers of Python's own."""
+        port = self.pairs.facts["port"]
+        return {
+            "port": [None if value != value else int(value) for value in port.tolist()],
+            "risk": [round(risk, 1) for risk in (100 / (1 + np.exp(-self.odds))).tolist()],
+            "odds": [round(odds, 4) for odds in self.odds.tolist()],
+            "false_alarm": rates(self.odds.tolist(), self.parameters["false_alarm"]),
+            "first_seen": _moments(self.pairs.facts["first"]),
+            "last_seen": _moments(self.pairs.facts["last"]),
+            "detected_at": [None if moment < 0 else moment for moment in self.detected.tolist()],
+        }
 
 
 @cache
@@ -138,35 +157,23 @@ def score(
 def best_views(found: Pairs, odds: Floats) -> Mask:
     """One unit for each host and server: its highest; and an address over its names only where no name, or no address
     without one, on that host explains as much."""
-    order = np.lexsort((found.views, -odds))
     listed = np.zeros(len(odds), dtype=np.bool_)
     seen: set[tuple[str, str]] = set()
-    names_of: dict[tuple[str, str], float] = {}
-    for k in order.tolist():
-        host, address = found.hosts[k], found.addresses[k]
-        if found.views[k] == View.ADDRESS:
-            if (host, address) in seen or names_of.get((host, address), -np.inf) >= odds[k] - SAME:
+    named: set[tuple[str, str]] = set()
+    hosts, servers, addresses = found.hosts.tolist(), found.servers.tolist(), found.addresses.tolist()
+    of_addresses = (found.views == View.ADDRESS).tolist()
+    for k in np.lexsort((found.views, -odds)).tolist():
+        host, address = hosts[k], addresses[k]
+        key = (host, address if of_addresses[k] else servers[k])
+        if of_addresses[k]:
+            if key in named:
                 continue
-            key = (host, address)
-        else:
-            key = (host, found.servers[k])
-            if address is not None:
-                names_of.setdefault((host, address), float(odds[k]))
+        elif address is not None:
+            named.add((host, address))
         if key not in seen:
             seen.add(key)
             listed[k] = True
     return listed
-
-
-def _row(scores: Scores, k: int) -> Row:
-    found, facts, odds = scores.pairs, scores.pairs.facts, float(scores.odds[k])
-    port, detected = facts["port"][k], int(scores.detected[k])
-    return Row(
-        str(found.hosts[k]), str(found.servers[k]), found.addresses[k], None if np.isnan(port) else int(port),
-        found.processes[k], round(100 / (1 + float(np.exp(-odds))), 1), round(odds, 4),
-        per_host_day(odds, scores.parameters["false_alarm"]),
-        _moment(facts["first"][k]), _moment(facts["last"][k]), None if detected < 0 else detected, scores, k,
-    )  # fmt: skip
 
 
 # Sleeps that people configure, in seconds.
@@ -175,9 +182,10 @@ _ROUND = np.array([1, 2, 3, 4, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240, 300
 _NEAR, _GAPS = 0.02, 30
 
 
-def _moment(value: float) -> int:
+def _moments(values: Floats) -> list[int]:
     """Epoch nanoseconds that went through a float, which holds 256 of them: to the microsecond."""
-    return round(float(value) / 1000) * 1000
+    found: list[int] = (np.rint(values / 1000).astype(np.int64) * 1000).tolist()
+    return found
 
 
 def law(timing: Timing, k: int) -> str:

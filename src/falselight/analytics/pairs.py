@@ -21,8 +21,11 @@ from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, medi
 from falselight.analytics.signers import Signers
 from falselight.store import quoted
 
+_RELATIONS = ("beacon_groups", "beacon_ends", "beacon_domains", "beacon_past", "beacon_pairs")
 HOUR = 3_600 * 10**9
 DAY = 24 * HOUR
+# Values that are worked on at once, so that what is made on the way stays small.
+VALUES_AT_ONCE = 1 << 20
 _FACTS = ("first", "quiet", "begin", "last", "events", "open", "port", "hosts", "domain_hosts", "program_hosts", "process_hosts",
           "process_servers", "named", "queried", "past_days")  # fmt: skip
 
@@ -76,10 +79,9 @@ def collect(
     there is none. Only calls outward count."""
     table = quoted(name)
     _rows(connection, table)
-    bounds = connection.execute("SELECT min(time), max(time) FROM beacon_rows").fetchone()
-    if bounds is None or bounds[0] is None:
+    ((oldest, high),) = connection.execute("SELECT min(time), max(time) FROM beacon_rows").fetchall()
+    if oldest is None:
         return None
-    oldest, high = int(bounds[0]), int(bounds[1])
     low = max(oldest, high - int(window_days * DAY))
     _groups(connection, low)
     _units(connection, least, long_hours)
@@ -88,16 +90,19 @@ def collect(
     if not count:
         return None
     # A source that calls one server only (a scanner of ours, say) does not make the network larger.
-    members = connection.execute(
+    ((members,),) = connection.execute(
         "SELECT count(*) FROM (SELECT host FROM beacon_ends GROUP BY host HAVING min(server) <> max(server))"
-    ).fetchone()
+    ).fetchall()
     facts = {key: _floats(found[key]) for key in _FACTS}
     times, measured = _series(connection, count, low)
-    return Pairs(
+    made = Pairs(
         found["host"], found["server"], found["view"].astype(np.int64), _texts(found["process"]), _texts(found["address"]),
         facts | measured, found["domain"].astype(np.int64), times, low, high, oldest,
-        max(int(members[0]) if members else 0, 1), signers.collect(connection, count),
+        max(members, 1), signers.collect(connection, count),
     )  # fmt: skip
+    for table in _RELATIONS:
+        connection.execute(f"DROP TABLE {table}")
+    return made
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> None:
@@ -194,37 +199,50 @@ def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float)
 
 
 def _series(connection: duckdb.DuckDBPyConnection, count: int, low: int) -> tuple[Series, dict[str, Floats]]:
+    bytes_ = ", ".join(f"CAST(CASE WHEN {name} >= 0 THEN {name} END AS {kind}) AS {name}"
+                       for name, kind in _kinds(connection, low).items())  # fmt: skip
     connection.execute(f"""
     CREATE OR REPLACE TEMP TABLE beacon_starts AS
-    WITH rows AS (SELECT *, (time - {low}) // 1000 AS micro FROM beacon_rows WHERE time >= {low})
-    SELECT pair, micro, sent, received FROM rows r
-      JOIN beacon_pairs p ON p.view = 0 AND p.host = r.host AND p.server = r.server
-    UNION ALL SELECT pair, micro, sent, received FROM rows r
-      JOIN beacon_pairs p ON p.view = 1 AND p.host = r.host AND p.server = r.address
-    UNION ALL SELECT pair, micro, sent, received FROM rows r
-      JOIN beacon_pairs p ON p.view = 2 AND p.host = r.host AND p.server = r.server AND p.process = r.process
+    WITH rows AS NOT MATERIALIZED (SELECT *, (time - {low}) // 1000 AS micro FROM beacon_rows WHERE time >= {low})
+    SELECT CAST(pair AS UINTEGER) AS pair, micro, {bytes_} FROM (
+      SELECT pair, micro, sent, received FROM rows r
+        JOIN beacon_pairs p ON p.view = 0 AND p.host = r.host AND p.server = r.server
+      UNION ALL SELECT pair, micro, sent, received FROM rows r
+        JOIN beacon_pairs p ON p.view = 1 AND p.host = r.host AND p.server = r.address
+      UNION ALL SELECT pair, micro, sent, received FROM rows r
+        JOIN beacon_pairs p ON p.view = 2 AND p.host = r.host AND p.server = r.server AND p.process = r.process)
     """)
-    found = _fetched(connection, "micro", count)
     middle, spread = _sizes(_fetched(connection, "sent", count))
     answer, answer_spread = _sizes(_fetched(connection, "received", count))
+    times, offset = _fetched(connection, "micro", count), low // 1000
     connection.execute("DROP TABLE beacon_starts")
-    times, offset = Series(found.values, found.starts), low // 1000
     return times, {
         "hours": _different(times, offset, HOUR // 1000), "days": _different(times, offset, DAY // 1000), "middle": middle,
         "spread": spread, "answer": answer, "answer_spread": answer_spread,
     }  # fmt: skip
 
 
+def _kinds(connection: duckdb.DuckDBPyConnection, low: int) -> dict[str, str]:
+    """The narrowest types that hold the bytes: of ten million connections that saves what would be spilled."""
+    largest = f"SELECT coalesce(max(sent), 0), coalesce(max(received), 0) FROM beacon_rows WHERE time >= {low}"
+    ((sent, received),) = connection.execute(largest).fetchall()
+    return {name: "UINTEGER" if most < 1 << 32 else "BIGINT" for name, most in (("sent", sent), ("received", received))}
+
+
 def _fetched(connection: duckdb.DuckDBPyConnection, column: str, count: int) -> Series:
     """The known values of a column, ascending for each unit: unit and value leave the database as one integer."""
-    largest = connection.execute(f"SELECT coalesce(max({column}), 0) FROM beacon_starts").fetchone()
-    bits = max(int(largest[0]) if largest else 0, 1).bit_length()
+    ((largest, held),) = connection.execute(
+        f"SELECT coalesce(max({column}), 0), count({column}) FROM beacon_starts"
+    ).fetchall()
+    bits = max(int(largest), 1).bit_length()
     shift = max(bits + count.bit_length() - 62, 0)
     bits -= shift
-    keys: Ints = connection.execute(f"""
-      SELECT (pair << {bits}) | ({column} >> {shift}) AS key FROM beacon_starts WHERE {column} >= 0
-    """).fetchnumpy()["key"]
-    keys = np.asarray(keys, dtype=np.int64)
+    keys, filled = np.empty(held, dtype=np.int64), 0
+    query = f"""SELECT (CAST(pair AS BIGINT) << {bits}) | (CAST({column} AS BIGINT) >> {shift}) AS key
+      FROM beacon_starts WHERE {column} IS NOT NULL"""
+    for batch in connection.sql(query).to_arrow_reader(VALUES_AT_ONCE):
+        keys[filled : filled + batch.num_rows] = batch.column(0).to_numpy()
+        filled += batch.num_rows
     keys.sort()
     starts = np.searchsorted(keys, np.arange(count + 1, dtype=np.int64) << bits).astype(np.int64)
     np.bitwise_and(keys, (1 << bits) - 1, out=keys)
@@ -234,13 +252,20 @@ def _fetched(connection: duckdb.DuckDBPyConnection, column: str, count: int) -> 
 
 def _sizes(found: Series) -> tuple[Floats, Floats]:
     """Median and median absolute deviation of each ascending series."""
-    middle = median(found)
-    apart = np.abs(found.values - np.repeat(np.nan_to_num(middle), found.lengths)).astype(np.int64)
-    return middle, Sorted.of(Series(apart, found.starts)).middle()
+    middle, spread = [], []
+    for part in found.parts(VALUES_AT_ONCE):
+        middle.append(median(part))
+        apart = np.abs(part.values - np.repeat(np.nan_to_num(middle[-1]), part.lengths)).astype(np.int64)
+        spread.append(Sorted.of(Series(apart, part.starts)).middle())
+    return np.concatenate(middle), np.concatenate(spread)
 
 
 def _different(times: Series, offset: int, unit: int) -> Floats:
     """How many different hours, or days, each series has."""
+    return np.concatenate([_changes(part, offset, unit) for part in times.parts(VALUES_AT_ONCE)])
+
+
+def _changes(times: Series, offset: int, unit: int) -> Floats:
     slots = (times.values + offset) // unit
     new = np.ones(len(slots), dtype=np.bool_)
     new[1:] = slots[1:] != slots[:-1]

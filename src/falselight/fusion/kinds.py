@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from falselight.fusion.rows import Pairs, ServerRisk, earliest, same
+from falselight.fusion.rows import Pairs, ServerRisk, changed, earliest, same
 from falselight.infrastructure import parameters, signs, staging, uploads
 from falselight.infrastructure.staging import Staged
 from falselight.infrastructure.uploads import Upload
@@ -34,7 +32,7 @@ def _add(found: Pairs, one: Staged | Upload, kind: str, detected: int) -> None:
     keys = same(found, one.host, one.address, (one.server,))
     for key in keys:
         row = found[key]
-        found[key] = replace(
+        found[key] = changed(
             row, odds=max(row.odds, one.odds), evidence=(*one.reasons, *row.evidence), 
             detected_at=earliest(row.detected_at, detected), found_by=(*row.found_by, kind), alarms=(*row.alarms, alarm),
         )  # fmt: skip
@@ -52,6 +50,6 @@ def _follow(found: Pairs, one: Staged) -> None:
         f"{staging.KIND}: second", weight, f"first contact soon after {one.server}, a likely staging server"
     )
     row = found[one.host, str(one.second)]
-    found[row.host, row.server] = replace(
+    found[row.host, row.server] = changed(
         row, odds=row.odds + weight, evidence=(reason, *row.evidence), found_by=(*row.found_by, staging.KIND)
     )

@@ -4,7 +4,6 @@ hosts call the network around an address that bears no name."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from ipaddress import ip_network
 from math import log2
 from pathlib import Path
@@ -14,7 +13,7 @@ import pyarrow as pa
 
 from falselight.analytics import beacons
 from falselight.analytics.networks import INTERNAL, parse
-from falselight.fusion.rows import Pairs, ServerRisk
+from falselight.fusion.rows import Pairs, ServerRisk, changed
 from falselight.infrastructure.hosting import UNKNOWN, hosting
 from falselight.risks import Reason
 from falselight.store import EventTable
@@ -41,7 +40,7 @@ def add(found: Pairs, table: EventTable, settings: Mapping[str, Any], asn: Path 
         ]
         if reasons:
             odds = row.odds + sum(reason.weight for reason in reasons)
-            found[key] = replace(row, odds=odds, evidence=(*reasons, *row.evidence))
+            found[key] = changed(row, odds=odds, evidence=(*reasons, *row.evidence))
 
 
 def _hosting(row: ServerRisk, system: System | None, hosts: int, own: Mapping[str, Any]) -> Iterator[Reason]:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from falselight import collector
 from falselight.analytics import beacons, connections, networks
 from falselight.dns import lookups
 from falselight.dns import scoring as scoring_of_lookups
 from falselight.dns.scoring import Score
 from falselight.findings import Finding
 from falselight.fusion import kinds, places, traits
-from falselight.fusion.rows import Pairs, ServerRisk, earliest, same
+from falselight.fusion.rows import Pairs, ServerRisk, changed, earliest, same
 from falselight.infrastructure import signs
 from falselight.intel import matching, observed, scoring
 from falselight.mappings.network import domain_parts
@@ -62,19 +63,20 @@ def rank(
     """All scored pairs, highest risk first; ties in the order of host and server. ``indicators``: the relation of
     ``intel.store.load`` is in the table's database. ``allowed``: names (with all below them) and addresses. ``once``: staging
     servers and uploads as well, which are met without rhythm. ``asn``: a MaxMind database of autonomous systems."""
-    found = _beacons(table, settings)
-    if once:
-        kinds.add(found, table)
-    if indicators:
-        _add_indicators(found, table, settings, asn)
-    _add_lookups(found, table, settings, asn)
-    _add_traits(found, table)
-    places.add(found, table, _parameters(), asn)
-    for finding in findings:
-        _add_finding(found, finding)
-    permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
-    rows = [_permitted(row, permitted) for row in found.values()]
-    return sorted(rows, key=lambda row: (-row.risk, -row.odds, row.host, row.server))
+    with collector.paused():
+        found = _beacons(table, settings)
+        if once:
+            kinds.add(found, table)
+        if indicators:
+            _add_indicators(found, table, settings, asn)
+        _add_lookups(found, table, settings, asn)
+        _add_traits(found, table)
+        places.add(found, table, _parameters(), asn)
+        for finding in findings:
+            _add_finding(found, finding)
+        permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
+        rows = [_permitted(row, permitted) for row in found.values()]
+        return sorted(rows, key=lambda row: (-row.risk, -row.odds, row.host, row.server))
 
 
 def totals(rows: Sequence[ServerRisk]) -> list[ServerTotal]:
@@ -146,7 +148,7 @@ def _add_indicators(found: Pairs, table: EventTable, settings: Settings, asn: Pa
             row = found[key]
             known = 1 - (1 - row.known_bad) * (1 - server.probability)
             names = tuple(dict.fromkeys((*row.names, *server.names)))
-            found[key] = replace(
+            found[key] = changed(
                 row,
                 known_bad=known,
                 names=names,
@@ -171,7 +173,7 @@ def _add_lookups(found: Pairs, table: EventTable, settings: Settings, asn: Path 
             keys = by_domain.get((host, score.domain), []) if score.domain is not None else []
             for key in keys if weight > 0 else []:
                 row = found[key]
-                found[key] = replace(
+                found[key] = changed(
                     row,
                     odds=max(row.odds + weight, score.odds),
                     evidence=(*_of_lookups(told, bounds["share"]), *row.evidence),
@@ -202,7 +204,7 @@ def _add_traits(found: Pairs, table: EventTable) -> None:
         for key in same(found, trait.host, trait.address, trait.names):
             row = found[key]
             odds = row.odds + math.fsum(reason.weight for reason in trait.reasons)
-            found[key] = replace(row, odds=odds, evidence=(*trait.reasons, *row.evidence))
+            found[key] = changed(row, odds=odds, evidence=(*trait.reasons, *row.evidence))
 
 
 def _add_finding(found: Pairs, finding: Finding) -> None:
@@ -238,7 +240,7 @@ def _add_finding(found: Pairs, finding: Finding) -> None:
             for key in keys:
                 row = found[key]
                 if finding.rule.id not in row.rules:
-                    found[key] = replace(
+                    found[key] = changed(
                         row,
                         odds=row.odds + weight,
                         evidence=(reason, *row.evidence),
@@ -256,7 +258,7 @@ def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
         return row
     weight = float(_parameters()["allowed"])
     reason = Reason("allowed", weight, "its name or address is on the allow-list")
-    return replace(row, odds=row.odds + weight, evidence=(*row.evidence, reason), allowed=True)
+    return changed(row, odds=row.odds + weight, evidence=(*row.evidence, reason), allowed=True)
 
 
 def _logit(probability: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from falselight.analytics import beacons
@@ -59,10 +59,10 @@ class ServerRisk:
         """What would raise the risk, and what would lower it, in words."""
         found = []
         if self.known_bad < 0.5:
-            raised = replace(self, known_bad=1 - (1 - self.known_bad) * 0.15)
+            raised = changed(self, known_bad=1 - (1 - self.known_bad) * 0.15)
             found.append(f"a trusted indicator of its name would raise the risk to {raised.risk:.0f}")
         if self.rhythm is not None:
-            lowered = replace(self, odds=self.odds + 3 * float(beacons.parameters()["weights"]["prevalence"]))
+            lowered = changed(self, odds=self.odds + 3 * float(beacons.parameters()["weights"]["prevalence"]))
             if lowered.risk < self.risk - 1:
                 found.append(f"eight times as many hosts that contact it would lower it to {lowered.risk:.0f}")
         if self.known_bad >= 0.5:
@@ -100,6 +100,13 @@ class ServerRisk:
 
 
 Key = tuple[str, str]
+
+
+def changed(row: ServerRisk, **values: Any) -> ServerRisk:
+    """The row with other values, as ``dataclasses.replace`` gives it, without a look at every field."""
+    made = object.__new__(ServerRisk)
+    made.__dict__.update(row.__dict__, **values)
+    return made
 
 
 class Pairs(dict[Key, ServerRisk]):
