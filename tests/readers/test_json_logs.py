@@ -199,11 +199,14 @@ def test_hostile_flows() -> None:
         {**flow, "time_flow_start_ns": "soon"},
         {**flow, "time_flow_start_ns": 1_773_219_600_000_000_000, "src_addr": "not an address", "dst_addr": [1]},
         {**flow, "time_flow_start_ns": 1_773_219_600_000_000_000, "proto": "no such", "src_mac": {"a": {"b": 1}}},
+        # Names of IPFIX that this collector does not use.
+        {**flow, "time_flow_start_ns": 1, "octetDeltaCount": "many", "bytes": 5, "source_ipv4_address": 5},
     ]
     made, skipped, reported = read(Kind.NETFLOW, "\n".join(map(json.dumps, odd)).encode())
-    assert [row["_record"] for row in made] == [0, 1, 4] and skipped == {"not a record of this log": 2}
+    assert [row["_record"] for row in made] == [0, 1, 4, 5] and skipped == {"not a record of this log": 2}
     assert made[1]["@timestamp"] == 253_402_300_799_000 and "_time" not in made[1]
     assert made[2]["source.ip"] == "10.4.0.13" and "network.transport" not in made[2]
+    assert made[3]["netflow.octet_delta_count"] == 5
     assert {each.code for each in reported} <= {"W0512", "W0514"}
 
 

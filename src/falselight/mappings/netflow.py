@@ -126,8 +126,17 @@ def _named(table: Table, columns: dict[str, pa.Array], frame: Frame, everything:
         known = frame.get(line.field)
         frame.put(line.field, values if known is None else pc.coalesce(known, values))
     for name, values in columns.items():
-        if everything and name not in table.taken:
-            frame.put(f"netflow.{snake(name)}", _filled(values))
+        target = f"netflow.{snake(name)}"
+        if everything and name not in table.taken and frame.get(target) is None:
+            frame.put(target, _typed(snake(name), values, name, frame))
+
+
+def _typed(own: str, values: pa.Array, name: str, frame: Frame) -> pa.Array | None:
+    """A column as the flow's own fields want it, whose name it may bear."""
+    if own in _WHOLE:
+        return columnar.whole(values, frame.malformed, name)
+    is_known = any(line.column == own for line in load(FILE, "flow").lines)
+    return _filled(columnar.as_text(values) if is_known else values)
 
 
 def _protocol(value: Any) -> int | None:
@@ -164,7 +173,7 @@ def _ends(frame: Frame) -> None:
         if values is None:
             continue
         for version in (4, 6):
-            made = columnar.distinct(values, partial(_of_version, version=version), pa.string())
+            made = columnar.distinct(columnar.as_text(values), partial(_of_version, version=version), pa.string())
             frame.put(f"netflow.{side}_ipv{version}_address", made)
 
 

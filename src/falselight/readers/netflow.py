@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import reduce
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -87,10 +88,12 @@ class Flows:
             frame.put("@timestamp", None if told is None else pc.divide(told, 1_000))
         if block.originals is not None:
             frame.put("event.original", block.originals)
-        ends = [values for name in ("source.ip", "destination.ip") if (values := frame.get(name)) is not None]
+        ends = [
+            pc.is_valid(values) for name in ("source.ip", "destination.ip") if (values := frame.get(name)) is not None
+        ]
         whole = pc.and_(
             pa.repeat(pa.scalar(False), rows) if seen is None else _timed(seen, frame),
-            pc.is_valid(pc.coalesce(*ends)) if ends else pa.repeat(pa.scalar(False), rows),
+            reduce(pc.or_, ends, pa.repeat(pa.scalar(False), rows)),
         )
         if self._wanted is not None:
             frame.columns = {name: values for name, values in frame.columns.items() if name in self._wanted}
