@@ -55,6 +55,21 @@ def test_detection_rules_toml(tmp_path: Path) -> None:
     assert (rule.id, rule.severity, rule.from_, rule.extra) == ("1", "high", "now-9m", {"author": ["Elastic"]})
 
 
+def test_hunts_of_elastics_repository_are_told_once_and_left_out(tmp_path: Path) -> None:
+    written(tmp_path, "a.toml", '[rule]\nid = "a"\nname = "a"\nquery = "any where true"\n')
+    for name in ("b", "c"):
+        written(tmp_path, f"{name}.toml", f'[hunt]\nname = "{name}"\nlanguage = ["EQL"]\nquery = ["any where true"]\n')
+    told: list[Diagnostic] = []
+    assert [rule.id for rule in load([str(tmp_path)], told.append)] == ["a"]
+    assert [each.code for each in told] == ["W0623"] and "b.toml and 1 more hold hunts" in told[0].message
+
+
+def test_elastic_defends_own_list_need_not_be_there(tmp_path: Path) -> None:
+    named = '[{ id = "endpoint_list", list_id = "endpoint_list", namespace_type = "agnostic", type = "endpoint" }]'
+    text = f'[rule]\nid = "a"\nname = "a"\nquery = "any where true"\nexceptions_list = {named}\n'
+    assert load([str(written(tmp_path, "a.toml", text))], pytest.fail)
+
+
 def test_broken_files_are_told_and_the_rest_loads(tmp_path: Path) -> None:
     written(tmp_path, "a.toml", '[rule]\nid = "a"\nname = "a"\n')
     written(tmp_path, "b.toml", "[rule\n")

@@ -45,7 +45,7 @@ def restricted(
             f"Rule [{rule.name}]: {len(items) - len(living)} of {len(items)} exceptions have expired and do not hold"
         )
         report(Diagnostic(EXPIRED, Severity.NOTE, message, path=rule.path))
-    if any(each.list_id == ENDPOINT_LIST for each in rule.exceptions_list) and living:
+    if any(item.list_id == ENDPOINT_LIST for item in living):
         message = (
             f"Rule [{rule.name}]: Kibana applies [{ENDPOINT_LIST}] to rules up to 9.3, as it is done here; from 9.4 on Elastic "
             "Defend alone does, and the rule finds what the list excepts"

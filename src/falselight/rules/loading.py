@@ -17,7 +17,7 @@ from falselight.rules import kibana, own
 from falselight.rules.model import Rule
 from falselight.rules.pack import Pack
 
-PAGE = "@page"
+PAGE, HUNT = "@page", "W0623"
 # Detection-rules' names for what Falselight's model calls otherwise.
 RENAMED = {"rule_id": "id", "from": "from_"}
 MODELLED = frozenset(Rule.model_fields) - {"path", "extra", "raw", "beside"}
@@ -66,9 +66,11 @@ def load(names: Iterable[str], report: Report) -> list[Rule]:
 def load_pack(names: Iterable[str], report: Report) -> Pack:
     """The rules that were asked for with their exceptions: files, folders (all ``.toml`` and ``.ndjson`` below, by name), or
     ``@page``. Two rules with one id are told, and the first is kept."""
-    pack = Pack()
+    pack, hunts = Pack(), list[str]()
     for name in names:
-        _named(name, pack, report)
+        _named(name, pack, report, hunts)
+    if hunts:
+        report(_hunts(hunts))
     rules: dict[str, Rule] = {}
     strange: dict[str, list[Rule]] = {}
     for rule in pack.rules:
@@ -95,7 +97,16 @@ def _strange(key: str, rules: list[Rule]) -> Diagnostic:
     )
 
 
-def _named(name: str, pack: Pack, report: Report) -> None:
+def _hunts(paths: list[str]) -> Diagnostic:
+    """One warning for all hunts of Elastic's repository: queries in several languages, without schedule or severity."""
+    files = "holds a hunt" if len(paths) == 1 else f"and {len(paths) - 1} more hold hunts"
+    message = f"{paths[0]} {files} ([hunt]) and no rule: left out"
+    return Diagnostic(
+        HUNT, Severity.WARNING, message, path=paths[0], help="falselight search runs a query of theirs in EQL"
+    )
+
+
+def _named(name: str, pack: Pack, report: Report, hunts: list[str]) -> None:
     if name == PAGE:
         pack.rules.extend(rule for rule in bundled(report) if PAGE in rule.tags)
         return
@@ -117,7 +128,7 @@ def _named(name: str, pack: Pack, report: Report) -> None:
         if kibana.is_export(data):
             kibana.read(data, str(file), pack, _rule, report)
         elif file.suffix != ".ndjson":
-            pack.rules.extend(_read([(str(file), data)], report))
+            pack.rules.extend(_read([(str(file), data)], report, hunts))
         elif path.is_dir():
             continue  # a log beside the rules
         else:
@@ -128,7 +139,8 @@ def _named(name: str, pack: Pack, report: Report) -> None:
         report(Diagnostic("E0603", Severity.ERROR, f"{path} holds no rule, only other NDJSON", path=str(path)))
 
 
-def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
+def _read(files: Iterable[tuple[str, bytes]], report: Report, hunts: list[str] | None = None) -> Iterator[Rule]:
+    """The rules of files; the names of those that are hunts join the list."""
     for path, data in files:
         try:
             table = tomllib.loads(data.decode("utf-8-sig"))
@@ -136,6 +148,9 @@ def _read(files: Iterable[tuple[str, bytes]], report: Report) -> Iterator[Rule]:
             report(Diagnostic("E0602", Severity.ERROR, f"{path} is not a TOML file: {fault}", path=path))
             continue
         entry = table.get("rule")
+        if hunts is not None and entry is None and isinstance(table.get("hunt"), dict):
+            hunts.append(path)
+            continue
         if not isinstance(entry, dict):
             report(Diagnostic("E0602", Severity.ERROR, f"{path} has no table [rule]", path=path))
             continue

@@ -82,7 +82,8 @@ class Pack:
         for rule in self.rules:
             for reference in rule.exceptions_list:
                 key = (reference.namespace_type, reference.list_id)
-                if key not in here and key not in told:
+                # Each Kibana has a list of Elastic Defend's exceptions, which a pack need not bring.
+                if key not in here and key not in told and reference.type != "endpoint":
                     told.add(key)
                     other = f" with namespace_type {key[0]}" if key[1] in known else ""
                     runs = ": it runs without" if rule.is_eql else ""
