@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import random
@@ -14,12 +15,13 @@ import pyarrow as pa
 import pytest
 
 from falselight.diagnostics import Diagnostic
-from falselight.mappings import windows_batches
+from falselight.mappings import windows_batches, windows_columns
 from falselight.mappings.apply import apply
 from falselight.mappings.parts import in_order
 from falselight.mappings.windows_batches import Block
 from falselight.readers import evtx
-from falselight.readers.windows_event import WindowsEvent
+from falselight.readers.windows_columns import clock
+from falselight.readers.windows_event import WindowsEvent, epoch_nanoseconds
 from falselight.readers.windows_tree import event_of_tree
 
 SHARED = Path(os.environ.get("FALSELIGHT_SHARED", Path(__file__).parents[3] / "shared"))
@@ -280,3 +282,21 @@ def test_published_logs(wanted: frozenset[str] | None) -> None:
         events = evtx.read_stream(io.BytesIO(data), path.name, reported.append, skipped[1])
         assert rows(made) == rows([apply(chunk, wanted) for chunk in events]), path.name
         assert skipped[0] == skipped[1]
+
+
+def test_texts_that_stand_for_nothing_become_null_whatever_stands_beside_them() -> None:
+    missing = frozenset({"", "-", "é" * 200})
+    texts = ["x", None, "-", "", "é" * 200, "e" * 400, "--", None, "y"]
+    values = pa.array(texts, pa.string())
+    for start, end in itertools.combinations(range(len(texts) + 1), 2):
+        made = windows_columns.without(values.slice(start, end - start), missing)
+        assert made.to_pylist() == [None if text in missing else text for text in texts[start:end]]
+    assert windows_columns.without(values, frozenset()) is values
+
+
+@pytest.mark.parametrize(
+    "other", ["2026-01-02T03:04:05.678", "2026-01-02 03:04:60.000", "2026-01-02 03:04:05.67Z", "x" * 23, "é" * 11 + "x"]
+)
+def test_clocks_of_one_length_are_what_each_is_alone(other: str) -> None:
+    texts = ["2026-01-02 03:04:05.678", other, "1969-12-31 23:59:59.999"]
+    assert clock(pa.array(texts, pa.string())).to_pylist() == [epoch_nanoseconds(text) for text in texts]

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, TypeAlias
 import numpy as np
 import pyarrow as pa
 
+from falselight.collector import paused
 from falselight.mappings import windows_kinds
 from falselight.mappings.apply import apply
 from falselight.mappings.parts import Column, Part, part_of, tables
@@ -37,7 +38,9 @@ def read_evtx(
     definitions = Definitions()
     shapes: dict[str, Any] = {}
     for chunks in reader.blocks():
-        yield from tables(_Chunks(reader, chunks, wanted, definitions, shapes).parts())
+        with paused():
+            parts = _Chunks(reader, chunks, wanted, definitions, shapes).parts()
+        yield from tables(parts)
 
 
 class _Chunks:

@@ -31,6 +31,7 @@ _SYSTEM_FIELDS = (
     ("UserID", ("winlog.user.identifier",)),
 )
 _MEMOS, _MEMO_TEXT = 4_096, 512
+_LONGEST = 255
 _ABSENT_ONLY = frozenset({conversions.basename, conversions.last_part})
 # By the step's identity; the step beside it lives as long, so that no other can have it.
 _memos: dict[int, tuple[Step, dict[Any, dict[str, Any]]]] = {}
@@ -73,17 +74,17 @@ class _Mapping:
     def run(self, plan: Plan) -> None:
         if plan.created and self._columns.time is not None and self._needs.output("event.created"):
             time = self._columns.time
-            floor = pc.if_else(pc.less(time, 0), 999_999, 0)
-            self._put("event.created", pc.divide(pc.subtract(time, floor), 1_000_000))
+            absent = np.asarray(time.is_null()) if time.null_count else None
+            milliseconds = time.fill_null(0).to_numpy() // 1_000_000
+            self._put("event.created", pa.array(milliseconds, pa.int64(), mask=absent))
         if plan.data_time is not None and plan.data_time in self._columns.data:
             own = clock(self._columns.data[plan.data_time])
             self._time = own if self._time is None else pc.coalesce(own, self._time)
         self._constants.update(plan.constants)
         for name in plan.constants:
             self._fields.pop(name, None)
-        missing = pa.array(sorted(plan.missing), pa.string())
         for name, values in self._columns.data.items():
-            self._present[name] = _without(values, missing)
+            self._present[name] = without(values, plan.missing)
         for step in plan.steps:
             if self._needs.step(step):
                 self._step(step)
@@ -94,7 +95,7 @@ class _Mapping:
         if value is None:
             return
         if step.missing:
-            value = _without(value, pa.array(sorted(step.missing), pa.string()))
+            value = without(value, step.missing)
         if step.if_absent and (known := self.get(step.target)) is not None:
             value = pc.if_else(pc.is_valid(known), _nothing(value), value)
         if value.null_count == self._rows:
@@ -283,14 +284,30 @@ def _well_known(identifier: str) -> dict[str, Any]:
     return {"winlog.user." + part: text for part, text in WELL_KNOWN.get(identifier, {}).items()}
 
 
-def _without(values: pa.Array, missing: pa.Array) -> pa.Array:
+def without(values: pa.Array, missing: frozenset[str]) -> pa.Array:
     """Values that are in ``missing`` become null."""
-    if not pa.types.is_string(values.type):
+    if not missing or not pa.types.is_string(values.type):
         return values
-    if not len(missing):
+    texts, lengths = _missing(missing)
+    ends = np.frombuffer(values.buffers()[1], np.int32, len(values) + 1, 4 * values.offset)
+    like = lengths[np.minimum(np.diff(ends), _LONGEST)]
+    if values.null_count:
+        like &= np.asarray(values.is_valid())
+    # Hardly any column has values that are as long, and to look for them costs more.
+    if not like.any():
         return values
-    found = pc.is_in(values, missing)
+    found = pc.is_in(values, texts)
     return pc.if_else(found, NO_TEXT, values) if pc.any(found).as_py() else values
+
+
+@lru_cache(maxsize=256)
+def _missing(texts: frozenset[str]) -> tuple[pa.Array, np.ndarray[Any, np.dtype[np.bool_]]]:
+    """The texts as an array, and for each number of bytes up to ``_LONGEST``, which stands for all beyond, whether one of them
+    has so many."""
+    lengths = np.zeros(_LONGEST + 1, np.bool_)
+    for text in texts:
+        lengths[min(len(text.encode()), _LONGEST)] = True
+    return pa.array(sorted(texts), pa.string()), lengths
 
 
 def column_of(values: Iterable[Any]) -> pa.Array:
@@ -306,6 +323,8 @@ def column_of(values: Iterable[Any]) -> pa.Array:
 
 def _joined(parts: list[pa.Array]) -> pa.Array | None:
     """One list of distinct values a row, in the order of the parts; a row without any is null."""
+    if len(parts) == 1 and not pa.types.is_list(parts[0].type):
+        return listed(parts[0]) if parts[0].null_count < len(parts[0]) else None
     rows, texts = [], []
     for part in parts:
         if pa.types.is_list(part.type):
