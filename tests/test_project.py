@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "src" / "falselight"
 # A module may import modules of its own layer and of the layers before it.
 LAYERS = (
-    ("source", "diagnostics", "drawing", "collector"),
+    ("source", "diagnostics", "drawing", "collector", "spilling"),
     ("timestamps", "ecs"),
     ("cells", "columns", "eql", "quads", "values"),
     ("batches", "documents", "mappings", "readers", "slots", "store"),

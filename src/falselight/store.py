@@ -23,8 +23,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import tempfile
 import weakref
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,6 +34,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from falselight import spilling
 from falselight.batches import INPUT, POSITION, Gatherer, numbered, positions
 from falselight.columns import duckdb_type, is_reserved, physical
 from falselight.diagnostics import Diagnostic, FalselightError, Severity
@@ -103,11 +102,12 @@ def limit() -> str:
 def connect(
     memory_limit: str | None = None, temp_directory: str | None = None, threads: int | None = None
 ) -> duckdb.DuckDBPyConnection:
-    """A private in-memory DuckDB that downloads nothing and spills to a folder of its own, removed with the connection.
+    """A private in-memory DuckDB that downloads nothing and spills to a folder of its own, removed with the connection (see
+    ``spilling``).
 
     ``memory_limit`` as DuckDB writes it (``4GB``), else what ``limit`` says; ``temp_directory`` is where the private folder is
     made."""
-    spill = tempfile.mkdtemp(prefix="falselight-", dir=temp_directory)
+    spill, remove = spilling.folder(temp_directory)
     settings: dict[str, Any] = {
         "temp_directory": spill,
         "autoinstall_known_extensions": False,
@@ -121,9 +121,9 @@ def connect(
     try:
         connection = duckdb.connect(":memory:", config=settings)
     except duckdb.Error:
-        shutil.rmtree(spill, ignore_errors=True)
+        remove()
         raise
-    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
+    weakref.finalize(connection, remove)
     # DuckDB takes some programs for a person at a prompt, and would draw its own bar into what they write.
     connection.execute("SET enable_progress_bar = false")
     return connection

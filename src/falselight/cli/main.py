@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
 from importlib import import_module
 from typing import Any
@@ -77,4 +78,6 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that knows less than Unicode shows escapes; it is no reason to stop.
             stream.reconfigure(errors="backslashreplace")
+    # A service that is stopped ends as one interrupted at the keyboard: what it spilled is removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.exit(errors.run(lambda: cli.main(standalone_mode=False)))
