@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import json
+import random
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from falselight.diagnostics import Diagnostic
 from falselight.ecs import release
+from falselight.mappings import urls
 from falselight.mappings import zeek as mapping
-from falselight.mappings.network import domain_parts, name_parts, url_parts
+from falselight.mappings.network import domain_parts, name_parts
+from falselight.mappings.records import Frame, Step
+from falselight.mappings.urls import url_parts
 from falselight.readers import zeek
 from tests.mappings.different import DIFFERENT
 from tests.mappings.golden import GOLDEN, differences, rows
@@ -109,3 +114,17 @@ def test_what_is_known_of_hosts_has_their_addresses() -> None:
     assert made["zeek.intel"]["threat.indicator.type"] == "ipv4-addr"
     web = made["zeek.http"]
     assert (web["url.path"], web["url.query"], web["url.domain"]) == ("/a b.js", "q=A", "lamp.example")
+
+
+def test_parts_of_columns_are_those_of_each_url() -> None:
+    """Most targets of requests are taken apart by one pattern."""
+    signs, draw = "ab/.?=%41#;:@-_~!$&'()*+,é |\\^\"<>{}`[]0", random.Random(4)
+    texts = [None, "", "/", "//a/b", "/a.b/", "/a.b/c", "/a.", "http://x/y.z?q", *(
+        "/" + "".join(draw.choices(signs if at % 2 else "ab/.?=:@-", k=draw.randint(0, 12))) for at in range(4_000)
+    )]  # fmt: skip
+    frame = Frame(len(texts), {"u": pa.array(texts, pa.string())})
+    urls.url(frame, Step(urls.url, ("u",), ("url",), False, {}))
+    made = {name.removeprefix("url."): values.to_pylist() for name, values in frame.columns.items() if name != "u"}
+    for at, text in enumerate(texts):
+        own = {name: values[at] for name, values in made.items() if values[at] is not None}
+        assert own == ({} if text is None else url_parts(text)), text

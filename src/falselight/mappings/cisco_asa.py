@@ -12,7 +12,8 @@ from itertools import pairwise
 from typing import Any
 
 from falselight.mappings.cisco_asa_patterns import GROUPS, PATTERNS
-from falselight.mappings.network import address, community, url_parts
+from falselight.mappings.network import address, community
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, zone_name
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 from datetime import UTC
 from itertools import zip_longest
 
-from falselight.mappings.network import address, community, domain_parts, url_parts
+from falselight.mappings.network import address, community, domain_parts
 from falselight.mappings.tables import TRANSPORTS
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment
 

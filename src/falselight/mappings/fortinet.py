@@ -10,7 +10,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings.network import address, community, domain_parts, url_parts
+from falselight.mappings.network import address, community, domain_parts
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, pairs, zone_name
 

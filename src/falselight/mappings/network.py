@@ -10,7 +10,6 @@ import socket
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import duckdb
 import numpy as np
@@ -22,6 +21,7 @@ from publicsuffixlist import PublicSuffixList
 from falselight.mappings.addresses import Addresses, Bytes, addressed
 from falselight.mappings.columnar import as_text, distinct, flat, jointly, paired
 from falselight.mappings.records import Frame, Step, fills_below
+from falselight.mappings.urls import request, url
 
 # IANA protocol numbers by the names that sensors use, as Beats' community_id processor knows them.
 _PROTOCOLS = {
@@ -334,60 +334,18 @@ def domain(frame: Frame, step: Step) -> None:
         frame.put(f"{step.targets[0]}.{name}", column)
 
 
-def url(frame: Frame, step: Step) -> None:
-    """The parts of a URL below the target, as Elasticsearch's uri_parts takes it apart; what a column has already stays."""
-    values = frame.get(step.sources[0])
-    if values is None or not pa.types.is_string(values.type):
-        return
-    encoded = values.dictionary_encode()
-    parts = [url_parts(text) for text in encoded.dictionary.to_pylist()]
-    for name, kind in _URL:
-        made = pa.array([part.get(name) for part in parts], kind).take(encoded.indices)
-        target = f"{step.targets[0]}.{name}"
-        known = frame.get(target)
-        frame.put(target, made if known is None or known.type != kind else pc.coalesce(known, made))
-
-
-_URL: tuple[tuple[str, pa.DataType], ...] = (
-    ("domain", pa.string()), ("path", pa.string()), ("extension", pa.string()), ("query", pa.string()),
-    ("fragment", pa.string()), ("scheme", pa.string()), ("port", pa.int64()), ("username", pa.string()),
-    ("password", pa.string()),
-)  # fmt: skip
-_NO_URI = re.compile(r'[\s"<>\\^`{|}\x00-\x1f\x7f]')
-_OF_JAVA = ("http:", "https:", "ftp:", "file:", "jar:")  # what Java's URL knows
-
-
-@lru_cache(maxsize=65_536)
-def url_parts(text: str) -> dict[str, Any]:
-    """What Elasticsearch's processor finds in a text: of a URI the parts as they are read, of another URL as they are written;
-    nothing in other text."""
-    read: Callable[[str], str] = unquote
-    if _NO_URI.search(text) or not text:
-        if not text.lower().startswith(_OF_JAVA):
-            return {}
-        read = str
-    try:
-        split = urlsplit(text)
-        port = split.port
-    except ValueError:
-        return {}
-    found: dict[str, Any] = {
-        "domain": split.netloc.rpartition("@")[2].partition(":")[0] or None,
-        "path": read(split.path),
-        "query": read(split.query) or None,
-        "fragment": read(split.fragment) or None,
-        "scheme": split.scheme or None,
-        "port": port,
-        "username": split.username,
-        "password": split.password,
-    }
-    last = split.path.rpartition("/")[2]
-    if "." in split.path and last:
-        found["extension"] = split.path.rpartition(".")[2]
-    return {name: value for name, value in found.items() if value is not None}
-
-
 CONVERSIONS: dict[str, Callable[[Frame, Step], None]] = {
     made.__name__: made
-    for made in (ip, direction, local_direction, related_ip, ip_version, community_id, distinguished_name, domain, url)
+    for made in (
+        ip,
+        direction,
+        local_direction,
+        related_ip,
+        ip_version,
+        community_id,
+        distinguished_name,
+        domain,
+        request,
+        url,
+    )
 }

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta, tzinfo
 
 from falselight.mappings import panos_tls, panos_users
 from falselight.mappings.firewalls import roles
-from falselight.mappings.network import address, community, url_parts
+from falselight.mappings.network import address, community
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import TIMEZONE, Settings
 from falselight.readers.syslog import Document, append, iso, zone_name
 

@@ -10,7 +10,8 @@ from importlib.resources import files
 from typing import Any
 
 from falselight.mappings.firewalls import relate, settle, whole
-from falselight.mappings.network import address, url_parts
+from falselight.mappings.network import address
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import Document, append, iso
 

@@ -9,8 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 from falselight.mappings.firewalls import place, relate, settle, span, whole
-from falselight.mappings.network import address, url_parts
+from falselight.mappings.network import address
 from falselight.mappings.tables import mac
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, header, iso, moment, offset_of, pairs, zone_name
 

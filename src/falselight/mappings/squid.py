@@ -9,7 +9,8 @@ from functools import cache
 
 from publicsuffixlist import PublicSuffixList
 
-from falselight.mappings.network import address, url_parts
+from falselight.mappings.network import address
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import TIMEZONE, Settings
 from falselight.readers.syslog import Document, append, iso
 

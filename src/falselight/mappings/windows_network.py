@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from falselight.mappings.conversions import Conversion, Document, append, integer, ip
-from falselight.mappings.network import url_parts
+from falselight.mappings.urls import url_parts
 
 
 def url(value: str, target: str, document: Document) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 from falselight.mappings.firewalls import relate, settle, span, whole
-from falselight.mappings.network import address, url_parts
+from falselight.mappings.network import address
 from falselight.mappings.tables import load, once
+from falselight.mappings.urls import url_parts
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, append, iso, moment, offset_of
 
