@@ -38,13 +38,22 @@ SIGNED = {
         }
     ],
 }
+FLAT = {
+    "item_id": "f",
+    "list_id": "flat",
+    "entries": [
+        {"type": "match", "field": "process.Ext.code_signature.subject_name", "operator": "included", "value": "A Ltd"}
+    ],
+}
 
 
 def remarked(text: str) -> list[str]:
     table = tomllib.loads(text)
     written = {"id": "x", "name": "x", **table}
     written["from_"] = written.pop("from", "now-6m")
-    pack = Pack([Rule.model_validate(written)], items=[Item.model_validate(each) for each in (EVERYTHING, SIGNED)])
+    pack = Pack(
+        [Rule.model_validate(written)], items=[Item.model_validate(each) for each in (EVERYTHING, SIGNED, FLAT)]
+    )
     return [remark.code for remark in lint(pack)]
 
 
@@ -120,6 +129,15 @@ def test_a_look_back_counts_to_where_a_run_stops_looking() -> None:
     assert "L02" not in remarked(query + 'from = "now-15m"')
     assert "L02" in remarked(query + 'from = "now-15m"\nto = "now-10m"')
     assert "L03" in remarked(query + 'from = "now-12m"\nto = "now-10m"')
+
+
+def test_suppression_and_nested_exceptions_that_are_right_have_no_remark() -> None:
+    pair = 'query = \'sequence by host.name with maxspan=1m [any where event.code == "1"] [any where event.code == "2"]\'\n'
+    hour = 'alert_suppression = { group_by = ["host.name"], duration = { value = 1, unit = "h" } }\n'
+    assert not {"L62", "L63", "L64"} & set(remarked(pair + hour))
+    signed = 'query = \'process where event.type == "start"\'\nexceptions_list = [{ list_id = "signed" }]\n'
+    for index in ('["logs-endpoint.events.process-*"]', '["logs-*", "cluster:logs-endpoint.events.*"]', "[]"):
+        assert not {"L65", "L66"} & set(remarked(f"{signed}index = {index}"))
 
 
 def test_only_a_form_that_has_cases_is_asked_for_them(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from falselight.ecs import release
+from falselight.ecs.schema import paths_above
 from falselight.eql import syntax
 from falselight.eql.patterns import escape
 from falselight.lint import leaves
@@ -83,6 +84,13 @@ def without_objects(field: str, patterns: Sequence[str]) -> list[str] | None:
         return list(patterns)
     without = [each for each in patterns if not any(_meet(each, index) for index in known)]
     return without or None
+
+
+def within_objects(field: str) -> str | None:
+    """The field of type nested in whose objects this one stands, or that it is itself."""
+    schema = release.schema()
+    found = ((above, schema.find(above)) for above in (*paths_above(field), field))
+    return next((above for above, entry in found if entry is not None and entry.type == "nested"), None)
 
 
 def _index(source: str) -> str:

@@ -81,6 +81,13 @@ def _nested(rule: Rule, item: Item) -> Iterator[Remark]:
     """Entries that look for objects in fields that hold none in the indices of the rule."""
     for entry in item.entries:
         if entry.type != "nested":
+            above = excepting.within_objects(entry.field)
+            if above is not None and entry.operator == "included":
+                reason = (
+                    f"exception [{item.name or item.item_id}] never holds: {entry.field} stands in the objects of {above}, which "
+                    "only an entry of type nested sees"
+                )
+                yield Remark("L66", Severity.WARNING, reason, f"an entry of type nested for {above}", rule)
             continue
         without = excepting.without_objects(entry.field, rule.index)
         if without is not None:

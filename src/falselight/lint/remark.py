@@ -46,6 +46,7 @@ CODES = {
     "L63": "suppression of sequences within one run only",
     "L64": "blocks use up max_signals",
     "L65": "an exception that looks for objects where there are none",
+    "L66": "an exception that no event can meet",
 }
 
 

@@ -20,7 +20,7 @@ from falselight.source import Source
 _KEYS = {
     "L02": "from", "L03": "from", "L05": "max_signals", "L50": "fires", "L51": "name", "L60": "alert_suppression",
     "L61": "exceptions_list", "L62": "alert_suppression", "L63": "alert_suppression", "L64": "max_signals",
-    "L65": "exceptions_list",
+    "L65": "exceptions_list", "L66": "exceptions_list",
 }  # fmt: skip
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "note"}
 
