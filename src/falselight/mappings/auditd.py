@@ -26,13 +26,14 @@ _RECORD = re.compile(
 # A value in quotes, or up to the next key: words without a sign of equality are part of it.
 _PAIR = re.compile(r"(?<![\w\[\]-])([A-Za-z_][\w\[\]-]{0,63})=(\"[^\"]*\"|'[^']*'|\S*+(?:\s+(?!\S[^\s=]*=)\S+)*+)")
 _LOGIN = re.compile(r" old auid=(\d+) new auid=(\d+) old ses=(\d+) new ses=(\d+)")
+_AVC = re.compile(r"\bavc: +(?P<action>denied|granted) +\{ (?P<request>[a-z_ ]{1,200}) \}")
 _MESSAGE = re.compile(r"(?:^|\s)msg=(['\"])(?P<inner>.*)\1")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _SIGNED = re.compile(r"-?\d{1,18}")
 _UNSET = "4294967295"
 _QUOTES = frozenset("'\"")
 _NOTHING = frozenset({"", "?", "(null)"})
-_OUTCOMES = {"yes": "success", "success": "success", "1": "success"}
+_OUTCOMES = {"yes": "success", "success": "success", "1": "success", "granted": "success"}
 _ARCHITECTURES = {"c000003e": "x86_64", "c00000b7": "aarch64"}
 _INTERPRETED = tuple(
     (key, "auditd.data." + key)
@@ -141,12 +142,16 @@ def _time(text: str) -> str | None:
 
 
 def pairs(text: str) -> Pairs:
-    """``key=value`` pairs as written, quotes and all; those within the quoted ``msg`` of a user's record go before others."""
+    """What SELinux decided, and ``key=value`` pairs as written, quotes and all; those in the quoted ``msg`` of a user's record
+    go before others."""
     found: Pairs = {}
     login = _LOGIN.search(text) if " old auid=" in text else None
     if login is not None:
         found = dict(zip(("old_auid", "new_auid", "old_ses", "new_ses"), login.groups(), strict=True))
         text = text[: login.start()]
+    decided = _AVC.search(text) if "avc:" in text else None
+    if decided is not None:
+        found |= {"avc.action": decided["action"], "avc.request": decided["request"]}
     message = _MESSAGE.search(text) if "msg=" in text else None
     if message is not None and "=" in message["inner"]:
         found |= dict(_PAIR.findall(message["inner"]))
@@ -223,7 +228,7 @@ def _process(event: Document) -> None:
 
 def _outcome(event: Document, raw: dict[str, str]) -> None:
     """How it ended in ECS's words, and what Auditbeat calls the record's data."""
-    result = event.get("event.outcome") or raw.get("success")
+    result = event.get("event.outcome") or raw.get("success") or raw.get("avc.action")
     if result is not None:
         event["event.outcome"] = _OUTCOMES.get(result, "failure")
         event["auditd.result"] = "success" if event["event.outcome"] == "success" else "fail"

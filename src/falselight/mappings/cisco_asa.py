@@ -66,7 +66,8 @@ _ACCOUNT = re.compile(r"^(?:LOCAL\\)?(?:(?P<domain>[\w.-]+)\\)?(?P<name>[\w.' -]
 # What a syslog daemon makes of a message that comes again and again.
 _REPEATED = re.compile(r"message repeated (?P<times>\d{1,9}) times: \[ *(?P<text>(?!message repeated).*)\]$", re.DOTALL)
 _CHANNEL = re.compile(r"\b(?:UDP|TCP|RTP|RTCP)\b")
-_TAGGED = re.compile(r"(?P<name>.*), *(?P<tag>\d{1,9})")
+# A user with the number of a security group, and its name, or these alone.
+_TAGGED = re.compile(r"(?:(?P<name>.*), *)?(?P<tag>\d{1,9})(?::(?P<group>[^:]{1,128}))?", re.DOTALL)
 _ADMINISTRATORS = frozenset(("111009", "111010", "502103", "611101", "611102"))  # whose user is one of the device
 _NAMED_DOMAIN = frozenset("338001 338002 338005 338006 338101 338102 338201 338202 338203 338204".split())  # noqa: SIM905
 
@@ -262,9 +263,10 @@ def _users(event: Document) -> None:
     event["cisco.asa.dap_records"] = re.split(r", +", records) if records else None
     for written, tag, user, domain in _ACCOUNTS:
         text = event.get(written)
-        if text and (tagged := _TAGGED.fullmatch(text)) is not None:
+        tagged = _TAGGED.fullmatch(text) if text else None
+        if tagged is not None and (tagged["name"] or tagged["group"]):
             text = event[written] = tagged["name"]
-            event[tag] = int(tagged["tag"])
+            event[tag], event[f"{tag}_name"] = int(tagged["tag"]), tagged["group"]
         text = event.get(user) or text
         found = _ACCOUNT.match(text) if text else None
         if found is not None:

@@ -7,7 +7,7 @@ import re
 _END = r"(?P<{0}_interface>[^:/()]{{0,80}}?):(?P<{0}>[^\s/()]+)/(?P<{1}port>\d{{1,5}})"
 _SOURCE, _DESTINATION = _END.format("source", "s"), _END.format("destination", "d")
 _MAPPED = r" \((?P<mapped_{0}>[^\s/()]+)/(?P<mapped_{1}port>\d{{1,5}})\)(?:\((?P<{0}_user>[^()]*)\))?"
-_USER = r"(?: ?\(?(?P<{0}_user>[^\s()]+)\)?)?"
+_USER = r"(?: ?\(?(?P<{0}_user>(?<=\()[^()]*|[^\s()]+)\)?)?"
 PATTERNS: dict[str, tuple[re.Pattern[str], ...]] = {}
 
 
