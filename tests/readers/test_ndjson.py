@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from falselight import store
 from falselight.documents import Collector
 from falselight.ecs.schema import Field, Schema
-from falselight.readers import leaves, ndjson, projected
+from falselight.readers import blocks, leaves, ndjson, projected
 from falselight.readers.detect import Kind
 
 TYPES = {
@@ -71,7 +71,7 @@ def table(data: bytes, fast: bool) -> tuple[list[dict[str, Any]], list[Any], Cou
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(projected, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 300)
     monkeypatch.setattr(projected, "_SMALLEST", 100)
 
 
@@ -191,7 +191,7 @@ def test_a_field_may_be_a_value_here_and_a_list_there() -> None:
 def test_of_a_block_only_the_lines_about_a_departure_go_the_exact_path() -> None:
     tidy = b'{"@timestamp":"2024-05-01T10:00:00Z","event":{"type":["a"]}}\n' * 40
     odd = b'{"event":{"type":"a"},"event":{"type":"b"}}\n'
-    parts = list(projected.Projection(WANTED).parts(tidy + odd + tidy, SCHEMA))
+    parts = list(projected.Projection(WANTED).parts(blocks.Block(memoryview(tidy + odd + tidy)), SCHEMA))
     assert sum(part.count for part in parts) == 81
     left = [part for part in parts if part.table is None]
     assert len(left) == 1 and odd in left[0].lines and left[0].count < 5
@@ -213,13 +213,13 @@ def test_lines_that_the_parser_refuses_cost_no_second_parse_of_what_stands_befor
     for number in odd:
         many[number] = b'{"process":{"pid":1,"pid":%d}}' % number
     data = b"\n".join(many) + b"\n"
-    parts = list(projected.Projection(WANTED).parts(data, SCHEMA))
+    parts = list(projected.Projection(WANTED).parts(blocks.Block(memoryview(data)), SCHEMA))
     assert sum(part.count for part in parts) == len(many)
     assert sum(part.count for part in parts if part.table is None) <= 3 * len(odd)
     # What follows a fault is given again, and of what stands before it no more than some rows.
     some = 3 * leaves._ROWS_AT_ONCE * len(many[-2] + b"\n")
     assert len(given) <= 2 * len(odd) + 1 and sum(size > some for size in given) <= len(odd) + 1
-    monkeypatch.setattr(projected, "BLOCK_BYTES", len(data) // 3)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", len(data) // 3)
     assert table(data, fast=True) == table(data, fast=False)
 
 

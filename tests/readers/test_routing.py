@@ -183,6 +183,45 @@ def test_an_input_of_one_kind_has_one_reader(path: Path) -> None:
     assert found == [(kind, 0, data)]
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_lines_go_right_into_a_readers_buffer_as_long_as_they_are_of_its_kind(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(seed)
+    eve, _, ecs, *_ = json_lines()
+    lines = [
+        line
+        for _ in range(6)
+        for line in [*draw.choices(ecs, k=draw.randint(5, 60)), *draw.choices(eve, k=draw.randint(0, 3))]
+    ]
+    lines[7] = b'{"@timestamp":"2026-01-01T00:00:00Z","text":"' + b"x" * 9_000 + b'"}'
+    data = b"\n".join(lines) + b"\n" * (seed % 2)
+
+    def read() -> list[tuple[Kind, int, bytes]]:
+        stream = cast(Any, io.BufferedReader(cast(Any, io.BytesIO(data)), HEAD_BYTES))
+        found = []
+        for parts in routing.segments(stream, Kind.ECS_LINES):
+            for part in parts:
+                own = b"".join(iter(lambda: part.stream.read(draw.choice([900, 70_000])), b"")).splitlines()  # noqa: B023
+                found += [(part.kind, part.number(at), line) for at, line in enumerate(own)]
+        return sorted(found, key=lambda each: each[1])
+
+    expected = read()
+    assert [line for _, _, line in expected] == lines
+    filled: list[int] = []
+    fill = routing._Router.fill
+
+    def watched(self: routing._Router, buffer: memoryview) -> int:
+        filled.append(fill(self, buffer))
+        return filled[-1]
+
+    monkeypatch.setattr(routing._Router, "fill", watched)
+    monkeypatch.setattr(routing, "_MUCH", 500)
+    monkeypatch.setattr(routing, "BLOCK_BYTES", draw.choice([3_000, 8_000]))
+    assert read() == expected
+    assert any(filled) and not all(filled)
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("seed", range(20))
 def test_mixtures_of_any_order_lose_nothing(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

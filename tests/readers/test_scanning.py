@@ -39,3 +39,13 @@ def test_counts_and_places_are_pythons(text: bytes, length: int) -> None:
 def test_a_text_across_two_pieces_is_found(place: int) -> None:
     data = b"." * place + b"\n#" + b"." * (300_000 - place - 2)
     assert scanning.find(data, b"\n#") == place and scanning.count(data, b"\n#") == 1
+
+
+@pytest.mark.parametrize("place", [0, 5, scanning._NEAR + 40, 299_999, 300_000])
+def test_a_line_is_found_by_a_place_in_it(place: int) -> None:
+    for length in (1, 30, 9_000, 400_000):
+        data = (b"x" * length + b"\n") * (300_000 // length) + b"end"
+        at = min(place, len(data))
+        start = data.rfind(b"\n", 0, at) + 1
+        expected = data[start : data.find(b"\n", at) + 1 or len(data)]
+        assert scanning.line_about(memoryview(data), at) == expected

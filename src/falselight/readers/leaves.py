@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from falselight.readers import scanning
 from falselight.store import connect, quoted
 
 # A line beyond this is left to the exact path.
 _LONGEST_LINE = 2 << 20
 # Where the parser refuses a line, up to so many rows before it are lost with it.
 _ROWS_AT_ONCE = 2_048
-_SCANNED_AT_ONCE = 1 << 17
 _OVERLAP = 16
 _LOWER, _SPACE = np.uint8(0x20), ord(" ")
 _BEFORE_NUMBERS = np.frombuffer(b":,[- \t\r\n", np.uint8)
@@ -69,16 +69,16 @@ class Leaves:
         )
         self._idle: list[_Parser] = []
 
-    def texts(self, block: bytes | memoryview, checked: bool = False) -> Texts:
+    def texts(self, block: bytes | memoryview, path: str | None = None, checked: bool = False) -> Texts:
         """The leaves of the first lines of a block, of all of them where none is refused. Raises ``Refused`` where a line is
-        not one JSON object, or is one that the parser refuses without telling where. ``checked``: that nothing of the block is
-        beyond JSON is known."""
+        not one JSON object, or is one that the parser refuses without telling where. ``path`` leads to a file of the same
+        bytes; ``checked``: that nothing of the block is beyond JSON is known."""
         characters = np.frombuffer(block, np.uint8)
-        ends = line_ends(characters)
+        ends = scanning.places(characters, ord("\n"))
         numbers = _object_lines(characters, ends)
         if numbers is None or (not checked and _beyond_json(characters)):
             raise Refused
-        batches, fault = self._rows(block)
+        batches, fault = self._rows(block, path)
         taken = sum(batch.num_rows for batch in batches)
         if taken > len(numbers) or (taken < len(numbers)) != (fault is not None):
             raise Refused
@@ -90,19 +90,19 @@ class Leaves:
             fault,
         )
 
-    def _rows(self, block: bytes | memoryview) -> tuple[list[pa.RecordBatch], int | None]:
+    def _rows(self, block: bytes | memoryview, path: str | None) -> tuple[list[pa.RecordBatch], int | None]:
         try:
             parser = self._idle.pop()
         except IndexError:
             parser = _Parser()
         try:
-            return parser.rows(block, self._query, self._columns)
+            return parser.rows(block, path, self._query, self._columns)
         finally:
             self._idle.append(parser)
 
 
 class _Parser:
-    """A connection of one thread, and the file that it reads block by block."""
+    """A connection of one thread, and a file for blocks that stand in none."""
 
     def __init__(self) -> None:
         # The blocks are what is done at once, and a single thread gives rows as it comes to them.
@@ -112,15 +112,13 @@ class _Parser:
         self._file, self._path = _file_for_blocks()
 
     def rows(
-        self, block: bytes | memoryview, query: str, columns: Mapping[str, str]
+        self, block: bytes | memoryview, path: str | None, query: str, columns: Mapping[str, str]
     ) -> tuple[list[pa.RecordBatch], int | None]:
         """The rows of a block, or those before a line that the parser refuses, and about which line that is."""
-        self._file.seek(0)
-        self._file.write(block)
-        self._file.truncate()
+        path = self._copied(block) if path is None else path
         batches: list[pa.RecordBatch] = []
         try:
-            found = self._connection.sql(query, params={"path": self._path, "columns": columns})
+            found = self._connection.sql(query, params={"path": path, "columns": columns})
             for batch in found.to_arrow_reader(_ROWS_AT_ONCE):
                 batches.append(batch)
         except (duckdb.Error, OSError) as fault:
@@ -132,6 +130,12 @@ class _Parser:
                 raise Refused from fault
             return batches, int(told[1]) - 1
         return batches, None
+
+    def _copied(self, block: bytes | memoryview) -> str:
+        self._file.seek(0)
+        self._file.write(block)
+        self._file.truncate()
+        return self._path
 
 
 def _paths(tree: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
@@ -160,20 +164,10 @@ def _file_for_blocks() -> tuple[IO[bytes], str]:
     return named, named.name
 
 
-def lines(block: bytes | memoryview) -> int:
-    """How many lines end in it."""
-    return sum(int(np.count_nonzero(piece == ord("\n"))) for _, piece in _in_cache(np.frombuffer(block, np.uint8)))
-
-
-def line_ends(characters: Bytes) -> npt.NDArray[np.int64]:
-    """The places of the ends of lines."""
-    return np.concatenate([at + np.flatnonzero(piece == ord("\n")) for at, piece in _in_cache(characters)])
-
-
-def _in_cache(characters: Bytes, overlap: int = 0) -> Iterator[tuple[int, Bytes]]:
+def _in_cache(characters: Bytes, overlap: int) -> Iterator[tuple[int, Bytes]]:
     """Pieces that fit the processor's cache, with the place of each; they begin so much before it."""
-    for at in range(0, len(characters), _SCANNED_AT_ONCE):
-        yield at, characters[max(0, at - overlap) : at + _SCANNED_AT_ONCE]
+    for at in range(0, len(characters), scanning.AT_ONCE):
+        yield at, characters[max(0, at - overlap) : at + scanning.AT_ONCE]
 
 
 def _object_lines(characters: Bytes, ends: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:

@@ -23,9 +23,10 @@ from falselight.batches import INPUT, numbered
 from falselight.documents import METADATA, Collector
 from falselight.readers import DAMAGED, NOT_JSON, TOO_LARGE, Report, fault, tallies
 from falselight.readers.ahead import STANDING, ahead
+from falselight.readers.blocks import BLOCK_BYTES, Block, blocks
 from falselight.readers.containers import Opened
 from falselight.readers.detect import BOM, Kind
-from falselight.readers.projected import BLOCK_BYTES, Part, Projection, blocks
+from falselight.readers.projected import Part, Projection
 
 BATCH_DOCUMENTS = 20_000
 MAX_LINE_BYTES = 256 << 20
@@ -213,13 +214,13 @@ class Reader:
         """Block by block, fast where the block allows it, else exact; the numbers of lines run on."""
         first = 0
         found = blocks(stream, STANDING)
-        start = next(found, b"")
+        start = next(found, Block(memoryview(b"")))
 
-        def parse(block: bytes | memoryview) -> list[Part]:
+        def parse(block: Block) -> list[Part]:
             return list(projection.parts(block, self._collector.schema))
 
         # A file of one block gives a thread nothing to do ahead.
-        work = ahead if len(start) > BLOCK_BYTES // 2 else map
+        work = ahead if len(start.lines) > BLOCK_BYTES // 2 else map
         for part in chain.from_iterable(work(parse, chain([start], found))):
             table = part.table
             if table is None and part.schema is not self._collector.schema:

@@ -7,11 +7,10 @@ departure is cut, and what of it departs goes the exact path.
 
 from __future__ import annotations
 
-import io
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 import orjson
@@ -23,13 +22,11 @@ from falselight.columns import is_reserved, nanoseconds, physical_type
 from falselight.documents import METADATA, OPAQUE_TYPES, TIMESTAMP, Collector, is_scalar
 from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, INTEGER_TYPES, STRING_TYPES, Field, Schema, paths_above
 from falselight.mappings.columnar import flat
-from falselight.readers.detect import BOM
-from falselight.readers.leaves import Leaves, Refused, line_ends, lines
+from falselight.readers import scanning
+from falselight.readers.blocks import Block
+from falselight.readers.leaves import Leaves, Refused
 from falselight.store import timestamps
 
-BLOCK_BYTES = 32 << 20
-# A line may be longer than a block; beyond this it is cut, and its parts are no JSON.
-LONGEST_BYTES = 512 << 20
 # A block that departs is cut in so many pieces, these again, down to so few bytes.
 _PIECES, _SMALLEST = 8, 1 << 19
 # So often it is cut about the line that the parser tells, give or take some lines; again where so many lines pay for it.
@@ -51,35 +48,6 @@ _QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _NAMES = Field("", "keyword")
 
 
-def blocks(stream: BinaryIO, standing: int = 0) -> Iterator[memoryview]:
-    """Whole lines in pieces of about ``BLOCK_BYTES``; without the byte-order mark. Each stands until so many more have been
-    asked for."""
-    buffer, kept, first = bytearray(BLOCK_BYTES), 0, True
-    given: deque[bytearray] = deque()
-    while got := cast(io.BufferedReader, stream).readinto(memoryview(buffer)[kept:]):
-        filled = kept + got
-        end = buffer.rfind(b"\n", 0, filled) + 1
-        if not end and filled == len(buffer) < LONGEST_BYTES:
-            buffer, kept = buffer + bytearray(len(buffer)), filled
-            continue
-        end = end or filled
-        marked = first and buffer.startswith(BOM)
-        yield memoryview(buffer)[len(BOM) if marked else 0 : end]
-        first, kept = False, filled - end
-        given.append(buffer)
-        free = given.popleft() if len(given) > standing else b""
-        # One that grew for a long line goes when it may.
-        following = (
-            free
-            if isinstance(free, bytearray) and len(free) == BLOCK_BYTES > kept
-            else bytearray(max(BLOCK_BYTES, 2 * kept))
-        )
-        following[:kept] = memoryview(buffer)[end:filled]
-        buffer = following
-    if kept:
-        yield memoryview(buffer)[:kept]
-
-
 @dataclass(frozen=True)
 class Part:
     """So many lines of a block, and what came of them under this schema: a normalised batch whose ``_record`` counts them
@@ -98,14 +66,16 @@ class Projection:
         self._wanted = wanted | {TIMESTAMP}
         self._made: tuple[Schema, Leaves | None] | None = None
 
-    def parts(self, block: bytes | memoryview, schema: Schema) -> Iterator[Part]:
+    def parts(self, block: Block, schema: Schema) -> Iterator[Part]:
         """A block's lines in their order, in as few parts as may be."""
-        yield from self._parts(block, schema, _HINTS, False)
+        yield from self._parts(block.lines, block.path, schema, _HINTS, False)
 
-    def _parts(self, block: bytes | memoryview, schema: Schema, hints: int, checked: bool) -> Iterator[Part]:
+    def _parts(
+        self, block: bytes | memoryview, path: str | None, schema: Schema, hints: int, checked: bool
+    ) -> Iterator[Part]:
         while len(block):
             try:
-                table, count, fault = self._read(block, schema, checked)
+                table, count, fault = self._read(block, path, schema, checked)
             except Refused:
                 yield from self._cut(bytes(block), schema)
                 return
@@ -113,19 +83,19 @@ class Projection:
                 yield Part(count, schema, table)
             if fault is None:
                 return
-            block, hints = block[_start(block, count) :], _HINTS if count >= _WORTH else hints - 1
+            block, path, hints = block[_start(block, count) :], None, _HINTS if count >= _WORTH else hints - 1
             if hints < 0 or len(block) <= _SMALLEST:
                 yield from self._cut(bytes(block), schema)
                 return
             before, near, block = _around(block, fault - count)
-            yield from self._parts(before, schema, 0, True)
-            yield Part(lines(near), schema, None, bytes(near))
+            yield from self._parts(before, None, schema, 0, True)
+            yield Part(_lines(near), schema, None, bytes(near))
             checked = True
 
     def _cut(self, block: bytes, schema: Schema) -> Iterator[Part]:
         """Pieces of a block that departs where it does not tell; those that depart are cut as long as others do not."""
         if len(block) <= _SMALLEST:
-            yield Part(lines(block), schema, None, block)
+            yield Part(_lines(block), schema, None, block)
             return
         pieces = list(_pieces(block))
         tables = [self.table(piece, schema) for piece in pieces]
@@ -134,25 +104,27 @@ class Projection:
             if table is None and scattered:
                 yield from self._cut(piece, schema)
             else:
-                yield Part(lines(piece), schema, table, b"" if table is not None else piece)
+                yield Part(_lines(piece), schema, table, b"" if table is not None else piece)
 
     def table(self, block: bytes | memoryview, schema: Schema) -> pa.Table | None:
         """A normalised batch of one row a line, with ``_time`` and ``_record``, in the order of the lines; None where only
         the exact path may answer."""
         try:
-            table, _, fault = self._read(block, schema)
+            table, _, fault = self._read(block, None, schema)
         except Refused:
             return None
         return table if fault is None else None
 
     def _read(
-        self, block: bytes | memoryview, schema: Schema, checked: bool = False
+        self, block: bytes | memoryview, file: str | None, schema: Schema, checked: bool = False
     ) -> tuple[pa.Table, int, int | None]:
         """The batch of the first lines, how many these are, and about which line it is that others were not read for."""
         leaves = self._leaves(schema)
         if leaves is None:
             raise Refused
-        texts = leaves.texts(block if block[-1] == ord("\n") else bytes(block) + b"\n", checked)
+        if block[-1] != ord("\n"):
+            block, file = bytes(block) + b"\n", None
+        texts = leaves.texts(block, file, checked)
         arrays: dict[str, Any] = {}
         for path, each in texts.leaves.items():
             name = ".".join(path)
@@ -233,11 +205,16 @@ def _pieces(block: bytes) -> Iterator[bytes]:
         start = end
 
 
+def _lines(block: bytes | memoryview) -> int:
+    """How many lines end in it."""
+    return scanning.count(block, b"\n")
+
+
 def _start(block: bytes | memoryview, line: int) -> int:
     """Where a line begins; the block's end for one beyond it."""
     if line <= 0:
         return 0
-    ends = line_ends(np.frombuffer(block, np.uint8))
+    ends = scanning.places(np.frombuffer(block, np.uint8), ord("\n"))
     return int(ends[line - 1]) + 1 if line <= len(ends) else len(block)
 
 

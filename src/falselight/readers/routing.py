@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from falselight.diagnostics import Diagnostic
-from falselight.readers import Report, leaves, scanning, text_signs
+from falselight.readers import Report, scanning, text_signs
 from falselight.readers.containers import HEAD_BYTES
 from falselight.readers.detect import BOM, Kind, of_document
 from falselight.readers.tallies import Tally
@@ -141,13 +141,31 @@ class _Router:
         """To the next block."""
         self.first += self._count
         self.block = self._next()
-        self._count = sum(leaves.lines(chunk) for chunk in self.block if chunk)
-        if _is_signed(self.block, self._count, self.current):
+        self._count = sum(scanning.count(chunk, b"\n") for chunk in self.block)
+        if _is_signed([memoryview(chunk) for chunk in self.block if chunk], self._count, self.current):
             self.owners = {self.current: []}
         else:
             self.owners = _owners(b"".join(self.block), self.current, self._otherwise)
         if len(self.owners) == 1:
             (self.current,) = self.owners
+
+    def fill(self, buffer: memoryview) -> int:
+        """Puts whole lines of the current kind right into a buffer, as the next block, and gives their length; 0 where that
+        cannot be told so fast, and what was read is to be looked at line by line."""
+        part = buffer[:BLOCK_BYTES]
+        kept = len(self._ahead)
+        if self.current not in _JSON or len(part) < max(_MUCH, 2 * kept):
+            return 0
+        part[:kept] = self._ahead
+        filled = kept + cast(io.BufferedReader, self._stream).readinto(part[kept:])
+        end = filled - len(scanning.line_about(part[:filled], filled)) if filled else 0
+        count = scanning.count(part[:end], b"\n")
+        if not _is_signed([part[:end]], count, self.current):
+            self._ahead = bytes(part[:filled])
+            return 0
+        self._ahead = bytes(part[end:filled])
+        self.first, self._count = self.first + self._count, count
+        return end
 
     def _next(self) -> tuple[bytes, bytes]:
         """Whole lines; the records of an audit event, which stand near one another, are in one block."""
@@ -190,6 +208,8 @@ class _Feed(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if not self._chunks and not self.ended:
+            if filled := self._router.fill(memoryview(buffer)):
+                return filled
             self._router.advance()
             owners = self._router.owners
             self.ended = len(owners) != 1 or self.kind not in owners
@@ -206,7 +226,7 @@ def _owners(block: bytes, current: Kind, otherwise: Kind) -> dict[Kind, list[int
     """The numbers of a block's lines by their kinds; one kind without numbers where all are of it."""
     if not block:
         return {}
-    pure = current not in _JSON or _is_pure(block, current)
+    pure = current not in _JSON or _is_pure(memoryview(block), current)
     signs, lines = _SIGNS[current], _lines(block)
     unmarked = [line for line in lines if not any(sign in line for sign in signs)]
     if pure and all(_kind_of(line, current) == current for line in unmarked):
@@ -217,24 +237,19 @@ def _owners(block: bytes, current: Kind, otherwise: Kind) -> dict[Kind, list[int
     return owners if len(owners) > 1 else {kind: [] for kind in owners}
 
 
-def _is_signed(block: tuple[bytes, bytes], count: int, kind: Kind) -> bool:
-    """Whether much JSON holds as many signs as lines. Other lines are looked at one by one: that costs nothing beside what
-    their readers do."""
-    if kind not in _JSON or len(block[0]) < _MUCH:
+def _is_signed(block: Sequence[memoryview], count: int, kind: Kind) -> bool:
+    """Whether much JSON, of which so many lines end here, holds as many signs as lines. Other lines are looked at one by one:
+    that costs nothing beside what their readers do."""
+    if kind not in _JSON or not block or len(block[0]) < _MUCH:
         return False
     signs = sum(scanning.count(chunk, sign) for sign in _SIGNS[kind] for chunk in block)
-    return signs == count + (not block[-1 if block[1] else 0].endswith(b"\n")) and _is_pure(block[0], kind)
+    return signs == count + (block[-1][-1] != ord("\n")) and _is_pure(block[0], kind)
 
 
-def _is_pure(block: bytes, kind: Kind) -> bool:
+def _is_pure(block: memoryview, kind: Kind) -> bool:
     """Whether no line of a sample is of another kind that may hold the same sign."""
-    return all(_kind_of(line, kind) == kind for line in _some_lines(block))
-
-
-def _some_lines(block: bytes) -> Iterator[bytes]:
-    for place in range(0, len(block), -(-len(block) // _SAMPLED)):
-        start = block.rfind(b"\n", 0, place) + 1
-        yield block[start : block.find(b"\n", start) + 1 or len(block)]
+    places = range(0, len(block), -(-len(block) // _SAMPLED))
+    return all(_kind_of(scanning.line_about(block, place), kind) == kind for place in places)
 
 
 def _lines(block: bytes) -> list[bytes]:
