@@ -101,7 +101,8 @@ def bare(path: str) -> dict[str, Any]:
 def read(path: str) -> dict[str, Any]:
     from falselight.mappings.windows_wanted import Needs
     from falselight.readers.evtx import Reader
-    from falselight.readers.evtx_kinds import Definitions, Intact
+    from falselight.readers.evtx_definitions import Definitions
+    from falselight.readers.evtx_kinds import Intact
 
     started, definitions, system, rows = _now(), Definitions(), Needs(None, None).system, 0
     with Path(path).open("rb") as stream:

@@ -18,7 +18,8 @@ from falselight.mappings.windows_kinds import Aim
 from falselight.readers import Report
 from falselight.readers.evtx import CHUNK_BYTES, Reader, Records
 from falselight.readers.evtx_columns import Made
-from falselight.readers.evtx_kinds import Definitions, Intact, Kind, Path
+from falselight.readers.evtx_definitions import Definitions
+from falselight.readers.evtx_kinds import Intact, Kind, Path
 from falselight.readers.evtx_values import Numbers
 from falselight.readers.windows_columns import EventColumns, Lines, head_of, kind_of
 from falselight.readers.windows_event import Unsuitable, WindowsEvent

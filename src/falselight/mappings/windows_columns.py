@@ -340,7 +340,9 @@ def _joined(parts: list[pa.Array]) -> pa.Array | None:
     order = np.argsort(row, kind="stable")
     encoded = values.dictionary_encode()
     key = (row * len(encoded.dictionary) + np.asarray(encoded.indices))[order]
-    kept = np.sort(np.unique(key, return_index=True)[1])
+    # Codes are given in the order in which values are met.
+    codes = np.asarray(pa.array(key).dictionary_encode().indices)
+    kept = np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
     counts = np.bincount(row[order[kept]], minlength=len(parts[0]))
     offsets = pa.array(np.cumsum([0, *counts]), pa.int32())
     return pa.ListArray.from_arrays(offsets, values.take(pa.array(order[kept])), mask=pa.array(counts == 0))

@@ -38,24 +38,33 @@ class Places:
 
 
 class Slots:
-    """For each value and record: the first byte, the number of bytes, and the type."""
+    """For each value and record: the first byte, the number of bytes, and the type. ``rows`` says of which of the records."""
 
-    def __init__(self, starts: Numbers, sizes: Numbers, kinds: Numbers) -> None:
-        self.starts, self.sizes, self.kinds = starts, sizes, kinds
-        self._types: tuple[list[int], list[bool]] | None = None
+    def __init__(self, starts: Numbers, sizes: Numbers, kinds: Numbers, rows: Numbers | None = None) -> None:
+        self._starts, self._sizes, self._kinds = starts, sizes, kinds
+        self._rows = np.arange(starts.shape[1]) if rows is None else rows
 
-    def places(self, index: int) -> Places:
-        if self._types is None:
-            present = self.sizes != 0
-            most = np.where(present, self.kinds, 0).max(axis=1)
-            least = np.where(present, self.kinds, 255).min(axis=1)
-            types = np.where(least == most, most.astype(np.int64), np.where(least > most, NOTHING, SEVERAL))
-            self._types = types.tolist(), present.all(axis=1).tolist()
-        types_of, whole = self._types
-        return Places(self.starts[index], self.sizes[index], self.kinds[index], types_of[index], whole[index])
+    def places(self, indices: Sequence[int]) -> list[Places]:
+        """Where these of the values lie."""
+        if not indices:
+            return []
+        chosen = np.array(indices)[:, np.newaxis] * self._starts.shape[1] + self._rows
+        starts, sizes, kinds = (each.take(chosen) for each in (self._starts, self._sizes, self._kinds))
+        present = sizes != 0
+        most = np.where(present, kinds, 0).max(axis=1)
+        least = np.where(present, kinds, 255).min(axis=1)
+        types = np.where(least == most, most.astype(np.int64), np.where(least > most, NOTHING, SEVERAL))
+        found = zip(starts, sizes, kinds, types.tolist(), present.all(axis=1).tolist(), strict=True)
+        return [Places(*each) for each in found]
+
+    def one(self, index: int, row: int) -> tuple[int, int, int]:
+        """First byte, number of bytes and type of one value."""
+        at = index, self._rows[row]
+        return int(self._starts[at]), int(self._sizes[at]), int(self._kinds[at])
 
     def some(self, rows: Numbers) -> Slots:
-        return Slots(self.starts[:, rows], self.sizes[:, rows], self.kinds[:, rows])
+        """Of some of the records."""
+        return Slots(self._starts, self._sizes, self._kinds, self._rows[rows])
 
 
 def times(chunks: Bytes, places: Places) -> pa.Array | None:

@@ -16,20 +16,21 @@ from zlib import crc32
 import numpy as np
 import pyarrow as pa
 
-from falselight.readers.binxml import BINARY_XML, BODY, ELEMENT, EVENT, HEADER_BYTES, Definition, definition
+from falselight.readers.binxml import BINARY_XML, BODY, ELEMENT, EVENT, HEADER_BYTES, Definition
 from falselight.readers.evtx_columns import Made, Places, Slots, codes, columns, times
+from falselight.readers.evtx_definitions import CHUNK_BYTES, Definitions
 from falselight.readers.evtx_values import TICKS_TO_1970, Bytes, Numbers, fits, value
 from falselight.readers.windows_columns import EventColumns
 from falselight.readers.windows_event import Unsuitable, WindowsEvent, text_of
 from falselight.readers.windows_tree import event_of_tree
 
-CHUNK_BYTES, FIRST_RECORD, RECORD_HEADER = 65_536, 512, 24
+FIRST_RECORD, RECORD_HEADER = 512, 24
 _RECORD_MAGIC = b"**\0\0"
-_HEADS, _SIZE = struct.Struct("<4sIQ"), struct.Struct("<I")
+_HEADS = struct.Struct("<4sIQ")
 _NO_CHECKSUMS = 0x4
 _FRAGMENT, _TEMPLATE = 0x0001010F, 0x0C
 _INSTANCE_BYTES = 10
-_MOST_DEFINITIONS, _LONGEST_DEFINITION, _MOST_VALUES = 4_096, 16_384, 512
+_MOST_VALUES = 512
 _UNKNOWN, _NO_TREE = -1, -2
 _TIME = ("System", "TimeCreated", "#attributes", "SystemTime")
 # What all records of a kind share.
@@ -49,7 +50,6 @@ _SYSTEM = {
 }
 
 Path: TypeAlias = tuple[str, ...]
-Names: TypeAlias = tuple[tuple[int, bytes], ...]
 
 
 def record_starts(chunk: memoryview) -> list[int] | None:
@@ -73,47 +73,6 @@ def record_starts(chunk: memoryview) -> list[int] | None:
     return None
 
 
-class Definitions:
-    """What was learnt of templates, in all chunks: by their place and bytes, None for what is not understood. Definitions
-    that say the same are one."""
-
-    def __init__(self) -> None:
-        self._known: dict[tuple[int, bytes], tuple[Definition, Names] | None] = {}
-        self._alike: dict[Any, Definition] = {}
-
-    def at(self, chunk: memoryview, at: int) -> Definition | None:
-        """The definition at an offset of a chunk."""
-        if at + HEADER_BYTES > CHUNK_BYTES:
-            return None
-        (size,) = _SIZE.unpack_from(chunk, at + 20)
-        body, end = at + HEADER_BYTES, at + HEADER_BYTES + size
-        if size > _LONGEST_DEFINITION or end > CHUNK_BYTES:
-            return None
-        key = (at, bytes(chunk[body:end]))
-        known = self._known.get(key)
-        if known is not None and _borrows(chunk, known[1]):
-            return known[0]
-        return None if known is None and key in self._known else self._learn(key, chunk, body, end)
-
-    def _learn(self, key: tuple[int, bytes], chunk: memoryview, body: int, end: int) -> Definition | None:
-        if len(self._known) >= _MOST_DEFINITIONS:
-            self._known.clear()
-            self._alike.clear()
-        try:
-            found = definition(chunk, body, end)
-        except Unsuitable:
-            self._known[key] = None
-            return None
-        alike = self._alike.setdefault(found.identity(), found)
-        self._known[key] = (alike, found.borrowed)
-        return alike
-
-
-def _borrows(chunk: memoryview, names: Names) -> bool:
-    """Whether the chunk holds these names at their places."""
-    return all(chunk[place : place + len(name)] == name for place, name in names)
-
-
 @dataclass(slots=True)
 class _Instances:
     """Template instances of some records: which definition, and where the descriptors of values and the values lie."""
@@ -128,20 +87,20 @@ class _Instances:
         may be a tree."""
         descriptors = self.descriptors[rows]
         # For each value its number of bytes (16 bits), its type, and a byte that says nothing.
-        found = chunks.rows(4 * count, descriptors).T
-        sizes = found[0::4].astype(np.int32)
-        sizes |= found[1::4].astype(np.int32) << 8
-        kinds = np.ascontiguousarray(found[2::4])
-        ends = np.cumsum(sizes, axis=0, dtype=np.int32)
-        ends += (descriptors + 4 * count).astype(np.int32)
+        found = chunks.rows(4 * count, descriptors)
+        sizes = found.view("<u2").T[0::2].astype(np.int32, order="C")
+        kinds = np.ascontiguousarray(found.T[2::4])
+        starts = np.empty((count + 1, len(rows)), np.int32)
+        starts[0] = descriptors + 4 * count
+        for index in range(count):
+            np.add(starts[index], sizes[index], out=starts[index + 1])
         good = fits(kinds, sizes)
         if tree is not None:
             good[tree] |= kinds[tree] == BINARY_XML
         whole: Numbers = np.asarray(good.all(axis=0))
         if count:
-            whole &= ends[-1] <= self.limits[rows]
-        ends -= sizes
-        return Slots(ends, sizes, kinds), whole
+            whole &= starts[-1] <= self.limits[rows]
+        return Slots(starts[:-1], sizes, kinds), whole
 
 
 class Kind:
@@ -170,12 +129,15 @@ class Kind:
     def holes(self, wanted: frozenset[str] | None, system: frozenset[str]) -> dict[Path, Places]:
         """Where the values lie that count. ``wanted`` names the data that does, None says all; ``system`` says which parts of
         ``System`` do."""
-        return {
-            path: slots.places(index)
-            for layout, slots in self._parts
-            for path, index in layout.holes.items()
-            if path != _TIME and self._counts(path, wanted, system)
-        }
+        found: dict[Path, Places] = {}
+        for layout, slots in self._parts:
+            counted = {
+                path: index
+                for path, index in layout.holes.items()
+                if path != _TIME and self._counts(path, wanted, system)
+            }
+            found.update(zip(counted, slots.places(list(counted.values())), strict=True))
+        return found
 
     def columns(
         self, head: WindowsEvent, wanted: frozenset[str] | None, system: frozenset[str], made: Mapping[Path, Made]
@@ -190,7 +152,7 @@ class Kind:
                     self._put(found, path, pa.repeat(pa.scalar(text_of(text)), found.rows))
             for path, index in layout.holes.items():
                 if path == _TIME:
-                    found.time = times(self._chunks, slots.places(index))
+                    found.time = times(self._chunks, slots.places([index])[0])
                 elif (values := made.get(path)) is not None:
                     if isinstance(values, Unsuitable):
                         raise values
@@ -232,16 +194,15 @@ class Kind:
                     _place(tree, path, text)
             for path, index in layout.holes.items():
                 if only is None or path in only:
-                    start, size = int(slots.starts[index, row]), int(slots.sizes[index, row])
-                    _place(tree, path, value(int(slots.kinds[index, row]), self._chunks.raw[start : start + size]))
+                    start, size, kind = slots.one(index, row)
+                    _place(tree, path, value(kind, self._chunks.raw[start : start + size]))
         return tree
 
     def _ticks(self, row: int) -> int | None:
         layout, slots = self._parts[0]
         index = layout.holes.get(_TIME)
-        if index is None or slots.sizes[index, row] != 8:
-            return None
-        return int(self._chunks.at("<u8", slots.starts[index, row]))
+        start, size, _ = (0, 0, 0) if index is None else slots.one(index, row)
+        return int(self._chunks.at("<u8", np.array(start))) if size == 8 else None
 
 
 def _place(tree: dict[str, Any], path: tuple[str, ...], found: Any) -> None:
@@ -296,11 +257,11 @@ class Intact:
         """Finds the kinds among records of one definition."""
         shared = [index for path, index in outer.holes.items() if path in _HEAD]
         keys: list[Numbers] = []
-        for index in shared:
-            keys += [codes(self._bytes, slots.places(index)), slots.kinds[index]]
+        for places in slots.places(shared):
+            keys += [codes(self._bytes, places), places.kinds]
         inner = None
         if outer.tree is not None:
-            inner = self._trees(slots.places(outer.tree), rows)
+            inner = self._trees(slots.places([outer.tree])[0], rows)
             keys += [inner.definitions, inner.counts]
         for some in _groups(*keys) if keys else [np.arange(len(rows))]:
             parts = [(outer, slots.some(some))]
@@ -325,7 +286,7 @@ class Intact:
         if body.root != BODY or body.tree is None:
             self.kinds.append(Kind(self._bytes, rows, parts))
             return
-        inner = self._trees(slots.places(body.tree), rows)
+        inner = self._trees(slots.places([body.tree])[0], rows)
         for some in _groups(inner.definitions, inner.counts):
             number, count = int(inner.definitions[some[0]]), int(inner.counts[some[0]])
             if self._may_be(number, count, ELEMENT) and self._all[number].tree is None:
