@@ -30,6 +30,17 @@ def test_a_level_may_stand_beside_the_event_or_in_it() -> None:
     assert event.around["winlog.level"] == "error"
 
 
+def test_guids_stay_as_they_were_shipped() -> None:
+    guids = {
+        "provider_guid": "{54849625-5478-4994-A5BA-3E3B0328C30D}",
+        "activity_id": "11cd958a-c507-4ef3-b3f2-5fd9dfbd2c78",
+    }
+    event = windows_json.event_of({**BEAT, "winlog": {**BEAT["winlog"], **guids}})
+    assert event is not None
+    (row,) = apply([(0, event)]).to_pylist()
+    assert {name: row[f"winlog.{name}"] for name in guids} == guids
+
+
 def test_local_event_time_is_put_right_by_the_relays_stamps() -> None:
     document = {
         "EventID": 1,

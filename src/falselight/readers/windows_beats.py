@@ -6,7 +6,7 @@ from typing import Any
 
 from falselight.mappings.plans import plan
 from falselight.readers.windows_around import around_beat, around_beat_6, whole_document
-from falselight.readers.windows_event import WindowsEvent, braced, epoch_nanoseconds, name_of, text_of, whole
+from falselight.readers.windows_event import WindowsEvent, epoch_nanoseconds, name_of, text_of, whole
 
 _LEVEL_NUMBERS = {"critical": 1, "error": 2, "warning": 3, "information": 4, "verbose": 5}
 _KEYWORD_BITS = {"Audit Success": 1 << 53, "Audit Failure": 1 << 52, "Classic": 1 << 55}
@@ -75,9 +75,9 @@ def beat_event(document: dict[str, Any]) -> WindowsEvent | None:
         thread_id=whole(_inner(winlog, "process", "thread", "id")),
         user_sid=text_of(_inner(winlog, "user", "identifier")) or None,
         version=whole(winlog.get("version")) or 0,
-        provider_guid=braced(winlog.get("provider_guid")),
-        activity_id=braced(winlog.get("activity_id")),
-        related_activity_id=braced(winlog.get("related_activity_id")),
+        provider_guid=text_of(winlog.get("provider_guid")) or None,
+        activity_id=text_of(winlog.get("activity_id")) or None,
+        related_activity_id=text_of(winlog.get("related_activity_id")) or None,
         task_name=text_of(winlog.get("task")) or None,
         user=_user(winlog.get("user")),
         message=text_of(document.get("message")) or None,
@@ -114,9 +114,9 @@ def beat_6_event(document: dict[str, Any]) -> WindowsEvent | None:
         thread_id=whole(document.get("thread_id")),
         user_sid=text_of(_inner(document, "user", "identifier")) or None,
         version=whole(document.get("version")) or 0,
-        provider_guid=braced(document.get("provider_guid")),
-        activity_id=braced(document.get("activity_id")),
-        related_activity_id=braced(document.get("related_activity_id")),
+        provider_guid=text_of(document.get("provider_guid")) or None,
+        activity_id=text_of(document.get("activity_id")) or None,
+        related_activity_id=text_of(document.get("related_activity_id")) or None,
         task_name=text_of(document.get("task")) or None,
         user=_user(document.get("user")),
         message=text_of(document.get("message")) or None,
