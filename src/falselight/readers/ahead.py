@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain, islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -19,7 +20,14 @@ WAITING = 1
 def ahead(function: Callable[[T], S], items: Iterable[T]) -> Iterator[S]:
     """What the function makes of each item, in their order, of up to ``WORKERS`` items at once. Items are asked for in the
     caller's thread, ``STANDING`` at most beyond what was given; what making one raises is raised here. It pays where both sides
-    spend their time in code that releases the interpreter's lock."""
+    spend their time in code that releases the interpreter's lock. A lone item is made in the caller's thread."""
+    items = iter(items)
+    begun = list(islice(items, 2))
+    if len(begun) < 2:
+        yield from map(function, begun)
+        return
+    items = chain(begun, items)
+    del begun
     with ThreadPoolExecutor(max_workers=WORKERS, thread_name_prefix="falselight-ahead") as pool:
         pending: deque[Future[S]] = deque()
         try:

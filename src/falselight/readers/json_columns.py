@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from itertools import islice
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import orjson
@@ -19,11 +20,12 @@ import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from falselight.mappings.columnar import flat
-from falselight.readers import NOT_JSON, Report, fault, scanning, tallies
+from falselight.readers import NOT_JSON, Report, fault, scanning
+from falselight.readers.ahead import ahead
 from falselight.readers.json_shapes import KINDS, MAX_FIELDS, Shapes, name_of, walk
 from falselight.readers.ndjson import Unparsable, lines, parse
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 _MAX_CELLS = 4_000_000
 _SAMPLE_LINES = 300
 _PARSE_BYTES = 4 << 20
@@ -33,11 +35,33 @@ BEYOND = f"fields beyond the first {MAX_FIELDS}"
 
 @dataclass
 class Block:
-    """Columns of one block, the numbers of its records, and their texts where these were asked for."""
+    """Columns of one block, the numbers of its records, and their texts where these were asked for: as an array, or as lines."""
 
     columns: dict[str, pa.Array]
     records: pa.Array
-    originals: pa.Array | None = None
+    texts: pa.Array | bytes | None = None
+
+    @property
+    def originals(self) -> pa.Array | None:
+        """The records' texts, which are made when someone asks for them."""
+        if isinstance(self.texts, bytes):
+            self.texts = _lines(self.texts)
+        return self.texts
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Some lines, the number of the first, how many there are, and what they are expected to look like."""
+
+    data: bytes
+    first: int
+    count: int
+    schema: pa.Schema | None
+
+
+T = TypeVar("T")
+# What becomes of a block; the counter takes the values that are not of their column's type, by name.
+Make = Callable[[Block, Counter[str]], T]
 
 
 @dataclass
@@ -51,6 +75,7 @@ class JsonColumns:
     originals: bool = False
     skipped: Counter[str] = field(default_factory=Counter)
     mended: int = 0
+    malformed: Counter[str] = field(default_factory=Counter)
     _shapes: Shapes = field(init=False)
     _names: set[str] = field(default_factory=set)
     _pause: int = 0
@@ -61,16 +86,53 @@ class JsonColumns:
 
     def read(self, stream: BinaryIO) -> Iterator[Block]:
         """The input's blocks, in order."""
+        return self.each(stream, lambda block, _: block)
+
+    def each(self, stream: BinaryIO, make: Make[T]) -> Iterator[T]:
+        """What is made of the input's blocks, in order; several are made at once."""
+
+        def expected(piece: _Piece) -> tuple[_Piece, T | None, Counter[str]]:
+            malformed: Counter[str] = Counter()
+            block = self._as_expected(piece)
+            return piece, None if block is None else make(block, malformed), malformed
+
+        pieces = self._pieces(stream)
+        # The first shows what the others are expected to look like.
+        for piece in islice(pieces, 1):
+            yield from self._looked_at(piece, make)
+        for piece, made, malformed in ahead(expected, pieces):
+            self.malformed.update(malformed)
+            if made is None:
+                yield from self._looked_at(piece, make)
+            else:
+                self._failures = 0
+                yield made
+        if self.mended:
+            text = (
+                f"{self.label}: {self.mended} lines hold bytes that are no valid UTF-8, shown as replacement characters"
+            )
+            self.report(fault("W0511", text, self.path))
+
+    def _pieces(self, stream: BinaryIO) -> Iterator[_Piece]:
         first = 0
         for data in _blocks(stream):
             count = scanning.count(data, b"\n")
-            made = self._fast(data, first, count)
-            if made is not None:
-                yield made
-            else:
-                yield from self._slow(data, first)
+            yield _Piece(data, first, count, self._shapes.schema() if self._shapes and not self._pause else None)
             first += count
-        tallies.tell_mended(self.mended, "line", self.path, self.label, self.report)
+
+    def _looked_at(self, piece: _Piece, make: Make[T]) -> Iterator[T]:
+        """A piece of which nothing is expected."""
+        made = self._fast(piece.data, piece.first, piece.count)
+        for block in [made] if made is not None else self._slow(piece.data, piece.first):
+            yield make(block, self.malformed)
+
+    def _as_expected(self, piece: _Piece) -> Block | None:
+        plain = None if piece.schema is None else _plain(piece.data, piece.count)
+        if plain is None:
+            return None
+        block, count = plain
+        columns = self._parse(block, count, piece.schema)
+        return None if columns is None else self._block(columns, block, piece.first, count)
 
     def _fast(self, data: bytes, first: int, count: int) -> Block | None:
         if self._pause:
@@ -82,35 +144,27 @@ class JsonColumns:
         return made
 
     def _attempt(self, data: bytes, first: int, count: int) -> Block | None:
-        block = data.replace(b"\r\n", b"\n") if b"\r" in data else data
-        if not block.endswith(b"\n"):
-            block += b"\n"
-            count += 1
-        # Only between records can "}" and "{" stand on two lines, so each line holds whole objects.
-        if not block.startswith(b"{") or not block.endswith(b"}\n") or scanning.count(block, b"}\n{") != count - 1:
+        plain = _plain(data, count)
+        if plain is None:
             return None
-        if not block.isascii() and not _is_utf8(block):
-            return None
-        columns = self._parse(block, count) if self._shapes else None
+        block, count = plain
+        columns = self._parse(block, count, self._shapes.schema()) if self._shapes else None
         # A field that the sample did not show makes the parser fail: then every line is looked at, once.
         for sample in (_SAMPLE_LINES, 16 * _SAMPLE_LINES, count):
             if columns is None and self._shapes.learn(_spread(block, sample, count)):
-                columns = self._parse(block, count)
-        if columns is None:
-            return None
-        originals = None
-        if self.originals:
-            originals = pa.array(block.decode("utf-8").split("\n")[:-1], pa.string())
-        return Block(columns, pa.array(np.arange(first, first + count)), originals)
+                columns = self._parse(block, count, self._shapes.schema())
+        return None if columns is None else self._block(columns, block, first, count)
 
-    def _parse(self, block: bytes, count: int) -> dict[str, pa.Array] | None:
-        schema = self._shapes.schema()
+    def _block(self, columns: dict[str, pa.Array], block: bytes, first: int, count: int) -> Block:
+        return Block(columns, pa.array(np.arange(first, first + count)), block if self.originals else None)
+
+    def _parse(self, block: bytes, count: int, schema: pa.Schema | None) -> dict[str, pa.Array] | None:
         if schema is None:
             return None
         try:
             parsed = arrow_json.read_json(
                 io.BytesIO(block),
-                read_options=arrow_json.ReadOptions(block_size=_PARSE_BYTES),
+                read_options=arrow_json.ReadOptions(use_threads=False, block_size=_PARSE_BYTES),
                 parse_options=arrow_json.ParseOptions(
                     explicit_schema=schema,
                     unexpected_field_behavior="error" if self.wanted is None else "ignore",
@@ -259,6 +313,26 @@ def leaves(name: str, values: pa.Array) -> Iterator[tuple[str, pa.Array]]:
         yield from leaves(name, pa.ListArray.from_arrays(offsets, inner.values, mask=pc.is_null(values)))
     else:
         yield name, values
+
+
+def _plain(data: bytes, count: int) -> tuple[bytes, int] | None:
+    """The lines with plain ends, and how many there are; None where some line is no whole object, or no UTF-8."""
+    block = data.replace(b"\r\n", b"\n") if b"\r" in data else data
+    if not block.endswith(b"\n"):
+        block += b"\n"
+        count += 1
+    # Only between records can "}" and "{" stand on two lines, so each line holds whole objects.
+    if not block.startswith(b"{") or not block.endswith(b"}\n") or scanning.count(block, b"}\n{") != count - 1:
+        return None
+    return (block, count) if block.isascii() or _is_utf8(block) else None
+
+
+def _lines(block: bytes) -> pa.Array:
+    """Lines as texts, without their ends."""
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
+    offsets = np.append(0, ends - np.arange(len(ends))).astype(np.int32)
+    texts = block.replace(b"\n", b"")
+    return pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(texts)])
 
 
 def _is_utf8(block: bytes) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,10 +14,10 @@ import pyarrow.compute as pc
 from falselight.mappings import steps, zeek
 from falselight.mappings.records import Frame, apply, batch
 from falselight.readers import Report, tallies
-from falselight.readers.json_columns import JsonColumns
+from falselight.readers.json_columns import Block, JsonColumns
 from falselight.readers.zeek_signs import LOG_NAMES as _LOG_NAMES
 from falselight.readers.zeek_signs import log_of
-from falselight.readers.zeek_tsv import Header, TsvReader
+from falselight.readers.zeek_tsv import Chunk, Header, TsvReader
 
 _TIMES = ("ts", "@timestamp")
 _LINES_LOOKED_AT = 50
@@ -27,9 +28,12 @@ def read_tsv(
 ) -> Iterator[pa.RecordBatch]:
     """The records of a log with a header."""
     reader = TsvReader(path, label, report, skipped=skipped)
-    for chunk in reader.read(stream, lambda header: _needed(_log(header), wanted)):
-        frame = Frame(len(chunk.records), chunk.columns, malformed=reader.malformed)
-        yield _normalised(frame, _log(chunk.header), chunk.records, None, wanted)
+
+    def normalised(chunk: Chunk, malformed: Counter[str]) -> pa.RecordBatch:
+        frame = Frame(len(chunk.records), chunk.columns, malformed=malformed)
+        return _normalised(frame, _log(chunk.header), chunk.records, None, wanted)
+
+    yield from reader.read(stream, lambda header: _needed(_log(header), wanted), normalised)
     tallies.tell_malformed(reader.malformed, path, label, report)
 
 
@@ -38,55 +42,88 @@ def read_json(
     wanted: frozenset[str] | None = None,
 ) -> Iterator[pa.RecordBatch | pa.Table]:  # fmt: skip
     """The records of a log of JSON lines; ``head`` is how it begins, by which a log without names is told."""
-    log, named = _told(head)
-    originals = (wanted is None or "event.original" in wanted) and (named or zeek.keeps_original(log))
-    reader = JsonColumns(path, label, report, _needed_any(log, named, wanted), originals, skipped)
-    malformed: Counter[str] = Counter()
-    for block in reader.read(stream):
+    log = _told(head)
+    originals = wanted is None or "event.original" in wanted
+    reader = JsonColumns(path, label, report, _needed_any(log, wanted), originals, skipped)
+
+    def normalised(block: Block, malformed: Counter[str]) -> list[pa.RecordBatch | pa.Table]:
         columns = _respelled(block.columns)
         names = [columns.pop(name) for name in _LOG_NAMES if name in columns]
         frame = Frame(len(block.records), columns, malformed=malformed)
-        if not names:
-            yield _normalised(frame, log, block.records, block.originals, wanted)
-        else:
-            yield from _by_log(frame, pc.coalesce(*names), block.records, block.originals, wanted, log)
-    tallies.tell_malformed(malformed, path, label, report)
+        logs = pc.coalesce(*names) if names else None
+        if logs is None or logs.null_count:
+            recognised = _recognised(columns, len(block.records), log)
+            logs = recognised if logs is None else pc.coalesce(logs, recognised)
+        return list(_by_log(frame, logs, block, wanted))
+
+    for batches in reader.each(stream, normalised):
+        yield from batches
+    tallies.tell_malformed(reader.malformed, path, label, report)
 
 
-def _told(head: bytes) -> tuple[str, bool]:
-    """The log that the first records belong to, and whether they name it."""
+def _told(head: bytes) -> str:
+    """The log that the first record belongs to of those that tell it."""
     for line in head.removeprefix(b"\xef\xbb\xbf").split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]:
         try:
             document = orjson.loads(line)
         except orjson.JSONDecodeError:
             continue
         if isinstance(document, dict) and (log := log_of(document)) is not None:
-            return log, any(name in document for name in _LOG_NAMES)
-    return "unknown", False
+            return log
+    return "unknown"
+
+
+def _recognised(columns: dict[str, pa.Array], rows: int, otherwise: str) -> pa.Array:
+    """The log of each record by its fields (see ``zeek_signs.log_of``); ``otherwise`` where these tell none."""
+    found, sizes = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
+    logs = [otherwise]
+    for log, fields in zeek.shared()["recognise"].items():
+        if not all(name in columns for name in ("ts", *fields)):
+            continue
+        having = sizes < len(fields)
+        for values in (columns[name] for name in ("ts", *fields)):
+            if values.null_count:
+                having &= np.asarray(values.is_valid())
+        found[having], sizes[having] = len(logs), len(fields)
+        logs.append(log)
+    return pa.DictionaryArray.from_arrays(pa.array(found), pa.array(logs)).dictionary_decode()
 
 
 def _by_log(
-    frame: Frame, names: pa.Array, records: pa.Array, originals: pa.Array | None, wanted: frozenset[str] | None,
-    otherwise: str,
-) -> Iterator[pa.RecordBatch | pa.Table]:  # fmt: skip
+    frame: Frame, names: pa.Array, block: Block, wanted: frozenset[str] | None
+) -> Iterator[pa.RecordBatch | pa.Table]:
     """The records of several logs in one stream, each by its own table, in the order of the records."""
-    names = pc.fill_null(names, otherwise)
     logs = pc.unique(names).to_pylist()
     if len(logs) == 1:
-        yield _normalised(frame, logs[0], records, originals, wanted)
+        yield _normalised(frame, logs[0], block.records, _originals(block, logs[0]), wanted)
         return
     made = []
     for log in logs:
         rows = pc.indices_nonzero(pc.equal(names, log))
         taken = {name: values.take(rows) for name, values in frame.columns.items()}
         part = Frame(len(rows), {n: v for n, v in taken.items() if v.null_count < len(v)}, malformed=frame.malformed)
-        made.append(_normalised(part, log, records.take(rows), originals.take(rows) if originals else None, wanted))
+        originals = _originals(block, log)
+        originals = None if originals is None else originals.take(rows)
+        made.append(_plain(_normalised(part, log, block.records.take(rows), originals, wanted)))
     try:
-        whole = pa.concat_tables([pa.Table.from_batches([each]) for each in made], promote_options="default")
+        whole = pa.concat_tables(made, promote_options="default")
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         yield from made
         return
     yield whole.take(pc.sort_indices(whole.column("_record")))
+
+
+def _originals(block: Block, log: str) -> pa.Array | None:
+    return block.originals if zeek.keeps_original(log) else None
+
+
+def _plain(batch: pa.RecordBatch) -> pa.Table:
+    """The batch without dictionaries: what is a dictionary's in one log may be none in another."""
+    table = pa.Table.from_batches([batch])
+    for place, entry in enumerate(table.schema):
+        if pa.types.is_dictionary(entry.type):
+            table = table.set_column(place, entry.name, table.column(place).cast(entry.type.value_type))
+    return table
 
 
 def _normalised(
@@ -99,7 +136,7 @@ def _normalised(
         if values is not None and pa.types.is_integer(values.type):
             frame.columns[name] = values.cast(pa.float64(), safe=False)
     result = apply(frame, zeek.table(log), wanted)
-    if originals is not None and zeek.keeps_original(log):
+    if originals is not None:
         result.put("event.original", originals)
     if time is not None and times is not None:
         result.put("@timestamp", steps.far_dates(time, times))
@@ -135,13 +172,14 @@ def _needed(log: str, wanted: frozenset[str] | None) -> frozenset[str] | None:
     return found | frozenset(_TIMES)
 
 
-def _needed_any(log: str, named: bool, wanted: frozenset[str] | None) -> frozenset[str] | None:
+def _needed_any(log: str, wanted: frozenset[str] | None) -> frozenset[str] | None:
+    """The raw columns to read: those of each log that may come, and those that tell which it is."""
     if wanted is None:
         return None
     found = set(_needed(log, wanted) or ())
-    if named:
-        for other in zeek.logs():
-            found |= _needed(other, wanted) or frozenset()
-        found |= {name.split(".", 2)[2] for name in wanted if name.startswith("zeek.") and name.count(".") > 1}
+    for other in zeek.logs():
+        found |= _needed(other, wanted) or frozenset()
+    found |= {name.split(".", 2)[2] for name in wanted if name.startswith("zeek.") and name.count(".") > 1}
+    found.update(*zeek.shared()["recognise"].values())
     spellings = zeek.shared()["spellings"]
     return frozenset(found | set(_LOG_NAMES) | {short for short, name in spellings.items() if name in found})

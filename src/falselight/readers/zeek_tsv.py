@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -21,10 +21,10 @@ import pyarrow.csv as arrow_csv
 
 from falselight.mappings.columnar import distinct, flat
 from falselight.readers import DAMAGED, TOO_LARGE, Report, fault, scanning
+from falselight.readers.ahead import ahead
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 8 << 20
 MAX_LINE_BYTES = 64 << 20
-_PARSE_BYTES = 4 << 20
 MAX_COLUMNS = 2_000
 _REPORTED = 20
 _SLOW_LINES = 20_000
@@ -92,6 +92,15 @@ class Header:
         return self.types[at] if at < len(self.types) else "string"
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Lines under one header, and the number of the first."""
+
+    header: Header
+    data: bytes
+    first: int
+
+
 @dataclass
 class Chunk:
     """Columns under one header, and the numbers of their records."""
@@ -123,7 +132,10 @@ def _directive(line: str, separator: str) -> tuple[str, str]:
     return text.strip(), ""
 
 
+T = TypeVar("T")
 WantsColumns = Callable[[Header], frozenset[str] | None]
+# What becomes of a chunk; the counter takes the values that are not of their column's type, by name.
+Make = Callable[[Chunk, Counter[str]], T]
 
 
 @dataclass
@@ -137,8 +149,24 @@ class TsvReader:
     malformed: Counter[str] = field(default_factory=Counter)
     header: Header = field(default_factory=Header)
 
-    def read(self, stream: BinaryIO, wants: WantsColumns) -> Iterator[Chunk]:
-        """The input's records in order, a chunk for each stretch under one header. ``wants`` tells which columns to read."""
+    def read(self, stream: BinaryIO, wants: WantsColumns, make: Make[T]) -> Iterator[T]:
+        """What is made of the input's records in order, chunk by chunk, each of a stretch under one header; several chunks are
+        made at once. ``wants`` tells which columns to read."""
+
+        def fast(stretch: Stretch) -> tuple[Stretch, T | None, Counter[str]]:
+            malformed: Counter[str] = Counter()
+            chunk = _fast(stretch, wants, malformed)
+            return stretch, None if chunk is None else make(chunk, malformed), malformed
+
+        for stretch, made, malformed in ahead(fast, self._stretches(stream)):
+            self.malformed.update(malformed)
+            if made is not None:
+                yield made
+                continue
+            for chunk in self._slow(stretch, wants):
+                yield make(chunk, self.malformed)
+
+    def _stretches(self, stream: BinaryIO) -> Iterator[Stretch]:
         number = 0
         for data in self._blocks(stream):
             start = 0
@@ -151,7 +179,9 @@ class TsvReader:
                 else:
                     end = scanning.find(data, b"\n#", start)
                     end = len(data) if end < 0 else end + 1
-                    number += yield from self._stretch(data[start:end], number, wants)
+                    stretch = Stretch(self.header, data[start:end], number)
+                    yield stretch
+                    number += _lines(stretch.data)
                 start = end
 
     def _is_indented_header(self, data: bytes, start: int) -> bool:
@@ -173,47 +203,15 @@ class TsvReader:
                     data = data[:kept] + b"\n"
             yield data
 
-    def _stretch(self, data: bytes, first: int, wants: WantsColumns) -> Generator[Chunk, None, int]:
-        """The records of some lines; returns how many lines these are."""
-        header = self.header
+    def _slow(self, stretch: Stretch, wants: WantsColumns) -> Iterator[Chunk]:
+        """Line by line."""
+        header, data, first = stretch.header, stretch.data, stretch.first
         if not header.names:
             count = sum(1 for line in data.split(b"\n") if line.strip())
             if count:
                 self._refuse(first, count, "before any header of field names")
-            return _lines(data)
+            return
         needed = wants(header)
-        fast = self._fast(data, header, needed, first)
-        if fast is not None:
-            yield fast
-            return len(fast.records)
-        yield from self._slow(data, header, needed, first)
-        return _lines(data)
-
-    def _fast(self, data: bytes, header: Header, needed: frozenset[str] | None, first: int) -> Chunk | None:
-        if b"\r" in data or scanning.find(data, b"\n\n") >= 0 or data.startswith(b"\n") or len(header.separator) != 1:
-            return None
-        names = list(header.names)
-        read = [name for name in names if needed is None or name in needed] or names[:1]
-        types = {name: _SCALARS.get(header.kind(at), pa.string()) for at, name in enumerate(names)}
-        try:
-            table = arrow_csv.read_csv(
-                io.BytesIO(data),
-                read_options=arrow_csv.ReadOptions(column_names=names, block_size=_PARSE_BYTES),
-                parse_options=arrow_csv.ParseOptions(
-                    delimiter=header.separator, quote_char=False, double_quote=False, escape_char=False
-                ),
-                convert_options=arrow_csv.ConvertOptions(
-                    column_types=types, null_values=[header.unset], strings_can_be_null=True, include_columns=read,
-                    true_values=["T"], false_values=["F"], quoted_strings_can_be_null=True,
-                ),
-            )  # fmt: skip
-        except (pa.ArrowInvalid, UnicodeError):
-            return None
-        columns = {name: flat(table.column(name)) for name in read}
-        records = pa.array(np.arange(first, first + table.num_rows))
-        return self._finished(columns, header, records, b"\\x" in data, header.empty.encode() in data)
-
-    def _slow(self, data: bytes, header: Header, needed: frozenset[str] | None, first: int) -> Iterator[Chunk]:
         rows: list[list[str]] = []
         records: list[int] = []
         width = len(header.names)
@@ -247,7 +245,7 @@ class TsvReader:
                 self.malformed[name] += made.null_count - texts.null_count
                 texts = made
             columns[name] = texts
-        return self._finished(columns, header, pa.array(records, pa.int64()))
+        return _finished(columns, header, pa.array(records, pa.int64()), self.malformed)
 
     def _refuse(self, number: int, count: int, reason: str) -> None:
         before = self.skipped["not a record"]
@@ -255,25 +253,56 @@ class TsvReader:
         if before < _REPORTED:
             self.report(fault(DAMAGED, f"{self.label}, line {number + 1}: {reason}", self.path, record=number))
 
-    def _finished(
-        self, columns: dict[str, pa.Array], header: Header, records: pa.Array, escaped: bool = True, empty: bool = True
-    ) -> Chunk:
-        """The columns as Zeek means them; whether some value may be escaped, or be the mark of an empty one."""
-        for at, name in enumerate(header.names):
-            values = columns.get(name)
-            if values is None or not pa.types.is_string(values.type):
-                continue
-            kind = header.kind(at)
-            container = kind.startswith(("set[", "vector[", "table["))
-            if container:
-                columns[name] = _lists(values, kind, header, self.malformed, name)
-            elif escaped or empty:
-                columns[name] = _texts(values, header)
-        for at, parts in header.packed:
-            packed = columns.pop(header.names[at], None)
-            if packed is not None:
-                columns.update(_unpacked(packed, parts))
-        return Chunk(header, columns, records)
+
+def _fast(stretch: Stretch, wants: WantsColumns, malformed: Counter[str]) -> Chunk | None:
+    """All records at once; None where some line is no plain record."""
+    data, header = stretch.data, stretch.header
+    if not header.names or len(header.separator) != 1:
+        return None
+    if b"\r" in data or scanning.find(data, b"\n\n") >= 0 or data.startswith(b"\n"):
+        return None
+    needed = wants(header)
+    names = list(header.names)
+    read = [name for name in names if needed is None or name in needed] or names[:1]
+    types = {name: _SCALARS.get(header.kind(at), pa.string()) for at, name in enumerate(names)}
+    try:
+        table = arrow_csv.read_csv(
+            io.BytesIO(data),
+            read_options=arrow_csv.ReadOptions(column_names=names, block_size=len(data) + 1, use_threads=False),
+            parse_options=arrow_csv.ParseOptions(
+                delimiter=header.separator, quote_char=False, double_quote=False, escape_char=False
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=types, null_values=[header.unset], strings_can_be_null=True, include_columns=read,
+                true_values=["T"], false_values=["F"], quoted_strings_can_be_null=True,
+            ),
+        )  # fmt: skip
+    except (pa.ArrowInvalid, UnicodeError):
+        return None
+    columns = {name: flat(table.column(name)) for name in read}
+    records = pa.array(np.arange(stretch.first, stretch.first + table.num_rows))
+    return _finished(columns, header, records, malformed, b"\\x" in data, header.empty.encode() in data)
+
+
+def _finished(
+    columns: dict[str, pa.Array], header: Header, records: pa.Array, malformed: Counter[str], escaped: bool = True,
+    empty: bool = True,
+) -> Chunk:  # fmt: skip
+    """The columns as Zeek means them; whether some value may be escaped, or be the mark of an empty one."""
+    for at, name in enumerate(header.names):
+        values = columns.get(name)
+        if values is None or not pa.types.is_string(values.type):
+            continue
+        kind = header.kind(at)
+        if kind.startswith(("set[", "vector[", "table[")):
+            columns[name] = _lists(values, kind, header, malformed, name)
+        elif escaped or empty:
+            columns[name] = _texts(values, header)
+    for at, parts in header.packed:
+        packed = columns.pop(header.names[at], None)
+        if packed is not None:
+            columns.update(_unpacked(packed, parts))
+    return Chunk(header, columns, records)
 
 
 def _scalar(text: str | None, kind: pa.DataType) -> int | float | bool | None:
