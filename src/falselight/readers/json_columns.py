@@ -131,7 +131,7 @@ class JsonColumns:
         if plain is None:
             return None
         block, count = plain
-        columns = self._parse(block, count, piece.schema)
+        columns = self._parse(block, count, piece.schema, alone=False)
         return None if columns is None else self._block(columns, block, piece.first, count)
 
     def _fast(self, data: bytes, first: int, count: int) -> Block | None:
@@ -158,13 +158,15 @@ class JsonColumns:
     def _block(self, columns: dict[str, pa.Array], block: bytes, first: int, count: int) -> Block:
         return Block(columns, pa.array(np.arange(first, first + count)), block if self.originals else None)
 
-    def _parse(self, block: bytes, count: int, schema: pa.Schema | None) -> dict[str, pa.Array] | None:
+    def _parse(
+        self, block: bytes, count: int, schema: pa.Schema | None, alone: bool = True
+    ) -> dict[str, pa.Array] | None:
         if schema is None:
             return None
         try:
             parsed = arrow_json.read_json(
                 io.BytesIO(block),
-                read_options=arrow_json.ReadOptions(use_threads=False, block_size=_PARSE_BYTES),
+                read_options=arrow_json.ReadOptions(use_threads=alone, block_size=_PARSE_BYTES),
                 parse_options=arrow_json.ParseOptions(
                     explicit_schema=schema,
                     unexpected_field_behavior="error" if self.wanted is None else "ignore",
