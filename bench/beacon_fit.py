@@ -19,7 +19,7 @@ from falselight.lab import Implant
 STRENGTH, LEAST, MOST = 60.0, 0.3, 2.5  # of the ridge; a weight stays within these shares of its prior
 # What only a lab may teach strongly (steady sizes, where programs lie, short answers) has small priors, and so low bounds.
 PRIOR = {
-    "regular": 1.7, "jittered": 1.0, "kept": 0.1, "prevalence": -0.7, "fresh": 0.4, "later": 1.0, "history": -0.8, "hours": 0.2,
+    "regular": 1.7, "jittered": 1.0, "kept": 0.4, "prevalence": -0.7, "fresh": 0.4, "later": 1.0, "history": -0.8, "hours": 0.2,
     "sizes": 0.25, "answers": 0.1, "small": 0.2, "peers": -0.3, "lone": 0.5, "program": 0.2, "place": 0.8, "installed": -0.4,
     "tool": 0.7, "open": 0.2, "lookups": -0.5, "breadth": -0.2, "spread": -0.1, "direct": 0.5, "service": -0.6, "known": -1.0,
 }  # fmt: skip

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from falselight.analytics import beacons, factors, regularity
+from falselight.analytics import beacons, regularity
 from falselight.analytics.series import Series
 from falselight.lab import Implant, Lab, generate, timing
 from falselight.store import connect
@@ -168,7 +168,7 @@ def test_a_beat_fills_its_time_and_a_page_does_not() -> None:
     reads = np.concatenate([at + np.cumsum(draw.uniform(20, 40, 6)) for at in np.cumsum(draw.exponential(3000, 25))])
     found = measure(beats, reads)
     assert (found.chance < -3).all()
-    shares = factors.filled(found)
+    shares = regularity.filled(found.kept, found.awake)
     assert shares[0] > -0.3 and shares[1] < -2
 
 

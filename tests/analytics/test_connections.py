@@ -68,6 +68,37 @@ def test_a_firewall_that_logs_start_and_end_tells_of_one_connection() -> None:
     assert len(build([start, {**end, "event.start": 130 * 1_000}])) == 2
 
 
+def test_what_a_server_sends_back_does_not_turn_a_connection_round() -> None:
+    flow = {**FLOW, "suricata.eve.flow_id": "7", "source.port": 40000, "time": 1}
+    back = {
+        "suricata.eve.flow_id": "7", "source.ip": FLOW["destination.ip"], "source.port": 443, "time": 2,
+        "destination.ip": FLOW["source.ip"], "destination.port": 40000, "network.transport": "tcp",
+    }  # fmt: skip
+    for own in ({**flow, "event.duration": 5}, {**flow, "tls.client.server_name": "a.example"}):
+        (found,) = build([back, own])
+        assert (found["host"], found["address"], found["inward"], found["outward"]) == (
+            "10.0.0.5",
+            "203.0.113.7",
+            True,
+            True,
+        )
+
+
+def test_a_server_that_is_asked_for_many_domains_resolves() -> None:
+    asked = {"source.ip": "10.0.0.5", "event.module": "zeek", "destination.port": 53}
+    rows = [
+        {**asked, "time": k, "destination.ip": place, "dns.question.name": name}
+        for place, names in (
+            ("203.0.113.1", [f"a.site{n}.com" for n in range(5)]),
+            ("203.0.113.2", [f"n{n}.evil.com" for n in range(9)]),
+        )
+        for k, name in enumerate(names)
+    ]
+    events = zeek_rows.table(rows)
+    connections.build(events)
+    assert events.connection.execute(f"FROM {connections.RESOLVERS}").fetchall() == [("203.0.113.1",)]
+
+
 def test_cisco_names_the_outer_end_first_and_tells_who_opened_it() -> None:
     built = {
         "event.module": "cisco", "source.ip": "203.0.113.7", "source.port": 443, "destination.ip": "10.0.0.5",

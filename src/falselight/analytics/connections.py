@@ -37,6 +37,8 @@ from falselight.expressions import Expressions
 from falselight.store import EventTable, quoted
 
 NAME = "connections"
+# Servers that were asked for names of so many registered domains: they resolve for others, whoever runs them.
+RESOLVERS, _RESOLVED_DOMAINS = "resolvers", 5
 # The sensor's id of a connection. community_id is none: it repeats when a port is used again.
 _SESSIONS = ("zeek.session_id", "suricata.eve.flow_id")
 _NAMES = ("tls.client.server_name", "zeek.ssl.server.name", "suricata.eve.tls.sni", "url.domain", "destination.domain")
@@ -71,7 +73,8 @@ class Scope:
 
 
 def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> int:
-    """Makes the temporary table ``name`` of connections in the event table's database, and ``signers``; gives its number of rows.
+    """Makes the temporary tables ``name`` of connections, ``signers`` and ``RESOLVERS`` in the event table's database; gives the
+    number of connections.
 
     A table without source or destination fields gives an empty relation."""
     reader = _Columns(events)
@@ -79,6 +82,7 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
     connection = events.connection
     connection.execute(f"CREATE OR REPLACE TEMP TABLE connection_records AS {_records(reader, scope)}")
     _told_twice(connection)
+    _turned_round(connection)
     flows.join_parts(connection)
     _through_proxies(connection)
     own = "coalesce(outward, FALSE) OR (proxied AND domain LIKE '%_._%' AND NOT regexp_matches(domain, ?))"
@@ -124,6 +128,21 @@ def _told_twice(connection: duckdb.DuckDBPyConnection) -> None:
     """)
 
 
+def _turned_round(connection: duckdb.DuckDBPyConnection) -> None:
+    """Of a connection's records some name the server as their source, as Suricata's of what comes back: they take the ends of
+    the record that has sums, else of one that has a name."""
+    connection.execute("""
+    UPDATE connection_records SET host = own.host, source = own.source, address = own.address, port = own.port,
+      inward = own.inward, outward = own.outward
+    FROM (SELECT session, min({'sums': duration IS NULL, 'named': NOT named, 'time': time, 'host': host, 'source': source,
+        'address': address, 'port': port, 'inward': inward, 'outward': outward}) AS own
+      FROM connection_records WHERE session IN (
+        SELECT session FROM connection_records WHERE session IS NOT NULL GROUP BY session HAVING min(address) < max(address))
+      GROUP BY session) AS first
+    WHERE connection_records.session = first.session AND connection_records.address = own.source
+    """)
+
+
 def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
     """Marks requests to inner addresses that serve many registered domains, or any CONNECT."""
     candidates = connection.execute("""
@@ -145,13 +164,15 @@ def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
 def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: Scope, name: str) -> None:
     """A row for each lookup of a registered domain that its host never called by name. Zeek and captures have one record for
     question and answer; others write an answer as a record of its own, which counts once with its question."""
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {RESOLVERS} (address VARCHAR)")
     if read.filled("dns.question.name") is None:
         return
     source = read.bytes("source.ip")
     connection.execute(f"""
     CREATE OR REPLACE TEMP TABLE connection_lookups AS
     SELECT coalesce({read.text("host.name")}, {read.text("source.ip")}) AS host, {read.text("source.ip")} AS source,
-      lower(rtrim({read.text("dns.question.name")}, '.')) AS question, {read.text("process.executable", "process.name")}
+      {read.text("destination.ip")} AS asked, lower(rtrim({read.text("dns.question.name")}, '.')) AS question,
+      {read.text("process.executable", "process.name")}
       AS process, _time AS time, {scope.is_internal(source)} AS inward
     FROM {read.table} WHERE {read.text("dns.question.name")} IS NOT NULL AND _time IS NOT NULL
       AND ({read.text("dns.type")} IS DISTINCT FROM 'answer' OR {read.text("event.module")} IN ('zeek', 'pcap'))
@@ -160,6 +181,9 @@ def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: S
     called = connection.execute(f"SELECT DISTINCT host, domain FROM {quoted(name)} WHERE domain IS NOT NULL").fetchall()
     owned = [(question, domain) for question in questions if (domain := public(question)) is not None]
     with _shown(connection, "lookup_domains", ("question", "domain"), owned):
+        connection.execute(f"""CREATE OR REPLACE TEMP TABLE {RESOLVERS} AS SELECT asked AS address
+          FROM connection_lookups JOIN lookup_domains USING (question) WHERE asked IS NOT NULL
+          GROUP BY asked HAVING count(DISTINCT domain) >= {_RESOLVED_DOMAINS}""")
         with _shown(connection, "called_domains", ("host", "domain"), sorted({(h, registered(d)) for h, d in called})):
             connection.execute(f"""
             INSERT INTO {quoted(name)}

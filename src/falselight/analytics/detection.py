@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from falselight.analytics.factors import MOST_HOURS, REGULAR, filled
+from falselight.analytics.factors import MOST_HOURS, REGULAR
 from falselight.analytics.pairs import HOUR, Pairs
-from falselight.analytics.regularity import Timing, measure
+from falselight.analytics.regularity import Timing, filled, measure
 from falselight.analytics.series import Floats, Ints, Series
 
 STEP = 7 / 6
@@ -57,7 +57,7 @@ def _odds(
     beats = seen.chance <= REGULAR
     for name in _OF_BEATS:
         made = made - np.where(beats, 0.0, weights[name] * factors[name][chosen])
-    kept = np.where(beats, filled(seen), 0.0)
+    kept = np.where(beats, filled(seen.kept, seen.awake), 0.0)
     made = made + weights["kept"] * (kept - factors["kept"][chosen])
     slots = (first.values + found.low // 1000) // (HOUR // 1000)
     new = np.ones(len(slots), dtype=np.int64)

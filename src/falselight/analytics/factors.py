@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from falselight.analytics.pairs import DAY, Pairs, View
-from falselight.analytics.regularity import Timing
+from falselight.analytics.regularity import Timing, filled
 from falselight.analytics.series import Floats, Ints
 
 FACTORS = (
@@ -18,6 +18,9 @@ FACTORS = (
 )  # fmt: skip
 MOST_HOSTS, MOST_HOURS = 64, 16.0
 REGULAR = -3.0  # log10 of the chance from which a unit counts as regular
+KEPT = (
+    -2.0
+)  # log2 of the share of its active time that the beats of a unit fill which counts as a regular caller of a domain
 
 
 def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, Floats]:
@@ -31,15 +34,17 @@ def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, 
     everyone = np.clip(facts["domain_hosts"], 1.0, MOST_HOSTS)
     alike = np.minimum(regular_hosts(found, regular), MOST_HOSTS)
     is_regular = regular.chance <= REGULAR
+    # While a connection stands open, nothing else need be sent: it fills its time as beats do.
+    share = filled(np.minimum(regular.kept + facts["held"], np.maximum(regular.kept, regular.awake)), regular.awake)
     tool = _programs(found.processes, settings["process"]["tools"])
     return {
         "regular": digits,
-        "kept": np.where(is_regular, filled(regular), 0.0),
+        "kept": np.where(is_regular, share, 0.0),
         "jittered": np.where(is_regular & (regular.jitter >= 0.08), 1.0, 0.0),
         "prevalence": np.log2(everyone) - usual,
         "alone": np.full(count, allowance(found, settings["allowance"])),
         "peers": np.where(is_regular, np.log2(np.maximum(alike, 1)), 0.0),
-        "lone": np.where(is_regular, np.log2(np.maximum(everyone / np.maximum(alike, 1), 1.0)), 0.0),
+        "lone": np.where(is_regular, np.maximum(1 + share / 4, 0) * np.log2(np.maximum(everyone / np.maximum(alike, 1), 1)), 0),
         "fresh": fresh,
         "later": np.minimum(np.log2(1.0 + facts["quiet"] / 3600.0) / np.log2(1.0 + 14 * 24), 1.0),
         "history": np.minimum(facts["past_days"], 14.0) / 14.0,
@@ -55,10 +60,11 @@ def weigh(found: Pairs, regular: Timing, settings: dict[str, Any]) -> dict[str, 
         "installed": _paths(found.processes, settings["process"]["installed"]),
         "tool": tool,
         "signer": found.signers.factor(settings["process"]["common_signer"], tool),
-        "direct": np.where(found.views == View.ADDRESS, 0.0, 1.0 - facts["named"]),
-        "open": np.log2(1.0 + np.clip(facts["open"] / 3600.0, 0.0, 63.0)),
+        "direct": np.where(found.views == View.ADDRESS, 0.0, (1.0 - facts["named"]) * facts["naming"]),
+        # A connection that stands open is in place of a rhythm, and adds nothing to one.
+        "open": np.log2(1.0 + np.clip(facts["open"] / 3600.0, 0.0, 63.0)) * (1 - digits / settings["timing"]["most_digits"]),
         "lookups": facts["queried"],
-        "service": np.isin(facts["port"], settings["service"]["ports"]).astype(np.float64),
+        "service": _polled(found, settings["service"]),
         "known": _under(found.servers, settings["known"]["suffixes"]),
     }  # fmt: skip
 
@@ -71,20 +77,13 @@ def allowance(found: Pairs, table: dict[str, list[Any]]) -> float:
     return float(np.interp(np.log(found.network), np.log(table["hosts"]), by_days))
 
 
-def filled(regular: Timing) -> Floats:
-    """How far the beats fill the time in which there were visits, from half an hour on: log2 of the share, at least -4."""
-    share = regular.kept / np.maximum(regular.awake, 1e-6) * np.minimum(regular.kept / 1800.0, 1.0)
-    found: Floats = np.log2(np.clip(share, 1 / 16, 1.0))
-    return found
-
-
 def regular_hosts(found: Pairs, regular: Timing) -> Ints:
-    """On how many hosts a unit with this registered domain (or address) calls as regularly, and about as often: sleeps in
-    the same or a neighbouring octave."""
+    """On how many hosts a unit with this registered domain (or address) keeps a rhythm, and calls about as often: sleeps in
+    the same or a neighbouring octave. People who read pages look regular for a while, and keep nothing."""
     keys = np.where(found.domains >= 0, found.domains, found.domains.max(initial=0) + 1 + _numbers(found.servers))
     octave = np.rint(np.log2(np.maximum(regular.sleep, 1e-3))).astype(np.int64) + 16
     hosts = _numbers(found.hosts)
-    held = np.flatnonzero(regular.chance <= REGULAR)
+    held = np.flatnonzero((regular.chance <= REGULAR) & (filled(regular.kept, regular.awake) >= KEPT))
     total = np.zeros(len(keys), dtype=np.int64)
     if not len(held):
         return total
@@ -112,6 +111,15 @@ def _steady(middle: Floats, spread: Floats, centre: float) -> Floats:
 
 def _known_log(values: Floats, centre: float) -> Floats:
     return np.where(np.isnan(values), 0.0, np.log2(np.maximum(np.nan_to_num(values, nan=1.0), 1.0)) - centre)
+
+
+def _polled(found: Pairs, service: dict[str, list[Any]]) -> Floats:
+    """1 for mailboxes and resolvers, 2 for clocks, by their ports; a server on port 53 is a resolver where it is asked for many
+    domains, or by a program that resolves for others."""
+    port = found.facts["port"]
+    resolves = (port == 53) & ((found.facts["resolver"] > 0) | (_programs(found.processes, service["resolving"]) > 0))
+    polled: Floats = np.isin(port, service["ports"]) + 2.0 * np.isin(port, service["clocks"]) + resolves
+    return polled
 
 
 def _paths(processes: NDArray[Any], folders: list[str]) -> Floats:

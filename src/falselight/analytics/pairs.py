@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from falselight.analytics import signers
-from falselight.analytics.connections import NAME
+from falselight.analytics.connections import NAME, RESOLVERS
 from falselight.analytics.domains import registered
 from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, median
 from falselight.analytics.signers import Signers
@@ -26,8 +26,8 @@ HOUR = 3_600 * 10**9
 DAY = 24 * HOUR
 # Values that are worked on at once, so that what is made on the way stays small.
 VALUES_AT_ONCE = 1 << 20
-_FACTS = ("first", "quiet", "begin", "last", "events", "open", "port", "hosts", "domain_hosts", "program_hosts", "process_hosts",
-          "process_servers", "named", "queried", "past_days")  # fmt: skip
+_FACTS = ("first", "quiet", "begin", "last", "events", "open", "held", "port", "hosts", "domain_hosts", "program_hosts",
+          "process_hosts", "process_servers", "named", "naming", "resolver", "queried", "past_days")  # fmt: skip
 
 
 class View(IntEnum):
@@ -42,11 +42,13 @@ class View(IntEnum):
 class Pairs:
     """Units in the order of host, server, view and process. ``facts`` by name, one value a unit (nan where unknown): first,
     begin and last in ns (ever, in the window, in the window), ``quiet`` seconds from the host's first connection to the first
-    that any host made to the server, events, ``open`` seconds of connections in the window, port,
+    that any host made to the server, events, ``open`` seconds of connections in the window, ``held`` those
+    of the long ones, port,
     hosts of the server and of its registered domain, hosts on which this process calls that domain, hosts and servers of
-    the process, named, queried (known from lookups only), days of activity before the window; active hours and days in the
-    window; median and MAD of bytes sent (middle, spread) and received (answer, answer_spread). ``times`` are the
-    connections' starts in the window, microseconds from ``low``; ``domains`` numbers the registered domains;
+    the process, named, naming (the share of the host's servers that have a name), resolver (asked for names of many domains),
+    queried (known from lookups only), days of activity before the window; active hours and days in the window; median and MAD
+    of bytes sent (middle, spread) and received (answer, answer_spread). ``times`` are the connections' starts in the window,
+    microseconds from ``low``; ``domains`` numbers the registered domains;
     ``signers`` tell of the programs' signatures."""
 
     hosts: NDArray[Any]
@@ -118,6 +120,10 @@ def _rows(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     """)
 
 
+# Nanoseconds from which a connection is long: ten minutes, in which nothing else needs to be sent.
+_LONG = 600 * 10**9
+# An address that a request names in place of a name.
+_LITERAL = "^[0-9]{1,3}([.][0-9]{1,3}){3}$|:"
 _OPTIONAL = {"process": "VARCHAR", "port": "BIGINT", "sent": "BIGINT", "received": "BIGINT", "duration": "BIGINT",
              "queried": "BOOLEAN"}  # fmt: skip
 
@@ -128,8 +134,10 @@ def _groups(connection: duckdb.DuckDBPyConnection, low: int) -> None:
     CREATE OR REPLACE TEMP TABLE beacon_groups AS
     SELECT host, server, address, process, min(time) AS first, min(time) FILTER (time >= {low}) AS begin, max(time) AS last,
       count(*) FILTER (time >= {low}) AS events, coalesce(sum(duration) FILTER (time >= {low}), 0) AS open,
-      min(port) AS port, bool_or(named) AS named, bool_and(coalesce(queried, FALSE)) AS queried
-    FROM beacon_rows GROUP BY ALL
+      coalesce(sum(duration) FILTER (time >= {low} AND duration >= {_LONG}), 0) AS held,
+      min(port) AS port, bool_or(named) AND NOT regexp_matches(server, '{_LITERAL}') AS named,
+      bool_and(coalesce(queried, FALSE)) AS queried
+    FROM beacon_rows GROUP BY host, server, address, process
     """)
     connection.execute("""
     CREATE OR REPLACE TEMP TABLE beacon_ends AS
@@ -154,12 +162,14 @@ def _groups(connection: duckdb.DuckDBPyConnection, low: int) -> None:
 
 
 _SUMS = """min(first) AS first, min(begin) AS begin, max(last) AS last, sum(events)::BIGINT AS events,
-  sum(open) / 1e9 AS open, min(port) AS port, bool_or(named) AS named, bool_and(queried) AS queried,
+  sum(open) / 1e9 AS open, sum(held) / 1e9 AS held, min(port) AS port, bool_or(named) AS named, bool_and(queried) AS queried,
   max({'events': events, 'process': process}) FILTER (process IS NOT NULL) AS most"""
 
 
 def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float) -> None:
     enough = f"events >= {int(least)} OR open >= {float(long_hours) * 3600}"
+    known = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [RESOLVERS]).fetchone()
+    resolver = f"coalesce(u.address IN (FROM {RESOLVERS}), FALSE)" if known and known[0] else "FALSE"
     connection.execute(f"""
     CREATE OR REPLACE TEMP TABLE beacon_pairs AS
     WITH servers AS (
@@ -178,6 +188,7 @@ def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float)
     by_address AS (SELECT address AS server, count(DISTINCT host) AS hosts, min(first) AS sight FROM beacon_groups
       GROUP BY address),
     by_host AS (SELECT host, min(first) AS appeared FROM beacon_groups GROUP BY host),
+    by_names AS (SELECT host, avg(named::INTEGER) AS naming FROM beacon_ends GROUP BY host),
     by_domain AS (SELECT domain, count(DISTINCT host) AS domain_hosts FROM beacon_ends JOIN beacon_domains USING (server)
       GROUP BY domain),
     by_program AS (SELECT domain, process, count(DISTINCT host) AS program_hosts
@@ -188,11 +199,12 @@ def _units(connection: duckdb.DuckDBPyConnection, least: int, long_hours: float)
       CASE WHEN view = 1 THEN a.hosts ELSE s.hosts END AS hosts,
       CASE WHEN view = 1 THEN a.hosts ELSE d.domain_hosts END AS domain_hosts,
       CASE WHEN view = 1 THEN NULL ELSE g.program_hosts END AS program_hosts, p.process_hosts, p.process_servers,
-      greatest(CASE WHEN view = 1 THEN a.sight ELSE s.sight END - o.appeared, 0) / 1e9 AS quiet,
+      n.naming, {resolver} AS resolver, greatest(CASE WHEN view = 1 THEN a.sight ELSE s.sight END - o.appeared, 0) / 1e9 AS quiet,
       coalesce(b.domain, -1) AS domain, coalesce(h.past_days, 0) AS past_days
     FROM units u LEFT JOIN by_server s USING (server) LEFT JOIN by_address a ON a.server = u.server
       LEFT JOIN beacon_domains b ON b.server = u.server LEFT JOIN by_domain d ON d.domain = b.domain
-      LEFT JOIN by_host o ON o.host = u.host LEFT JOIN by_program g ON g.domain = b.domain AND g.process = u.process
+      LEFT JOIN by_host o ON o.host = u.host LEFT JOIN by_names n ON n.host = u.host
+      LEFT JOIN by_program g ON g.domain = b.domain AND g.process = u.process
       LEFT JOIN by_process p ON p.process = u.process
       LEFT JOIN beacon_past h ON h.host = u.host AND h.server = u.server AND u.view <> 1
     """)

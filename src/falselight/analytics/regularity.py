@@ -4,9 +4,10 @@ Model. At each merging scale d, connections closer than d are one visit. Of the 
 absences), a beacon's lie in a band round their median m, or a little below it; visits at random (a Poisson process with
 the pair's own rate, seen through the same merging) have g − d exponential with median m − d, so the share p0 that a band
 holds follows. With the share q found, n·KL(q ‖ p0) bounds the log of the chance of so many (Chernoff, for independent
-gaps). The best over scales, centres and widths is taken and pays for the search (Bonferroni). The band is centred on the
-data's own quantile, which the bound does not price; people's gaps are burstier than exponential, which errs the other
-way. n is capped, so that very many gaps do not turn a slight excess into certainty.
+gaps). The best over centres and widths is taken, then the scale whose beats are both certain and fill the time, and the
+search is paid for (Bonferroni). The band is centred on the data's own quantile, which the bound does not price; people's gaps
+are burstier than exponential, which errs the other way. n is capped, so that very many gaps do not turn a slight excess into
+certainty.
 
 Cost: one sort of integers at each scale; each band is then two searches a pair, whatever the number of its gaps."""
 
@@ -25,6 +26,7 @@ AWAY = 6.0  # medians: a longer gap is an absence, not a beat
 # Shares of the gaps at which a band is tried, since with lost beats the sleep is below the median; and how many times longer
 # than that a gap is an absence. The shorter absence is for callers that sleep longer than they are awake in between.
 CENTRES = ((0.5, None), (0.35, None), (0.35, 2.2))
+ENOUGH = 14.0  # nats from which more certainty tells no more of which scale is the caller's
 TOLERANCE = 50_000.0  # microseconds that a band is wider than its share: clocks and networks
 # Microseconds of sleep below which nothing is claimed: the tolerance would be most of the band. Wide bands need more: what a
 # page loads in turn has gaps of half a second, within a factor of a few.
@@ -56,31 +58,51 @@ class Timing:
 
 def measure(times: Series, merges: Sequence[float], widths: Sequence[float], least: int, most: int) -> Timing:
     """``times`` are ascending microseconds (int64) per pair. Pairs are measured some at a time, which the caches hold."""
-    parts = [_measured(part, merges, widths, least, most) for part in times.parts(VALUES_AT_ONCE)]
+    price = float(np.log(len(merges) * len(widths) * len(CENTRES)))
+    parts = [_measured(part, merges, widths, least, most, price) for part in times.parts(VALUES_AT_ONCE)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    tests = len(merges) * len(widths) * len(CENTRES)
-    chance = np.minimum(0.0, (np.log(tests) - joined.pop("nats")) / np.log(10))
+    chance = np.minimum(0.0, (price - joined.pop("nats")) / np.log(10))
     return Timing(chance, gaps=joined.pop("gaps").astype(np.int64), **joined)
 
 
 def _measured(
-    times: Series, merges: Sequence[float], widths: Sequence[float], least: int, most: int
+    times: Series, merges: Sequence[float], widths: Sequence[float], least: int, most: int, price: float
 ) -> dict[str, Floats]:
-    """What ``Timing`` holds of each pair, and the ``nats`` of its most telling band over all scales."""
+    """What ``Timing`` holds of each pair, and the ``nats`` of the most telling band of the scale that is worth most; the search
+    costs ``price`` nats."""
     best = {name: np.zeros(times.count) for name in _MEASURED}
+    worth = np.full(times.count, -np.inf)
     for merge in merges:
         gaps = Sorted.of(_visit_gaps(times, merge))
         # Nights and days off: at random one gap in 64 is so long.
         typical = np.maximum(np.nan_to_num(gaps.middle(), nan=1.0), 1000.0)
         ends = gaps.below(AWAY * typical + 1)
         found = _bands(gaps, typical, ends, merge, widths, least, most)
-        better = np.flatnonzero(found["nats"] > best["nats"])
-        band = {name: values[better] for name, values in found.items()}
-        band |= {"gaps": (ends - gaps.starts[:-1])[better].astype(np.float64), "scale": np.full(len(better), merge)}
-        band |= _estimates(gaps, ends, better, band.pop("low"), band.pop("high"))
+        # Those that would be worth more if their beats filled all the time.
+        hoped = np.flatnonzero((found["nats"] > 0) & (_worth(found["nats"] - price, 0.0) > worth))
+        band = {name: values[hoped] for name, values in found.items()}
+        band |= {"gaps": (ends - gaps.starts[:-1])[hoped].astype(np.float64), "scale": np.full(len(hoped), merge)}
+        band |= _estimates(gaps, ends, hoped, band.pop("low"), band.pop("high"))
+        own = _worth(band["nats"] - price, filled(band["kept"], band["awake"]))
+        better = own > worth[hoped]
+        worth[hoped[better]] = own[better]
         for name, values in band.items():
-            best[name][better] = values
+            best[name][hoped[better]] = values[better]
     return best
+
+
+def filled(kept: Floats, awake: Floats) -> Floats:
+    """How far the beats fill the time in which there were visits, from half an hour on: log2 of the share, at least -6."""
+    share = kept / np.maximum(awake, 1e-6) * np.minimum(kept / 1800.0, 1.0)
+    found: Floats = np.log2(np.clip(share, 1 / 64, 1.0))
+    return found
+
+
+def _worth(nats: Floats, filling: Floats | float) -> Floats:
+    """By which the scale is chosen: how improbable the band is, up to ``ENOUGH``, and how far it fills the time. Otherwise the
+    rhythm of a few bursts would hide the sleep between them."""
+    found: Floats = np.clip(nats, 0.0, ENOUGH) * (1 + filling / 8) + nats / 100
+    return found
 
 
 def visits(times: Series, merge: float) -> Mask:

@@ -20,6 +20,15 @@ def _regular(scores: Scores, k: int) -> str:
     return f"it calls {every}; visits at random are so regular with a probability of 10^{timing.chance[k]:.1f}"
 
 
+def _kept(scores: Scores, k: int) -> str:
+    held, kept, awake = (
+        float(values[k]) for values in (scores.pairs.facts["held"], scores.timing.kept, scores.timing.awake)
+    )
+    share = 100 * min((kept + held) / max(awake, 1e-6), 1.0)
+    what = "its beats and long connections" if held else "its beats"
+    return f"{what} fill {share:.0f} % of the time in which it was active, {duration(kept + held)} in all"
+
+
 def _prevalence(scores: Scores, k: int) -> str:
     hosts, network = int(scores.pairs.domain_hosts[k]), scores.pairs.network
     return f"{hosts} of {network} hosts contact the server's registered domain or address"
@@ -64,8 +73,7 @@ def _signer(scores: Scores, k: int) -> str:
 
 
 def _alike(scores: Scores, k: int) -> int:
-    hosts = int(scores.pairs.domain_hosts[k])
-    return max(round(min(hosts, 64) / 2 ** float(scores.factors["lone"][k])), 1)
+    return max(round(2 ** float(scores.factors["peers"][k])), 1)
 
 
 BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
@@ -74,10 +82,7 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
         f"the gaps fill a band of ± {100 * scores.timing.jitter[k]:.0f} %, as drawn jitter does"
     ),
     "prevalence": _prevalence,
-    "kept": lambda scores, k: (
-        f"its beats fill {100 * min(float(scores.timing.kept[k] / max(scores.timing.awake[k], 1e-6)), 1):.0f} % of the time in "
-        f"which it was active, {duration(float(scores.timing.kept[k]))} in all"
-    ),
+    "kept": _kept,
     "alone": lambda scores, k: (
         f"{_seen(scores.pairs.network)} seen for {duration((scores.pairs.high - scores.pairs.oldest) / 1e9)}, so that little is "
         "known of who else calls it, and since when"
@@ -113,6 +118,7 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
     "direct": lambda scores, k: "called by address, without a name",
     "service": lambda scores, k: (
         f"port {scores.pairs.facts['port'][k]:.0f} is that of a service which is polled by its nature"
+        + ("; it is asked for names of many domains" if scores.pairs.facts["resolver"][k] else "")
     ),
     "known": lambda scores, k: "its name lies under a provider that the published rule leaves out",
 }
