@@ -82,3 +82,10 @@ def test_batches_that_interleave_come_in_the_order_of_their_records() -> None:
     stream = io.StringIO()
     write_events(((Input("x"), count, each) for count, each in pieces), release.schema(), stream)
     assert [json.loads(line)["own"] for line in stream.getvalue().splitlines()] == list("01234501")
+
+
+def test_objects_of_nested_fields_are_objects_again() -> None:
+    held = [['{"trusted":true}', '{"subject_name":"A"}'], None, ['{"trusted":false}']]
+    shown = documents(process__Ext__code_signature=pa.array(held, pa.list_(pa.string())))
+    assert shown[0]["process"]["Ext"]["code_signature"] == [{"trusted": True}, {"subject_name": "A"}]
+    assert shown[1] == {} and shown[2]["process"]["Ext"]["code_signature"] == [{"trusted": False}]

@@ -27,7 +27,7 @@ from falselight.readers.settings import DEFAULTS, Settings
 from falselight.rebuild import documents
 from falselight.replay import restricting
 from falselight.replay.effects import last_time
-from falselight.replay.run import RuleReplay, replay
+from falselight.replay.run import RuleReplay, Spans, replay
 from falselight.rules import LEVELS, Pack, Rule
 from falselight.searching import plan
 from falselight.source import Source
@@ -205,6 +205,7 @@ def _over(
 ) -> HuntResult:
     result = HuntResult(table, [run for run, _ in parsed], settings)
     now, known = _now(table, as_scheduled), restricting.Known()
+    spans = Spans() if as_scheduled else None
     with collector.paused():
         for run, tree in parsed:
             if tree is not None:
@@ -215,7 +216,7 @@ def _over(
         result.layout_seconds = time.perf_counter() - started
         for run, tree in parsed:
             if tree is not None and run.plan is not None:
-                _run(run, tree, run.plan, table, clusters, as_scheduled, report)
+                _run(run, tree, run.plan, table, clusters, spans)
             for diagnostic in run.diagnostics if run.rule.is_eql else ():
                 report(diagnostic)
     for diagnostic in _of_other_types([run for run in result.rules if not run.rule.is_eql]):
@@ -307,16 +308,15 @@ def _run(
     made: nodes.Plan,
     table: EventTable,
     clusters: Clusters | None,
-    as_scheduled: bool,
-    report: Callable[[Diagnostic], None],
+    spans: Spans | None,
 ) -> None:
-    if run.starved and not as_scheduled:
-        return
+    """``spans``: the rule is replayed as well."""
     narrowed = made if clusters is None or run.starved else clusters.narrowed(made)
     try:
-        if as_scheduled:
-            run.replay = replay(run.rule, narrowed, table)
-        run.findings = list(findings.build(run.rule, narrowed, walk.key_names(tree), table))
+        if spans is not None:
+            run.replay = replay(run.rule, narrowed, table, spans=spans, starved=run.starved)
+        if not run.starved:
+            run.findings = list(findings.build(run.rule, narrowed, walk.key_names(tree), table))
     except EqlError as fault:
         run.diagnostics = fault.diagnostics
 

@@ -19,7 +19,7 @@ from falselight import values as conversions
 from falselight.diagnostics import Diagnostic
 from falselight.ecs import release
 from falselight.hunting import HuntResult, RuleRun, hunt, options
-from falselight.replay import lists
+from falselight.replay import clock, lists
 from falselight.replay.effects import explain_rule
 from falselight.rules import Pack, Rule, load
 from falselight.rules.exceptions import Item
@@ -438,6 +438,28 @@ def test_pipes_are_of_each_run(replay: Callable[..., RuleRun], pipe: str, expect
 def test_runs_are_counted_where_nothing_matches(replay: Callable[..., RuleRun]) -> None:
     made = replay(page(), [beat(minute) for minute in range(6)]).replay
     assert made is not None and made.matches == 0 and made.schedule.runs == 2
+
+
+def test_a_rule_that_nothing_can_satisfy_is_not_searched_and_has_its_runs(
+    replay: Callable[..., RuleRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = [beat(minute) for minute in range(30)]
+    fed = replay(single(), events)
+    monkeypatch.setattr("falselight.replay.run.engine.run", pytest.fail)
+    starved = replay(single(query='network where tls.client.ja3 == "x"'), events)
+    assert starved.starved and fed.replay is not None and starved.replay is not None
+    assert starved.replay.schedule.runs == fed.replay.schedule.runs > 0 and not starved.replay.matches
+
+
+def test_rules_of_one_schedule_share_the_time_of_the_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "events.ndjson").write_text("".join(json.dumps(beat(minute)) + "\n" for minute in range(30)))
+    asked: list[clock.Clock] = []
+    span = clock.Clock.span
+    monkeypatch.setattr(clock.Clock, "span", lambda self, table: asked.append(self) or span(self, table))
+    rules = [single().model_copy(update={"id": str(n), "interval": "5m" if n < 3 else "10m"}) for n in range(4)]
+    made = hunt([tmp_path / "events.ndjson"], rules, as_scheduled=True, report=lambda _: None)
+    assert len(asked) == 2
+    assert [run.replay.schedule.runs for run in made.rules if run.replay is not None] == [7, 7, 7, 4]
 
 
 def test_a_rule_is_explained_with_filters_exceptions_and_schedule(tmp_path: Path) -> None:

@@ -83,10 +83,22 @@ class RuleReplay:
         }
 
 
-def replay(rule: Rule, plan: nodes.Plan, table: EventTable) -> RuleReplay:
-    """Run a rule as its schedule would have over the table's time. ``plan`` is restricted by exceptions already. Raises
+# The first and the last run of a clock over one table: rules of one schedule share them.
+Spans = dict[Clock, tuple[int, int] | None]
+
+
+def replay(
+    rule: Rule, plan: nodes.Plan, table: EventTable, *, spans: Spans | None = None, starved: bool = False
+) -> RuleReplay:
+    """Run a rule as its schedule would have over the table's time. ``plan`` is restricted by exceptions already. ``spans`` is
+    kept by who replays many rules over one table; ``starved``: that no event can satisfy the rule is known. Raises
     ``EqlError`` where the schedule is no schedule, or the engine cannot answer."""
-    times = clock(rule, table)
+    times, spans = clock(rule, table), {} if spans is None else spans
+    if times not in spans:
+        spans[times] = times.span(table)
+    span = spans[times]
+    if starved:
+        return RuleReplay(rule, Schedule() if span is None else schedule.assign((), rule.max_signals, span))
     pipes = combine(() if isinstance(plan, nodes.SamplePlan) else plan.limits)
     whole = plan if isinstance(plan, nodes.SamplePlan) else replace(plan, limits=())
     found = engine.run(whole, table).sequences
@@ -97,7 +109,6 @@ def replay(rule: Rule, plan: nodes.Plan, table: EventTable) -> RuleReplay:
         Match(each.positions, _joined(of_runs[each]), order, each not in all_data)
         for order, each in enumerate(_ordered(whole, table, of_runs))
     ]
-    span = times.span(table)
     if span is not None:
         result.schedule = schedule.assign(matches, rule.max_signals, span, pipes=pipes)
         build = _builder(result, table)
