@@ -225,6 +225,40 @@ def test_lines_that_the_parser_refuses_cost_no_second_parse_of_what_stands_befor
 
 @pytest.mark.parametrize(
     "odd",
+    [b"", b" \t", b'{"process":{"pid":1,"pid":"\xff"}}', b'{"x":NaN}', b"[1]", b'{"process":{"pid":1e999}}', b"{}{}"],
+)
+@pytest.mark.parametrize("number", [0, 4_000])
+def test_lines_of_which_all_have_a_key_twice_go_the_fast_path(
+    odd: bytes, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [
+        b'{"process":{"pid":1,"name":"a","pid":%d},"score":1.50,"flag":true,"flag":false}' % each
+        for each in range(6_000)
+    ]
+    many[number] = odd
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 1 << 20)
+    monkeypatch.setattr(projected, "_SMALLEST", 20_000)
+    data = b"\r\n".join(many)
+    parts = list(projected.Projection(WANTED).parts(blocks.Block(memoryview(data + b"\r\n")), SCHEMA))
+    assert sum(part.count for part in parts) == len(many)
+    # What is no JSON object sends its block the exact way.
+    if odd in (b"", b'{"process":{"pid":1e999}}'):
+        assert sum(part.count for part in parts if part.table is None) < 0.3 * len(many)
+    assert table(data, fast=True) == table(data, fast=False)
+
+
+def test_lines_are_not_written_again_for_few_keys_that_stand_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projected, "_written_again", lambda block: pytest.fail("a few lines are read by themselves"))
+    many = [b'{"process":{"pid":%d}}' % each for each in range(20_000)]
+    for number in (0, 6_000, 12_000, 19_000):
+        many[number] = b'{"process":{"pid":1,"pid":2}}'
+    data = b"\n".join(many) + b"\n"
+    parts = list(projected.Projection(WANTED).parts(blocks.Block(memoryview(data)), SCHEMA))
+    assert sum(part.count for part in parts if part.table is None) <= 12
+
+
+@pytest.mark.parametrize(
+    "odd",
     [
         b'{"process.pid":1}',
         b"{}{}",

@@ -33,7 +33,7 @@ _BEFORE_NUMBERS = np.frombuffer(b":,[- \t\r\n", np.uint8)
 _AFTER_NUMBERS = np.frombuffer(b",} \t\r\ni" + bytes(b | 0x20 for b in b",\t\r\n"), np.uint8)
 # How a fault begins that lies in the lines: a stream tells it as an error of the operating system.
 _FAULTS = ("Invalid Input Error", "Conversion Error")
-_LINE = re.compile(r"in line (\d{1,9})")
+_LINE, _TWICE = re.compile(r"in line (\d{1,9})"), "has duplicate key"
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -42,14 +42,22 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
+class Fault:
+    """About where a line is that the parser refuses, and whether it says that a key stands twice."""
+
+    line: int
+    twice: bool
+
+
+@dataclass(frozen=True)
 class Texts:
     """For each leaf that stands in some line, its JSON text in each, by path, and the numbers of these lines, which are not
-    blank. ``lines`` counts all lines up to where the parser stopped, ``fault`` is about where a line is that it refuses."""
+    blank. ``lines`` counts all lines up to where the parser stopped, ``fault`` says why it did."""
 
     leaves: dict[tuple[str, ...], pa.ChunkedArray]
     numbers: pa.Array
     lines: int
-    fault: int | None = None
+    fault: Fault | None = None
 
 
 class Leaves:
@@ -90,7 +98,7 @@ class Leaves:
             fault,
         )
 
-    def _rows(self, block: bytes | memoryview, path: str | None) -> tuple[list[pa.RecordBatch], int | None]:
+    def _rows(self, block: bytes | memoryview, path: str | None) -> tuple[list[pa.RecordBatch], Fault | None]:
         try:
             parser = self._idle.pop()
         except IndexError:
@@ -113,8 +121,8 @@ class _Parser:
 
     def rows(
         self, block: bytes | memoryview, path: str | None, query: str, columns: Mapping[str, str]
-    ) -> tuple[list[pa.RecordBatch], int | None]:
-        """The rows of a block, or those before a line that the parser refuses, and about which line that is."""
+    ) -> tuple[list[pa.RecordBatch], Fault | None]:
+        """The rows of a block, or those before a line that the parser refuses, and what it says of that."""
         path = self._copied(block) if path is None else path
         batches: list[pa.RecordBatch] = []
         try:
@@ -128,7 +136,7 @@ class _Parser:
             told = _LINE.search(text)
             if told is None:
                 raise Refused from fault
-            return batches, int(told[1]) - 1
+            return batches, Fault(int(told[1]) - 1, _TWICE in text)
         return batches, None
 
     def _copied(self, block: bytes | memoryview) -> str:

@@ -24,13 +24,15 @@ from falselight.ecs.schema import DATE_TYPES, FLOAT_TYPES, INTEGER_TYPES, STRING
 from falselight.mappings.columnar import flat
 from falselight.readers import scanning
 from falselight.readers.blocks import Block
-from falselight.readers.leaves import Leaves, Refused
+from falselight.readers.leaves import Fault, Leaves, Refused
 from falselight.store import timestamps
 
 # A block that departs is cut in so many pieces, these again, down to so few bytes.
 _PIECES, _SMALLEST = 8, 1 << 19
 # So often it is cut about the line that the parser tells, give or take some lines; again where so many lines pay for it.
 _HINTS, _NEAR, _WORTH = 4, 1, 2_000
+# For lines that are written again, with each key once, there are none: what departs even so is cut.
+_WRITTEN = -1
 _ARROW = {"string": pa.string(), "integer": pa.int64(), "real": pa.float64(), "boolean": pa.bool_()}
 _TAKES: dict[str, frozenset[str]] = {
     **dict.fromkeys(STRING_TYPES, frozenset({"string", "integer", "boolean"})),
@@ -83,11 +85,15 @@ class Projection:
                 yield Part(count, schema, table)
             if fault is None:
                 return
+            if fault.twice and _WRITTEN < hints < _HINTS and count < _WORTH:
+                again, plain = _written_again(block[_start(block, count) :])
+                yield from self._parts(again, None, schema, _WRITTEN, plain)
+                return
             block, path, hints = block[_start(block, count) :], None, _HINTS if count >= _WORTH else hints - 1
             if hints < 0 or len(block) <= _SMALLEST:
                 yield from self._cut(bytes(block), schema)
                 return
-            before, near, block = _around(block, fault - count)
+            before, near, block = _around(block, fault.line - count)
             yield from self._parts(before, None, schema, 0, True)
             yield Part(_lines(near), schema, None, bytes(near))
             checked = True
@@ -117,8 +123,8 @@ class Projection:
 
     def _read(
         self, block: bytes | memoryview, file: str | None, schema: Schema, checked: bool = False
-    ) -> tuple[pa.Table, int, int | None]:
-        """The batch of the first lines, how many these are, and about which line it is that others were not read for."""
+    ) -> tuple[pa.Table, int, Fault | None]:
+        """The batch of the first lines, how many these are, and what is wrong with the next one."""
         leaves = self._leaves(schema)
         if leaves is None:
             raise Refused
@@ -214,8 +220,26 @@ def _start(block: bytes | memoryview, line: int) -> int:
     """Where a line begins; the block's end for one beyond it."""
     if line <= 0:
         return 0
-    ends = scanning.places(np.frombuffer(block, np.uint8), ord("\n"))
-    return int(ends[line - 1]) + 1 if line <= len(ends) else len(block)
+    characters = np.frombuffer(block, np.uint8)
+    for at in range(0, len(block), scanning.AT_ONCE):
+        ends = np.flatnonzero(characters[at : at + scanning.AT_ONCE] == ord("\n"))
+        if line <= len(ends):
+            return at + int(ends[line - 1]) + 1
+        line -= len(ends)
+    return len(block)
+
+
+def _written_again(block: bytes | memoryview) -> tuple[bytes, bool]:
+    """The same lines as the exact path understands them, with each key once, and whether each is plain JSON; one that is not
+    stands as it was."""
+    made, plain = [], True
+    for line in bytes(block).removesuffix(b"\n").split(b"\n"):
+        try:
+            made.append(orjson.dumps(orjson.loads(line)) if line and not line.isspace() else b"")
+        except orjson.JSONDecodeError:
+            made.append(line)
+            plain = False
+    return b"\n".join([*made, b""]), plain
 
 
 def _around(block: bytes | memoryview, line: int) -> tuple[bytes | memoryview, bytes | memoryview, bytes | memoryview]:
