@@ -104,7 +104,7 @@ def copy(
     wanted: Mapping[str, Collection[str]],
 ) -> None:
     """Makes the tables of the parts, and the view of all. Only events that pass the sieve are copied, of each part the fields
-    that are wanted of it; every table has all columns."""
+    that are wanted of it; the view has all columns."""
     _execute(table, f"DETACH DATABASE IF EXISTS {DATABASE}")
     _execute(table, f"ATTACH ':memory:' AS {DATABASE}")
     kinds = _kinds(table)
@@ -158,12 +158,9 @@ def _copy_part(
     wanted: Collection[str],
     guards: Sequence[tuple[int, nodes.Predicate]],
 ) -> None:
-    """The events of one part that pass, in the order of their clusters, and columns without values for the rest. What passes
-    is found first: only then are all its columns read."""
+    """The events of one part that pass, in the order of their clusters. What passes is found first: only then are all its columns
+    read."""
     copied = [each for name, own in columns.items() if name in wanted for each, _ in own]
-    empty = [
-        f", CAST(NULL AS {kind}) AS {each}" for name, own in columns.items() if name not in wanted for each, kind in own
-    ]
     only = "" if part.only is None else f" AND e.{keys[0]} IS NOT DISTINCT FROM $only"
     marks = "".join(f", g._{number}" for number, _ in guards)
     passes = disjunction(["_whole", *(f"(_{number} AND {condition(guard)})" for number, guard in guards)])
@@ -178,7 +175,7 @@ def _copy_part(
     listed = ", ".join(f"e.{each}" for each in (*SYSTEM, *copied))
     _execute(
         table,
-        f"CREATE TABLE {part.relation} AS SELECT p._cluster, {listed}{''.join(empty)} FROM {quoted(table.name)} e "
+        f"CREATE TABLE {part.relation} AS SELECT p._cluster, {listed} FROM {quoted(table.name)} e "
         "JOIN passing_events p ON p._seq = e._seq ORDER BY 1, e._seq",
     )
 
