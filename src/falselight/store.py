@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import weakref
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -107,7 +108,7 @@ def connect(
 
     ``memory_limit`` as DuckDB writes it (``4GB``), else what ``limit`` says; ``temp_directory`` is where the private folder is
     made."""
-    spill, remove = spilling.folder(temp_directory)
+    spill = spilling.folder(temp_directory)
     settings: dict[str, Any] = {
         "temp_directory": spill,
         "autoinstall_known_extensions": False,
@@ -121,9 +122,9 @@ def connect(
     try:
         connection = duckdb.connect(":memory:", config=settings)
     except duckdb.Error:
-        remove()
+        shutil.rmtree(spill, ignore_errors=True)
         raise
-    weakref.finalize(connection, remove)
+    weakref.finalize(connection, shutil.rmtree, spill, ignore_errors=True)
     # DuckDB takes some programs for a person at a prompt, and would draw its own bar into what they write.
     connection.execute("SET enable_progress_bar = false")
     return connection

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from datetime import UTC, datetime
 from typing import Any
 
+from falselight.mappings.csv_cells import cells as csv_cells
 from falselight.mappings.network import address
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import Document, append, iso
@@ -27,9 +27,8 @@ class Parser:
         self._columns: list[str] | None = None
 
     def __call__(self, line: str, settings: Settings) -> Document | None:
-        try:
-            cells = next(csv.reader([line], strict=True), [])
-        except csv.Error:
+        cells = csv_cells(line, strict=True)
+        if cells is None:
             return None
         if self._columns is None:
             names = [_UNIT.sub("", cell.strip().lstrip("\ufeff")) for cell in cells]

@@ -3,13 +3,13 @@ Elastic's Cisco module, and of the integration that followed it where the module
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from dataclasses import replace
 from datetime import UTC
 from itertools import zip_longest
 
+from falselight.mappings.csv_cells import cells as csv_cells
 from falselight.mappings.network import address, community, domain_parts
 from falselight.mappings.tables import TRANSPORTS
 from falselight.mappings.urls import url_parts
@@ -80,9 +80,8 @@ _PERSON = re.compile(r"(?P<full_name>.+) \((?P<email>(?P<name>[^@()]+)@(?P<domai
 
 def parse(line: str, settings: Settings) -> Document | None:
     """The event of one line, None if it is no row of one of the logs."""
-    try:
-        cells = next(csv.reader([line], strict=True, skipinitialspace=True), [])
-    except csv.Error:
+    cells = csv_cells(line, strict=True, blanks=False)
+    if cells is None:
         return None
     is_audit = len(cells) >= 9 and cells[0].isdecimal() and cells[5] in _CHANGES
     number = cells.pop(0) if is_audit else None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from datetime import datetime, timedelta, tzinfo
 
 from falselight.mappings import panos_tls, panos_users
+from falselight.mappings.csv_cells import cells as csv_cells
 from falselight.mappings.firewalls import roles
 from falselight.mappings.network import address, community
 from falselight.mappings.urls import url_parts
@@ -94,7 +94,9 @@ def parse(line: str, settings: Settings) -> Document | None:
     found = _START.search(line)
     if found is None or len(line) > 65_536:
         return None
-    cells = next(csv.reader([found.group(1)]))
+    cells = csv_cells(found.group(1))
+    if cells is None:
+        return None
     kind = cells[3] if len(cells) > 4 else ""
     header = _ZONE.search(line, 0, found.start(1))
     zone = None if header is None else datetime.strptime(header.group(1), "%z").tzinfo

@@ -17,7 +17,6 @@ Columns that no field names are kept as ``labels.<column>``."""
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -25,16 +24,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from falselight.diagnostics import Diagnostic, FalselightError, Severity
+from falselight.mappings.csv_cells import cells as csv_cells
 
 NO_MAPPING = "E0515"
 _MOST_CELLS = 2_000
 
 
 def cells(line: str, delimiter: str) -> list[str]:
-    """The cells of one line, without white space around them."""
-    return [
-        cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])[:_MOST_CELLS]
-    ]
+    """The cells of one line, without white space around them; none of what is no row."""
+    return [cell.strip() for cell in (csv_cells(line, delimiter, blanks=False) or [])[:_MOST_CELLS]]
 
 
 class Layout(BaseModel):
