@@ -141,7 +141,7 @@ def test_the_command_fills_the_guide_from_the_findings_own_inputs(tmp_path: Path
         ("", 1, "0 findings"),
         ("{}\n", 1, "no finding"),
         ("nonsense\n", 1, "not JSON"),
-        ('{"falselight": {}}\n', 2, "1 findings"),
+        ('{"falselight": {}}\n', 2, "1 finding"),
     ],
 )
 def test_what_is_no_finding_is_told(tmp_path: Path, text: str, number: int, told: str) -> None:

@@ -163,7 +163,7 @@ def test_an_upload_to_a_rare_server(tmp_path: Path) -> None:
     row = ranked(tmp_path, *send("ws4", NOON + 24 * 60, "files.drop-here.net", "C:\\ProgramData\\rclone.exe"))[
         "ws4", "files.drop-here.net"
     ]
-    assert row.risk > 50 and "upload" in row.found_by
+    assert row.risk > 30 and "upload" in row.found_by
     texts = {reason.factor: reason.text for reason in row.reasons}
     assert (
         texts["upload: amount"] == "it sent 320 MB on 2026-03-12" and texts["upload: program"] == "sent by rclone.exe"

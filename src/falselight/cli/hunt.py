@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -134,18 +135,18 @@ class Asked:
 def _deliver(result: HuntResult, ranking: Ranking, asked: Asked, talk: errors.Talk) -> None:
     """Findings, or what a schedule made of them, and the ranked list below them; then what belongs to single findings."""
     found = result.findings
-    documents = [finding.to_document() for finding in found]
     if asked.format == "table":
         _tables(result, found, ranking, asked)
     else:
-        first = documents if not asked.as_scheduled else [run.replay.to_dict() for run in result.rules if run.replay]
-        write(asked.format, [*first, *(row.to_document() for row in ranking.shown)], sys.stdout)
+        replayed = (run.replay.to_dict() for run in result.rules if run.replay)
+        first = replayed if asked.as_scheduled else (finding.to_document() for finding in found)
+        write(asked.format, chain(first, (row.to_document() for row in ranking.shown)), sys.stdout)
     if asked.alerts is not None:
         from falselight.cli import replays
 
         replays.save(result, asked.alerts)
     if asked.output is not None:
-        save(asked.output, result, documents, asked.sequences, asked.evidence, talk)
+        save(asked.output, result, asked.sequences, asked.evidence, talk)
         if asked.ranked.wanted:
             _file(asked.output / "servers.ndjson", "ndjson", (row.to_document() for row in ranking.rows))
     elif asked.sequences or asked.evidence:
@@ -254,7 +255,6 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
 def save(
     folder: Path,
     result: HuntResult,
-    documents: list[dict[str, Any]],
     sequences: bool,
     evidence: bool,
     talk: errors.Talk,
@@ -264,8 +264,8 @@ def save(
     from falselight.cli import details
 
     folder.mkdir(parents=True, exist_ok=True)
-    _file(folder / "findings.ndjson", "ndjson", documents)
-    _file(folder / "findings.csv", "csv", documents)
+    for format in ("ndjson", "csv"):
+        _file(folder / f"findings.{format}", format, (finding.to_document() for finding in result.findings))
     if sequences:
         _file(folder / "sequences.ndjson", "ndjson", details.windows(result, result.findings))
     if evidence:
