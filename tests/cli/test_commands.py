@@ -67,6 +67,15 @@ def test_formats_agree(beat: Path) -> None:
     assert "203.0.113.9" in table and "evil.exe" in table
 
 
+@pytest.mark.parametrize("words", [["lint", "@page"], ["test", "@page"], ["diff", "@page", "@page"]], ids=" ".join)
+def test_json_is_one_array_of_what_ndjson_has_line_by_line(beat: Path, words: list[str]) -> None:
+    paths = [beat] if words[0] == "diff" else []
+    listed = json.loads(run(*words, *paths, "--format", "json").stdout)
+    assert listed and listed == [
+        json.loads(line) for line in run(*words, *paths, "--format", "ndjson").stdout.splitlines()
+    ]
+
+
 def test_time_range(beat: Path) -> None:
     done = run("hunt", beat, "--rules", "@page", "--from", "2026-01-01T00:05", "--to", "2026-01-01")
     assert done.stdout == "" and "No findings." in done.stderr and "7 of 10" in done.stderr

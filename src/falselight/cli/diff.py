@@ -18,7 +18,7 @@ from falselight.readers.places import any_there
 from falselight.readers.settings import Settings
 from falselight.report import words
 from falselight.rules import load_pack
-from falselight.sinks import json_text
+from falselight.sinks import write
 
 MOST_SHOWN = 10
 
@@ -28,7 +28,11 @@ MOST_SHOWN = 10
 @click.argument("new", metavar="NEW")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
-    "--format", "format", type=click.Choice(["table", "json"]), default="table", help="How it is written to stdout."
+    "--format",
+    "format",
+    type=click.Choice(["table", "json", "ndjson"]),
+    default="table",
+    help="How it is written to stdout.",
 )
 @options.reading
 @options.diagnostics
@@ -41,9 +45,8 @@ def command(old: str, new: str, paths: tuple[str, ...], format: str, settings: S
     before, after = (load_pack([name], report) for name in (old, new))
     results = both(paths, before, after, report=report, settings=settings)
     changes = compare(*results)
-    if format == "json":
-        for change in changes:
-            click.echo(json_text(change.to_dict()))
+    if format != "table":
+        write(format, [change.to_dict() for change in changes], sys.stdout)
     else:
         console = Console(no_color=not errors.colour(sys.stdout), highlight=False, soft_wrap=True)
         for change in changes:

@@ -14,7 +14,7 @@ from falselight.drawing import draw
 from falselight.lint import lint, sarif
 from falselight.report import words
 from falselight.rules import bundled_pack, load_pack
-from falselight.sinks import json_text
+from falselight.sinks import write
 
 _RANK = [Severity.NOTE, Severity.WARNING, Severity.ERROR]
 
@@ -24,7 +24,7 @@ _RANK = [Severity.NOTE, Severity.WARNING, Severity.ERROR]
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["table", "json", "sarif"]),
+    type=click.Choice(["table", "json", "ndjson", "sarif"]),
     default="table",
     help="How remarks are written.",
 )
@@ -44,9 +44,8 @@ def command(rules: tuple[str, ...], format: str, only: tuple[str, ...], fail_on:
     remarks = [remark for remark in lint(pack) if not only or remark.code in only]
     if format == "sarif":
         click.echo(json.dumps(sarif.document(remarks), indent=2))
-    elif format == "json":
-        for remark in remarks:
-            click.echo(json_text(remark.to_dict()))
+    elif format != "table":
+        write(format, [remark.to_dict() for remark in remarks], sys.stdout)
     else:
         for remark in remarks:
             click.echo(draw(remark.diagnostic(), colour=errors.colour(sys.stdout)))

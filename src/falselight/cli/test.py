@@ -13,7 +13,7 @@ from falselight.cli import errors, options
 from falselight.drawing import visible
 from falselight.report import words
 from falselight.rules import bundled, load
-from falselight.sinks import json_text
+from falselight.sinks import write
 
 
 @click.command("test")
@@ -21,7 +21,7 @@ from falselight.sinks import json_text
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["table", "json", "junit"]),
+    type=click.Choice(["table", "json", "ndjson", "junit"]),
     default="table",
     help="How results are written to stdout.",
 )
@@ -37,9 +37,8 @@ def command(rules: tuple[str, ...], format: str, diagnostics: str) -> int:
     results = list(testing.run(chosen))
     if format == "junit":
         click.echo(testing.junit(results), nl=False)
-    elif format == "json":
-        for result in results:
-            click.echo(json_text(result.to_dict()))
+    elif format != "table":
+        write(format, [result.to_dict() for result in results], sys.stdout)
     else:
         _show(results)
     failed = [result for result in results if not result.passed]
