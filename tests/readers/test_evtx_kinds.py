@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 from collections import Counter
 from typing import Any
 
@@ -36,7 +37,7 @@ from readers.evtx_templates import (
 from falselight.diagnostics import Diagnostic
 from falselight.mappings import windows_batches
 from falselight.mappings.apply import apply
-from falselight.readers import evtx
+from falselight.readers import binxml, evtx, evtx_definitions
 from falselight.readers.evtx_kinds import Definitions, Intact
 
 SYSMON = "Microsoft-Windows-Sysmon"
@@ -261,3 +262,41 @@ def test_blocks_that_take_the_place_of_others(monkeypatch: pytest.MonkeyPatch) -
         for seed in range(7)
     )
     check(data)
+
+
+def test_templates_are_learnt_once_wherever_they_stand(monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt = []
+    monkeypatch.setattr(
+        evtx_definitions, "definition", lambda *place: learnt.append(place) or binxml.definition(*place)
+    )
+    draw = random.Random(1)
+    trees = [event_data(*draw.sample(["Image", "User", "CommandLine", "QueryName"], 3)) for _ in range(3)]
+    records = [Record(draw.choice(trees), [text(f"v{place}"), text("w"), text("x" * place)]) for place in range(240)]
+    data = log(records, each_chunk=20)
+    check(data)
+    places = {place for _, place, _ in learnt}
+    # Each has other names of its own, by what stands before it in its chunk.
+    assert len(places) > 4 and len(learnt) < 20
+
+
+def test_a_name_that_its_chunk_spells_otherwise() -> None:
+    draw = random.Random(1)
+    first, second = (
+        event_data("Image", "User"),
+        Element("EventData", children=(Element("Data", {"Name": "Own"}, Hole(0)),)),
+    )
+    records = [Record(draw.choice((first, second)), [text("v"), text("w")]) for _ in range(60)]
+    data = log([Record(first, [text("v"), text("w")]), *records])
+    chunk = data[evtx.HEADER_BYTES : evtx.HEADER_BYTES + evtx.CHUNK_BYTES]
+    for before, after in (("Data\0", "Date\0"), ("Name\0", "Nama\0"), ("EventData\0", "UsentData\0")):
+        check(data + sealed(chunk.replace(before.encode("utf-16-le"), after.encode("utf-16-le"))) + chunk)
+
+
+def test_a_name_that_is_told_twice_and_differs_once() -> None:
+    data = log([Record(event_data("Image", "User"), [text("v"), text("w")])] * 30)
+    chunk = data[evtx.HEADER_BYTES :]
+    own, other = (
+        struct.pack("<I", chunk.index(f"{name}\0".encode("utf-16-le")) - 6) for name in ("\x04Data", "\tEventData")
+    )
+    before, after = chunk.split(own, 2)[:2], chunk.split(own, 2)[2]
+    check(data + sealed(own.join(before) + other + after))

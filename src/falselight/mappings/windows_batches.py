@@ -121,7 +121,7 @@ class _Chunks:
 
     def _general(self, chunks: bytes, left: list[int]) -> Records:
         """What the general parser reads: chunks that are not intact, and records that were left."""
-        found = Records(b"", [], [], [])
+        found: list[Records] = []
         ordinals: dict[int, list[int]] = {}
         for row in left:
             ordinals.setdefault(int(self._intact.chunks[row]), []).append(int(self._intact.ordinals[row]))
@@ -136,13 +136,13 @@ class _Chunks:
                 damaged += 1
                 continue
             if damaged:
-                found.add(self._reader.records(chunks[at - damaged * CHUNK_BYTES : at]))
+                found.append(self._reader.records(chunks[at - damaged * CHUNK_BYTES : at]))
                 damaged = 0
             if number < len(self._firsts):
                 self._firsts[number] = first = self._reader.passed(len(starts))
                 if sure is not None:
-                    found.add(sure.some(some, first))
-        return found
+                    found.append(sure.some(some, first))
+        return Records.joined(found)
 
 
 class _Together:

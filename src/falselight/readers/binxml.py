@@ -30,6 +30,14 @@ _DEEPEST = 8
 EVENT, BODY, ELEMENT = 0, 1, 2
 
 
+class Name(NamedTuple):
+    """Where a definition's body tells the place of a name in the chunk, and the name with its length before it; None where the
+    name follows right there."""
+
+    at: int
+    held: bytes | None
+
+
 class Hole(NamedTuple):
     """The place of a value: which of the record's, and whether it may hold a tree."""
 
@@ -54,7 +62,7 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Definition:
     """The tree's leaves by the path that the general parser gives them, the hole for the tree that stands below the
-    root and what the root of that is, and the names that the definition takes from elsewhere in its chunk."""
+    root, and what the root of that is."""
 
     root: int
     literals: dict[tuple[str, ...], str]
@@ -62,14 +70,13 @@ class Definition:
     tree: int | None
     tree_root: int
     user_data: str | None
-    borrowed: tuple[tuple[int, bytes], ...]
 
     def values(self) -> int:
         """How many values a record has at least."""
         return 1 + max((-1 if self.tree is None else self.tree, *self.holes.values()))
 
     def identity(self) -> tuple[Any, ...]:
-        """Equal for definitions that say the same, wherever their chunks hold the names."""
+        """Equal for definitions that say the same."""
         leaves = tuple(self.literals.items()), tuple(self.holes.items())
         return self.root, *leaves, self.tree, self.tree_root, self.user_data
 
@@ -77,7 +84,7 @@ class Definition:
 class _Cursor:
     def __init__(self, chunk: bytes | memoryview, at: int, end: int) -> None:
         self.chunk, self.at, self.end = chunk, at, end
-        self.borrowed: dict[int, bytes] = {}
+        self.names: list[Name] = []
 
     def byte(self) -> int:
         self._need(1)
@@ -95,18 +102,17 @@ class _Cursor:
         return _decoded(bytes(self.chunk[self.at - 2 * units : self.at]))
 
     def name(self, offset: int) -> str:
-        """The name at this offset of the chunk, which may be the cursor's."""
+        """The name at this offset of the chunk, which may be the cursor's; the cursor stands behind the offset."""
         own = offset == self.at
         if offset + _NAME.size > len(self.chunk):
             raise Unsuitable("a name beyond the chunk")
         _, _, units = _NAME.unpack_from(self.chunk, offset)
         start = offset + _NAME.size
         raw = bytes(self.chunk[start : start + 2 * units])
+        self.names.append(Name(self.at - 4, None if own else struct.pack("<H", units) + raw))
         if own:
             self._need(_NAME.size + 2 * units + 2)
             self.at = start + 2 * units + 2
-        else:
-            self.borrowed[offset + 6] = struct.pack("<H", units) + raw
         return _decoded(raw)
 
     def _need(self, count: int) -> None:
@@ -114,8 +120,8 @@ class _Cursor:
             raise Unsuitable("a definition that ends early")
 
 
-def definition(chunk: bytes | memoryview, at: int, end: int) -> Definition:
-    """The definition whose body lies between these offsets of its chunk."""
+def definition(chunk: bytes | memoryview, at: int, end: int) -> tuple[Definition, list[Name]]:
+    """The definition whose body lies between these offsets of its chunk, and its names in their order."""
     cursor = _Cursor(chunk, at, end)
     if bytes(chunk[at : at + 4]) != _FRAGMENT:
         raise Unsuitable("no fragment")
@@ -135,8 +141,8 @@ def definition(chunk: bytes | memoryview, at: int, end: int) -> Definition:
         found.element(root)
     if found.tree in found.holes.values():
         raise Unsuitable("a tree for a value")
-    borrowed = tuple(cursor.borrowed.items())
-    return Definition(kind, found.literals, found.holes, found.tree, found.tree_root, found.user_data, borrowed)
+    made = Definition(kind, found.literals, found.holes, found.tree, found.tree_root, found.user_data)
+    return made, cursor.names
 
 
 def _element(cursor: _Cursor, token: int, depth: int) -> Node:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from io import BufferedReader
 from pathlib import Path
@@ -83,12 +83,15 @@ class Records:
         self.texts = texts
         self._identifiers = identifiers
 
-    def add(self, more: Records) -> None:
-        """Puts further records behind these."""
-        self.chunks += more.chunks
-        self.numbers += more.numbers
-        self.texts += more.texts
-        self._identifiers += more._identifiers
+    @classmethod
+    def joined(cls, parts: Sequence[Records]) -> Records:
+        """One after another."""
+        return cls(
+            b"".join(each.chunks for each in parts),
+            [number for each in parts for number in each.numbers],
+            [identifier for each in parts for identifier in each._identifiers],
+            [text for each in parts for text in each.texts],
+        )
 
     def some(self, rows: list[int], first: int) -> Records:
         """These rows only; ``first`` is the number of row 0."""
