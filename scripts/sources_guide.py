@@ -102,7 +102,7 @@ def _chapter(name: str, text: str, entry: Mapping[str, Any]) -> Iterator[str]:
     sections = [(f"{name.replace('_', ' ')}", entry)] if _is_records(entry) or "rule" in entry else []
     sections += [(key, part) for key, part in entry.items() if isinstance(part, dict) and _is_records(part)]
     sections += [(key, {"copy": part}) for key, part in entry.items() if key not in RECORDS and _are_pairs(part)]
-    if not sections:
+    if not sections and "layouts" not in entry:
         return
     yield f"## {name}.toml\n"
     yield f"{_about(text)}\n"
@@ -110,12 +110,25 @@ def _chapter(name: str, text: str, entry: Mapping[str, Any]) -> Iterator[str]:
         if len(sections) > 1 or title != name.replace("_", " "):
             yield f"### {_code(title)}\n"
         yield from _windows(section) if "rule" in section else _records(section, _prefix(name, title, section, entry))
+    for title, columns in entry.get("layouts", {}).items():
+        yield f"### {_code(title)}\n"
+        rows = [[_code(field), str(at)] for at, field in enumerate(_named(columns, entry), 1) if field]
+        yield _table(["field", "column"], rows)
+
+
+def _named(columns: list[str], entry: Mapping[str, Any]) -> Iterator[str]:
+    """The fields of a log's columns, with those of the parts that they name."""
+    for column in columns:
+        if column.startswith("*"):
+            yield from _named(entry["parts"][column[1:]], entry)
+        else:
+            yield entry["prefix"] + column if column.startswith(".") else column
 
 
 def _prefix(name: str, title: str, section: Mapping[str, Any], whole: Mapping[str, Any]) -> str:
     """Under which name a section's own columns stand."""
-    if "prefix" in section:
-        return str(section["prefix"])
+    if "prefix" in section or "layouts" in whole:
+        return str(section.get("prefix") or whole["prefix"])
     if "event.dataset" in whole.get("constants", {}):
         return str(whole["constants"]["event.dataset"])
     family = name.partition("_")[0]

@@ -94,6 +94,7 @@ DIFFERENT: dict[str, dict[str, str]] = {
     },
     "panw.panos": {
         "network.direction": "«unknown» where the zones are not the module's own two; here derived from addresses, and marked",
+        "event.outcome": "a command that was only submitted has none yet, as the integration has it",
         "event.type": "«drop ICMP» is compared before it is put into small letters, so that the drop is not denied",
         "source.user.name": "of a domain and a name with two backslashes between them the pattern takes the domain",
         "user.name": "as source.user.name",

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from falselight import ingest
 from falselight.analytics import connections
+from falselight.diagnostics import Diagnostic
 from falselight.ecs import release
 from falselight.hunting import hunt
 from falselight.mappings import checkpoint, cisco_ftd, panos, pfsense, proxysg, sophos_xg, zscaler_zia
+from falselight.readers import panos as pan_os_reader
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import header
 from falselight.rules import loading
@@ -202,17 +207,35 @@ def test_what_is_no_base64_is_no_address() -> None:
     ]
 
 
+def pan_os_row(line: str) -> tuple[dict[str, Any], list[Diagnostic]]:
+    """The row of one line, without what is empty, and what its reader tells."""
+    told: list[Diagnostic] = []
+    batches = pan_os_reader.read(io.BytesIO(line.encode()), "p", "p", told.append, Counter(), None, SETTINGS)
+    (row,) = [row for batch in batches for row in batch.to_pylist()]
+    return {name: cell for name, cell in row.items() if cell not in (None, [])}, told
+
+
+def test_pan_os_copies_stand_beside_what_a_log_gives_there_itself() -> None:
+    line = "1,2026/03/02 09:00:00,01,END,end,1,2026/03/02 09:00:00,10.7.0.4,203.0.113.80,,,outer" + "," * 52 + "inner"
+    wanted = frozenset({"panw.panos.ruleset", "client.ip"})
+    told: list[Diagnostic] = []
+    batches = pan_os_reader.read(io.BytesIO(line.encode()), "p", "p", told.append, Counter(), wanted, SETTINGS)
+    (row,) = [row for batch in batches for row in batch.to_pylist()]
+    assert (row["client.ip"], row["panw.panos.ruleset"]) == ("10.7.0.4", "outer")
+    assert row.keys() == {"_time", "@timestamp", "_record", *wanted} and told == []
+    event, _ = pan_os_row(line)
+    assert (event["rule.name"], event["panw.panos.ruleset"]) == ("inner", "outer")
+
+
 def test_pan_os_times_are_in_the_header_s_zone_and_damaged_cells_make_no_value() -> None:
     (line, _) = pan_os(40_000, datetime(2026, 3, 2, 9), datetime(2026, 3, 2, 9))
     event = panos.parse(f"<14>1 2026-03-02T09:00:00+01:00 fw - - - - {line}", SETTINGS) or {}
     assert event["@timestamp"] == event["event.start"] == "2026-03-02T08:00:00.000000Z"
     assert event["event.timezone"] == "+01:00" and event["labels.nat_translated"] is True
-    damaged = (
-        panos.parse(line.replace(SERVER, "nowhere").replace("0x400000", "0xzz").replace("40000", "9" * 40), SETTINGS)
-        or {}
-    )
+    damaged, told = pan_os_row(line.replace(SERVER, "nowhere").replace("0x400000", "0xzz").replace("40000", "9" * 40))
     assert damaged["client.ip"] == INNER and not damaged.keys() & {"server.ip", "client.port"}
     assert "network.community_id" not in damaged and not [name for name in damaged if name.startswith("labels.nat")]
+    assert "source.port" in told[0].message
 
 
 def test_pan_os_logs_of_users_tell_no_connection_and_may_end_early() -> None:
@@ -222,6 +245,6 @@ def test_pan_os_logs_of_users_tell_no_connection_and_may_end_early() -> None:
         assert (
             event["panw.panos.type"] == kind and event.get("source.ip") is None and event.get("destination.ip") is None
         )
-    event = panos.parse(head.format("USERID") + ",vsys1,<b>,a@b.example,,,,,x,-1", SETTINGS) or {}
-    assert (event["source.ip"], event["source.port"], event["user.name"]) == (None, None, "a")
+    event, told = pan_os_row(head.format("USERID") + ",vsys1,<b>,a@b.example,,,,,x,0")
+    assert not event.keys() & {"source.ip", "source.port"} and event["user.name"] == "a" and len(told) == 1
     assert panos.parse(head.format("OTHER"), SETTINGS) is None

@@ -1,84 +1,84 @@
-"""PAN-OS logs of users and their hosts (USERID, HIPMATCH, GLOBALPROTECT): columns and what they become."""
+"""PAN-OS logs of users, their hosts and administrators: what beyond their columns becomes of them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from falselight.mappings.network import address
 from falselight.readers.syslog import Document, append
 
-_GROUPS = tuple(f"panw.panos.device_group_hierarchy.level_{level}" for level in range(1, 5))
-_USERID = (
-    "panw.panos.virtual_sys", "source.ip", "account", "panw.panos.datasourcename", "event.code", "panw.panos.repeatcnt",
-    "panw.panos.timeout", "source.port", "destination.port", "panw.panos.datasource", "panw.panos.datasourcetype",
-    "panw.panos.sequence_number", "panw.panos.actionflags", *_GROUPS, "panw.panos.vsys_name", "observer.hostname",
-    "panw.panos.vsys_id", "panw.panos.factortype", "panw.panos.factorcompletiontime", "panw.panos.factorno",
-    "panw.panos.ugflags", "source.user.name",
-)  # fmt: skip
-_HIPMATCH = (
-    "account", "panw.panos.virtual_sys", "host.name", "host.os.full", "source.ip", "panw.panos.matchname",
-    "panw.panos.repeatcnt", "panw.panos.matchtype", "", "", "panw.panos.sequence_number", "panw.panos.actionflags",
-    *_GROUPS, "panw.panos.vsys_name", "observer.hostname", "panw.panos.vsys_id", "ipv6", "host.id",
-    "panw.panos.serial_number", "host.mac",
-)  # fmt: skip
-_GLOBALPROTECT = (
-    "panw.panos.virtual_sys", "event.code", "panw.panos.stage", "panw.panos.auth_method", "panw.panos.tunnel_type",
-    "account", "source.geo.name", "host.name", "source.nat.ip", "public_ipv6", "source.ip", "ipv6", "host.id",
-    "panw.panos.serial_number", "panw.panos.client_ver", "host.os.family", "host.os.full", "panw.panos.repeatcnt",
-    "event.reason", "panw.panos.error", "panw.panos.description", "event.outcome", "observer.geo.name",
-    "event.duration", "panw.panos.connect_method", "panw.panos.error_code", "observer.hostname",
-    "panw.panos.sequence_number", "panw.panos.actionflags", "", "panw.panos.selection_type",
-    "panw.panos.response_time", "panw.panos.priority", "panw.panos.attempted_gateways", "panw.panos.gateway",
-)  # fmt: skip
-# The columns behind the seven that all logs share.
-_COLUMNS = {"USERID": _USERID, "HIPMATCH": _HIPMATCH, "HIP-MATCH": _HIPMATCH, "GLOBALPROTECT": _GLOBALPROTECT}
-# How the integration names what the Beats' module named first: both stand.
-_RENAMED = {
-    "panw.panos.actionflags": "panw.panos.action_flags", "panw.panos.repeatcnt": "panw.panos.repeat_count",
-    "panw.panos.error": "panw.panos.error_message",
-    **{name: name.replace(".level_", "") for name in _GROUPS},
-}  # fmt: skip
-_NUMBERS = ("source.port", "destination.port", "event.duration")
-_UNSET = frozenset({"", "0.0.0.0", "::"})
+_UNSET = frozenset({None, "0.0.0.0", "::"})
+_OUTCOMES = {"Succeeded": "success", "Failed": "failure"}
+_COMMANDS = frozenset({"add", "clone", "commit", "delete", "edit", "move", "rename", "set"})
 
 
-def fill(event: Document, kind: str, cells: list[str]) -> None:
-    """Puts into the event what a log of users tells; of other kinds (CONFIG, SYSTEM) nothing."""
-    found: Document = {
-        name: cell for name, cell in zip(_COLUMNS.get(kind, ()), cells[7:], strict=False) if name and cell
-    }
-    for name, other in (("source.ip", found.pop("ipv6", "")), ("source.nat.ip", found.pop("public_ipv6", ""))):
-        own = found.get(name, "")
-        value = other if own in _UNSET and other not in _UNSET else own
-        found[name] = value if address(value) else None
-        append(event, "related.ip", found[name])
-    for name in _NUMBERS:
-        text = found.get(name, "")
-        found[name] = int(text) if text.isdecimal() and len(text) < 10 else None
-    if found["event.duration"] is not None:
-        found["event.duration"] *= 10**9
-    account = _account(found.pop("account", ""))
-    found["source.user.name"] = found.get("source.user.name") or account[0]
-    found["source.user.domain"] = account[1]
-    found["source.address"], found["panw.panos.source.nat.ip"] = found["source.ip"], found["source.nat.ip"]
-    if found["source.ip"] is not None:
-        found["network.type"] = "ipv6" if ":" in found["source.ip"] else "ipv4"
+def fill(event: Document, kind: str, iso: Callable[[str | None], str | None]) -> None:
+    """Puts into the event what a log of users, hosts or administrators tells. ``iso`` writes a time of the log."""
     if kind == "GLOBALPROTECT":
-        found["client.address"] = found["host.ip"] = found["source.ip"]
-    if found.get("event.outcome") not in ("success", "failure"):
-        found["event.outcome"] = "success"
-    if kind in _COLUMNS:
-        found["event.category"] = ["network", *(["iam"] if kind == "USERID" else [])]
-    if kind == "USERID":
-        found["event.action"] = cells[4]
-    for old, new in _RENAMED.items():
-        found[new] = found.get(old)
-    event |= found
-    append(event, "related.user", event["source.user.name"])
-    append(event, "related.hosts", event.get("observer.hostname"), event.get("host.name"))
+        _gateway(event)
+    elif kind == "USERID":
+        event["event.action"] = event.get("panw.panos.sub_type")
+        if "panw.panos.user_by_source" in event:
+            event["source.user.name"] = event["panw.panos.user_by_source"]
+        completed = "panw.panos.factorcompletiontime"
+        event[completed] = iso(event.get(completed))
+    elif kind in ("HIPMATCH", "HIP-MATCH"):
+        _choose(event, "source.ip", event.get("source.ip"), event.get("panw.panos.source.ipv6"))
+        _host(event)
+    elif kind == "CONFIG":
+        _command(event)
+    elif kind == "AUTHENTICATION":
+        written, normal = event.get("source.user"), event.get("panw.panos.normalize_user")
+        event["panw.panos.user"] = written
+        event["source.user.name"] = [name for name in (written, normal) if name is not None] or None
 
 
-def _account(text: str) -> tuple[str | None, str | None]:
+def _gateway(event: Document) -> None:
+    event["panw.panos.source.region"] = event.get("source.geo.name")
+    _choose(event, "source.ip", event.get("panw.panos.private.ip"), event.get("panw.panos.private.ipv6"))
+    _choose(event, "panw.panos.source.nat.ip", event.get("panw.panos.public.ip"), event.get("panw.panos.public.ipv6"))
+    event["host.ip"] = event["client.address"] = event["source.ip"]
+    event["panw.panos.event.status"] = event["event.outcome"]
+    if event["event.outcome"] not in ("success", "failure"):
+        event["event.outcome"] = "success"
+    event.setdefault("observer.hostname", event.get("panw.panos.portal"))
+    _host(event)
+    seconds = event.get("panw.panos.login_duration", "")
+    if seconds.isdecimal() and len(seconds) < 10:
+        event["event.duration"] = int(seconds) * 10**9
+
+
+def _host(event: Document) -> None:
+    if "panw.panos.machine.name" in event:
+        event["host.name"] = event["panw.panos.machine.name"]
+    if "panw.panos.machine.mac_address" in event:
+        own = "panw.panos.machine.mac_address"
+        event["host.mac"] = event[own] = mac(event[own])
+
+
+def _choose(event: Document, name: str, own: str | None, other: str | None) -> None:
+    """The address of the older version, or the newer's where that is none."""
+    value = other if own in _UNSET and other not in _UNSET else own
+    event[name] = value if address(value) else None
+
+
+def _command(event: Document) -> None:
+    host, command = event.get("panw.panos.host.ip"), event.get("panw.panos.cmd")
+    event["host.ip"] = event["panw.panos.host.ip"] = host if address(host) else None
+    event["event.action"] = f"cmd-{command}" if command in _COMMANDS else None
+    event["event.outcome"] = _OUTCOMES.get(event.get("panw.panos.result", ""), "unknown")
+    append(event, "related.ip", event["host.ip"])
+    append(event, "related.user", event.get("panw.panos.admin"))
+
+
+def account(text: str) -> tuple[str | None, str | None]:
     """Name and domain of ``domain\\name`` or ``name@domain``."""
     domain, separator, name = text.rpartition("\\")
     if not separator:
         name, _, domain = text.partition("@")
     return name or None, domain.rstrip("\\") or None
+
+
+def mac(text: str) -> str:
+    """A hardware address as ECS has it."""
+    return text.replace(":", "-").replace(".", "-").upper()

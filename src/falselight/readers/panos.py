@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from falselight.mappings.panos import parse
+from falselight.mappings.panos import COPIES, parse
 from falselight.readers import syslog
 
-read = partial(syslog.read, parse)
+read = partial(syslog.read, parse, copies=COPIES)

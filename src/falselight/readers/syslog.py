@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from falselight.collector import paused
 from falselight.documents import TIMESTAMP, Collector
@@ -42,15 +43,33 @@ MOMENT = re.compile(
 
 def read(
     parse: Parse, stream: BinaryIO, path: str, label: str, report: Report, skipped: Counter[str],
-    wanted: frozenset[str] | None, settings: Settings,
+    wanted: frozenset[str] | None, settings: Settings, copies: Sequence[tuple[str, str]] = (),
 ) -> Iterator[pa.Table]:  # fmt: skip
     """The lines of a log as normalised batches: ``parse`` gives an event's fields by dotted name, None for a line that is
-    none of its log, which is counted, and nothing at all for one that tells of the others."""
+    none of its log, which is counted, and nothing at all for one that tells of the others. Each of ``copies`` is a field and
+    the name that it stands under as well, unless ``parse`` gives another value there."""
     numbered = (
         (number, parse(line.decode("utf-8", "replace").rstrip("\r\n"), settings))
         for number, line in ndjson.lines(stream, path, label, report, skipped)
     )
-    yield from batches(numbered, "line", path, label, report, skipped, wanted)
+    if wanted is not None:
+        copies = [(field, copy) for field, copy in copies if copy in wanted]
+    needed = None if wanted is None else wanted.union(field for field, _ in copies)
+    kept = frozenset() if wanted is None else wanted | {TIMESTAMP, "_time", "_record"}
+    for batch in batches(numbered, "line", path, label, report, skipped, needed):
+        for field, copy in copies:
+            if field in batch.column_names:
+                batch = _copied(batch, batch[field], copy)
+        yield batch if wanted is None else batch.select([name for name in batch.column_names if name in kept])
+
+
+def _copied(batch: pa.Table, values: pa.ChunkedArray, name: str) -> pa.Table:
+    at = batch.schema.get_field_index(name)
+    return (
+        batch.append_column(name, values)
+        if at < 0
+        else batch.set_column(at, name, pc.coalesce(batch[name], values.cast(batch[name].type)))
+    )
 
 
 def batches(

@@ -21,7 +21,9 @@ _MARKS: tuple[tuple[str, bytes, re.Pattern[bytes]], ...] = (
         "panos", b",",
         re.compile(
             rb"(?:^|[\s>])\d{1,10},\d{4}[/-]\d\d[/-]\d\d[ T]\d\d:\d\d:\d\d(?:\.\d{1,9})?Z?,[^,\s]{0,40},"
-            rb"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM|DECRYPTION),"
+            rb"(?:TRAFFIC|THREAT|USERID|HIP-?MATCH|GLOBALPROTECT|CONFIG|SYSTEM|DECRYPTION|AUTHENTICATION|CORRELATION|GTP|"
+            rb"IPTAG|SCTP|START|END),"
+            rb"|(?:^|>)\w{3} {1,2}\d{1,2} \d\d:\d\d:\d\d \S{1,255} \d{1,20},\d{4}/\d\d/\d\d \d\d:\d\d:\d\d,(?i:audit),"
         ),
     ),
     (
