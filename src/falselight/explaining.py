@@ -105,9 +105,15 @@ class Explanation:
 
 
 def explain(
-    query: str | Source, data: Any, options: Options | None = None, *, mapping: Mapping[str, Any] | None = None
+    query: str | Source,
+    data: Any,
+    options: Options | None = None,
+    *,
+    mapping: Mapping[str, Any] | None = None,
+    only_emptied: bool = False,
 ) -> Explanation:
-    """Explain one query over data of any form that ``search`` takes. Raises ``EqlError``."""
+    """Explain one query over data of any form that ``search`` takes. ``only_emptied``: the values that were turned away are
+    asked of conditions that leave no event, and of no others. Raises ``EqlError``."""
     table = sources.load(data, mapping).table
     source = query if isinstance(query, Source) else Source(query)
     options = options or Options(size=None)
@@ -121,7 +127,7 @@ def explain(
         else [stage.condition for stage in (*checked.stages, *_until(checked))]
     )
     funnels = tuple(
-        _funnel(source, written, checked_condition, lowering, table)
+        _funnel(source, written, checked_condition, lowering, table, only_emptied)
         for written, checked_condition in zip(walk.filters(tree), conditions, strict=True)
     )
     unfilled = tuple(
@@ -142,7 +148,12 @@ def _until(query: typed.SequenceQuery | typed.SampleQuery) -> tuple[typed.Stage,
 
 
 def _funnel(
-    source: Source, written: syntax.EventFilter, checked: typed.Value, lowering: Lowering, table: EventTable
+    source: Source,
+    written: syntax.EventFilter,
+    checked: typed.Value,
+    lowering: Lowering,
+    table: EventTable,
+    only_emptied: bool,
 ) -> Funnel:
     parts = checked.operands if isinstance(checked, typed.And) else (checked,)
     texts = [_words(source, written, part) for part in parts]
@@ -151,7 +162,7 @@ def _funnel(
     made, left = [], counts[0]
     for number, part in enumerate(parts):
         turned: tuple[TurnedAway, ...] = ()
-        if counts[number + 1] < left:
+        if counts[number + 1] < left and not (only_emptied and counts[number + 1]):
             turned = _turned_away(part, conditions[:number], conditions[number], table)
         left = counts[number + 1]
         made.append(Step(texts[number], left, turned))

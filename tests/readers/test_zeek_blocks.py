@@ -73,6 +73,50 @@ def test_json_of_several_logs_that_nothing_names_is_read_record_by_record(
         assert column(limited, name) == column(table, name), name
 
 
+STRANGERS: list[dict[str, Any]] = [
+    {"ts": 9.5, "uid": "S", **ENDS},
+    {"ts": 9.5, "uid": "S", "_path": "dns", "query": "late.example", **ENDS},
+    *({"ts": 9.5, "uid": "S", **ENDS, **fields} for _, fields in KINDS),
+    # What tells two logs is of the one with more fields.
+    {"ts": 9.5, "uid": "S", "id_orig_h": "10.0.0.9", "id_resp_h": "192.0.2.9", **KINDS[0][1], **KINDS[2][1]},
+    {"ts": 9.5, "uid": "S", "id": {"orig_h": "10.0.0.8", "resp_h": "192.0.2.8"}, **KINDS[0][1], **KINDS[3][1]},
+]
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["by fields", "by name"])
+@pytest.mark.parametrize(("dataset", "fields"), KINDS, ids=[dataset for dataset, _ in KINDS])
+def test_records_of_other_logs_that_come_late_are_read_as_what_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dataset: str, fields: dict[str, Any], named: bool
+) -> None:
+    monkeypatch.setattr(json_columns, "BLOCK_BYTES", 1_000)
+    narrow = Counter[bool]()
+    given = zeek._by_log
+
+    def counted(*arguments: Any) -> Any:
+        narrow[arguments[3].narrow is not None] += 1
+        return given(*arguments)
+
+    monkeypatch.setattr(zeek, "_by_log", counted)
+    name = {"_path": {"zeek.connection": "conn"}.get(dataset, dataset[5:])} if named else {}
+    own = [{"ts": number / 4, "uid": f"C{number}", **name, **ENDS, **fields} for number in range(100)]
+    made = list(own)
+    for place, stranger in zip(range(40, 100, 7), STRANGERS, strict=False):
+        made.insert(place, stranger)
+    path = tmp_path / "late.json"
+    path.write_text("".join(json.dumps(record) + "\n" for record in made))
+    whole, reported = events(path)
+    assert not narrow[True]
+    wanted = frozenset({"dns.question.name", "event.category", "event.dataset", "url.domain", "source.ip"})
+    limited, told = events(path, wanted)
+    assert reported == told == []
+    assert narrow[True] > 5
+    for each in sorted(wanted):
+        assert column(limited, each) == column(whole, each), each
+    datasets = column(whole, "event.dataset")
+    assert datasets.count(dataset) < len(made)
+    assert [which for which, record in zip(datasets, made, strict=True) if record["uid"] != "S"] == [dataset] * 100
+
+
 def test_the_inventory_tells_each_log_of_such_a_file(tmp_path: Path) -> None:
     made = records(40)
     path = tmp_path / "mixed.json"

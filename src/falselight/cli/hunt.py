@@ -236,7 +236,9 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
         return
     silent = [run for run in result.rules if run.plan is not None and not run.findings]
     for run in silent[:MOST_EXPLAINED]:
-        explanation = explain(Source(run.rule.query, run.rule.name), result.table, hunting.options(run.rule))
+        explanation = explain(
+            Source(run.rule.query, run.rule.name), result.table, hunting.options(run.rule), only_emptied=True
+        )
         console.print(Text(visible(f"{run.rule.name}:")))
         for sentence in words.why_silent(explanation):
             console.print(Text(visible(f"  {sentence}")), soft_wrap=True)

@@ -144,7 +144,8 @@ def _write(table: EventTable) -> None:
     run(f"ALTER TABLE {events} ALTER COLUMN {name} TYPE {kind} USING {put}")
     run(f"ALTER TABLE {events} ADD COLUMN IF NOT EXISTS {derived} VARCHAR[]")
     old = wrapped(column(DERIVED)) if mark.filled and not mark.many else derived
-    marked = f"CASE WHEN {NAMED} IS NULL THEN {old} ELSE list_append(coalesce({old}, []), '{NAME}') END"
+    new = f"list_append(coalesce({old}, []), '{NAME}')" if mark.filled else f"['{NAME}']"
+    marked = f"CASE WHEN {NAMED} IS NULL THEN {old} ELSE {new} END"
     run(f"ALTER TABLE {events} ALTER COLUMN {derived} TYPE VARCHAR[] USING {marked}")
     run(f"ALTER TABLE {events} DROP COLUMN {NAMED}")
     table.schema = table.schema.with_fields(

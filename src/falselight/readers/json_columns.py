@@ -33,13 +33,25 @@ _MAX_PAUSE = 32
 BEYOND = f"fields beyond the first {MAX_FIELDS}"
 
 
+@dataclass(frozen=True)
+class Narrow:
+    """The names that suffice for blocks of records of one kind, and those under which such records have nothing; and the kind,
+    which whoever takes such a block makes sure of."""
+
+    kind: str
+    names: frozenset[str]
+    absent: frozenset[str] = frozenset()
+
+
 @dataclass
 class Block:
-    """Columns of one block, the numbers of its records, and their texts where these were asked for: as an array, or as lines."""
+    """Columns of one block, the numbers of its records, and their texts where these were asked for: as an array, or as lines.
+    ``narrow``: what the block was read for, if not for all wanted names."""
 
     columns: dict[str, pa.Array]
     records: pa.Array
     texts: pa.Array | bytes | None = None
+    narrow: Narrow | None = None
 
     @property
     def originals(self) -> pa.Array | None:
@@ -57,16 +69,19 @@ class _Piece:
     first: int
     count: int
     schema: pa.Schema | None
+    narrow: Narrow | None
 
 
 T = TypeVar("T")
-# What becomes of a block; the counter takes the values that are not of their column's type, by name.
-Make = Callable[[Block, Counter[str]], T]
+# What becomes of a block; the counter takes the values that are not of their column's type, by name. None of a narrow block
+# whose records may be of another kind: it is read again for all wanted names.
+Make = Callable[[Block, Counter[str]], T | None]
 
 
 @dataclass
 class JsonColumns:
-    """Reads one input. ``wanted`` limits the columns to these raw names; ``originals`` also gives the lines."""
+    """Reads one input. ``wanted`` limits the columns to these raw names; ``originals`` also gives the lines. ``narrow``: for what
+    the next blocks are read, as soon as someone tells."""
 
     path: str
     label: str
@@ -76,6 +91,7 @@ class JsonColumns:
     skipped: Counter[str] = field(default_factory=Counter)
     mended: int = 0
     malformed: Counter[str] = field(default_factory=Counter)
+    narrow: Narrow | None = None
     _shapes: Shapes = field(init=False)
     _names: set[str] = field(default_factory=set)
     _pause: int = 0
@@ -94,7 +110,8 @@ class JsonColumns:
         def expected(piece: _Piece) -> tuple[_Piece, T | None, Counter[str]]:
             malformed: Counter[str] = Counter()
             block = self._as_expected(piece)
-            return piece, None if block is None else make(block, malformed), malformed
+            made = None if block is None else make(block, malformed)
+            return piece, made, malformed if made is not None else Counter()
 
         pieces = self._pieces(stream)
         # The first shows what the others are expected to look like.
@@ -117,14 +134,18 @@ class JsonColumns:
         first = 0
         for data in _blocks(stream):
             count = scanning.count(data, b"\n")
-            yield _Piece(data, first, count, self._shapes.schema() if self._shapes and not self._pause else None)
+            narrow = self.narrow
+            names = None if narrow is None else narrow.names | narrow.absent
+            schema = self._shapes.schema(names) if self._shapes and not self._pause else None
+            yield _Piece(data, first, count, schema, narrow)
             first += count
 
     def _looked_at(self, piece: _Piece, make: Make[T]) -> Iterator[T]:
         """A piece of which nothing is expected."""
         made = self._fast(piece.data, piece.first, piece.count)
         for block in [made] if made is not None else self._slow(piece.data, piece.first):
-            yield make(block, self.malformed)
+            if (given := make(block, self.malformed)) is not None:
+                yield given
 
     def _as_expected(self, piece: _Piece) -> Block | None:
         plain = None if piece.schema is None else _plain(piece.data, piece.count)
@@ -132,7 +153,9 @@ class JsonColumns:
             return None
         block, count = plain
         columns = self._parse(block, count, piece.schema, alone=False)
-        return None if columns is None else self._block(columns, block, piece.first, count)
+        if columns is None or (piece.narrow is not None and not piece.narrow.absent.isdisjoint(columns)):
+            return None
+        return self._block(columns, block, piece.first, count, piece.narrow)
 
     def _fast(self, data: bytes, first: int, count: int) -> Block | None:
         if self._pause:
@@ -155,8 +178,10 @@ class JsonColumns:
                 columns = self._parse(block, count, self._shapes.schema())
         return None if columns is None else self._block(columns, block, first, count)
 
-    def _block(self, columns: dict[str, pa.Array], block: bytes, first: int, count: int) -> Block:
-        return Block(columns, pa.array(np.arange(first, first + count)), block if self.originals else None)
+    def _block(
+        self, columns: dict[str, pa.Array], block: bytes, first: int, count: int, narrow: Narrow | None = None
+    ) -> Block:
+        return Block(columns, pa.array(np.arange(first, first + count)), block if self.originals else None, narrow)
 
     def _parse(
         self, block: bytes, count: int, schema: pa.Schema | None, alone: bool = True

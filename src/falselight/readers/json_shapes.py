@@ -60,15 +60,17 @@ class Shapes:
         else:
             self._kinds[path] = pa.float64() if known in _NUMBERS and kind in _NUMBERS else _MIXED
 
-    def schema(self) -> pa.Schema | None:
-        """What a parser is to expect; None where a name that it must read holds values of several kinds."""
+    def schema(self, narrow: frozenset[str] | None = None) -> pa.Schema | None:
+        """What a parser is to expect, which reads the wanted names, or some of them; None where a name that it must read
+        holds values of several kinds."""
+        wanted = self._wanted if narrow is None else narrow
         tree: Tree = {}
         # A null tells nothing: where there are values too, of objects or lists, these are what is parsed for.
         for path, kind in sorted(self._kinds.items(), key=lambda shape: shape[1] == pa.null()):
             _place(tree, path, kind)
         try:
-            if self._wanted is not None:
-                tree = _expected(tree, [name.split(".") for name in sorted(self._wanted)])
+            if wanted is not None:
+                tree = _expected(tree, [name.split(".") for name in sorted(wanted)])
             return pa.schema(_fields(tree))
         except _Mixed:
             return None

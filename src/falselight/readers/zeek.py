@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from falselight.mappings import steps, zeek
 from falselight.mappings.records import Frame, apply, batch
 from falselight.readers import Report, tallies
-from falselight.readers.json_columns import Block, JsonColumns
+from falselight.readers.json_columns import Block, JsonColumns, Narrow
 from falselight.readers.zeek_signs import LOG_NAMES as _LOG_NAMES
 from falselight.readers.zeek_signs import log_of
 from falselight.readers.zeek_tsv import Chunk, Header, TsvReader
@@ -46,15 +46,21 @@ def read_json(
     originals = wanted is None or "event.original" in wanted
     reader = JsonColumns(path, label, report, _needed_any(log, wanted), originals, skipped)
 
-    def normalised(block: Block, malformed: Counter[str]) -> list[pa.RecordBatch | pa.Table]:
+    def normalised(block: Block, malformed: Counter[str]) -> list[pa.RecordBatch | pa.Table] | None:
         columns = _respelled(block.columns)
         names = [columns.pop(name) for name in _LOG_NAMES if name in columns]
         frame = Frame(len(block.records), columns, malformed=malformed)
         logs = pc.coalesce(*names) if names else None
-        if logs is None or logs.null_count:
-            recognised = _recognised(columns, len(block.records), log)
+        named = logs is not None and not logs.null_count
+        if not named:
+            recognised = _recognised(columns, len(block.records), None if block.narrow else log)
             logs = recognised if logs is None else pc.coalesce(logs, recognised)
-        return list(_by_log(frame, logs, block, wanted))
+        kinds = pc.unique(logs).to_pylist()
+        if block.narrow is None:
+            reader.narrow = _narrow(kinds[0], named, columns, wanted) if len(kinds) == 1 else None
+        elif kinds != [block.narrow.kind]:
+            return None
+        return list(_by_log(frame, logs, kinds, block, wanted))
 
     for batches in reader.each(stream, normalised):
         yield from batches
@@ -73,10 +79,35 @@ def _told(head: bytes) -> str:
     return "unknown"
 
 
-def _recognised(columns: dict[str, pa.Array], rows: int, otherwise: str) -> pa.Array:
+def _narrow(log: str, named: bool, columns: Collection[str], wanted: frozenset[str] | None) -> Narrow | None:
+    """What to read of records that are of one log, as those with these columns are; None where nothing would show that one of
+    them is not. Without names it is shown by the log's own fields, and by a field that each log lacks that would go before it."""
+    recognise = zeek.shared()["recognise"]
+    if wanted is None or not (named or log in recognise):
+        return None
+    found, absent = {*(_needed(log, wanted) or ()), *_LOG_NAMES}, set[str]()
+    if not named:
+        own, ranks = recognise[log], list(recognise)
+        found.update(own)
+        for other, fields in recognise.items():
+            if (-len(fields), ranks.index(other)) < (-len(own), ranks.index(log)):
+                lacking = [name for name in fields if name not in columns and name not in found]
+                if not lacking:
+                    found.update(fields)
+                elif absent.isdisjoint(lacking):
+                    absent.add(lacking[0])
+    return Narrow(log, _spelled(found), frozenset(absent))
+
+
+def _spelled(names: set[str]) -> frozenset[str]:
+    """The names in each of their spellings."""
+    return frozenset(names | {short for short, name in zeek.shared()["spellings"].items() if name in names})
+
+
+def _recognised(columns: dict[str, pa.Array], rows: int, otherwise: str | None) -> pa.Array:
     """The log of each record by its fields (see ``zeek_signs.log_of``); ``otherwise`` where these tell none."""
     found, sizes = np.zeros(rows, np.int32), np.zeros(rows, np.int32)
-    logs = [otherwise]
+    logs: list[str | None] = [otherwise]
     for log, fields in zeek.shared()["recognise"].items():
         if not all(name in columns for name in ("ts", *fields)):
             continue
@@ -86,14 +117,13 @@ def _recognised(columns: dict[str, pa.Array], rows: int, otherwise: str) -> pa.A
                 having &= np.asarray(values.is_valid())
         found[having], sizes[having] = len(logs), len(fields)
         logs.append(log)
-    return pa.DictionaryArray.from_arrays(pa.array(found), pa.array(logs)).dictionary_decode()
+    return pa.DictionaryArray.from_arrays(pa.array(found), pa.array(logs, pa.string())).dictionary_decode()
 
 
 def _by_log(
-    frame: Frame, names: pa.Array, block: Block, wanted: frozenset[str] | None
+    frame: Frame, names: pa.Array, logs: list[str], block: Block, wanted: frozenset[str] | None
 ) -> Iterator[pa.RecordBatch | pa.Table]:
     """The records of several logs in one stream, each by its own table, in the order of the records."""
-    logs = pc.unique(names).to_pylist()
     if len(logs) == 1:
         yield _normalised(frame, logs[0], block.records, _originals(block, logs[0]), wanted)
         return
@@ -181,5 +211,4 @@ def _needed_any(log: str, wanted: frozenset[str] | None) -> frozenset[str] | Non
         found |= _needed(other, wanted) or frozenset()
     found |= {name.split(".", 2)[2] for name in wanted if name.startswith("zeek.") and name.count(".") > 1}
     found.update(*zeek.shared()["recognise"].values())
-    spellings = zeek.shared()["spellings"]
-    return frozenset(found | set(_LOG_NAMES) | {short for short, name in spellings.items() if name in found})
+    return _spelled(found | set(_LOG_NAMES))

@@ -281,7 +281,8 @@ def _fast(stretch: Stretch, wants: WantsColumns, malformed: Counter[str]) -> Chu
         return None
     columns = {name: flat(table.column(name)) for name in read}
     records = pa.array(np.arange(stretch.first, stretch.first + table.num_rows))
-    return _finished(columns, header, records, malformed, b"\\x" in data, header.empty.encode() in data)
+    # Few logs have a backslash, and one character is found several times as fast as two.
+    return _finished(columns, header, records, malformed, b"\\" in data, header.empty.encode() in data)
 
 
 def _finished(

@@ -9,10 +9,11 @@ from falselight.sql.stages import Relation, key_names, ordering, stage_relation,
 
 
 def funnel(conditions: list[str], table: str) -> str:
-    """One row: all events, then those left after each condition."""
-    counts = ["count(*)"]
-    counts += [f"count(*) FILTER ({conjunction(conditions[: number + 1])})" for number in range(len(conditions))]
-    return f"SELECT {', '.join(counts)} FROM {table}"
+    """One row: all events, then those left after each condition, of which each is asked of those that are left."""
+    failed = " ".join(f"WHEN ({each}) IS NOT TRUE THEN {number}" for number, each in enumerate(conditions))
+    counts = [f"count(*) FILTER (held > {number})" for number in range(len(conditions))]
+    passed = f"CASE {failed} ELSE {len(conditions)} END" if conditions else "0"
+    return f"SELECT {', '.join(['count(*)', *counts])} FROM (SELECT {passed} AS held FROM {table})"
 
 
 def turned_away(source: str, many: bool, before: list[str], failing: str, table: str, most: int) -> str:
