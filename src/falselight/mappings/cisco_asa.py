@@ -287,7 +287,7 @@ def categorise(event: Document) -> None:
         event["event.outcome"] = "unknown"
         return
     event["event.kind"], event["event.category"], event["event.type"] = "event", list(made[0]), list(made[1])
-    event["event.outcome"] = result or table()["endings"].get(event["event.action"])
+    event["event.outcome"] = result or table()["endings"].get(event["event.action"]) or _ended(event["event.code"])
     if verdict is None:
         return
     event["event.outcome"] = "failure" if verdict == "dropped" else "success"
@@ -295,6 +295,11 @@ def categorise(event: Document) -> None:
         event["event.category"].append("intrusion_detection")
     else:
         event["event.type"] = ["connection", "allowed" if verdict == "allowed" else "denied"]
+
+
+@cache
+def _ended(message_id: str | None) -> str | None:
+    return next((outcome for outcome, ids in table()["ended"].items() if message_id in ids), None)
 
 
 def relate(event: Document) -> None:
