@@ -27,6 +27,8 @@ _LONGEST_DEVICE = 512
 _ISSUERS = tuple((f"tls.{end}.issuer", f"tls.{end}.x509.issuer.common_name") for end in ("server", "client"))
 _SUMS = tuple((f"network.{unit}", f"source.{unit}", f"destination.{unit}") for unit in ("bytes", "packets"))
 _NOTHING = frozenset({"N/A", "undefined"})
+# The integration keeps what interfaces are for, also where nobody said it.
+_ROLES = frozenset({"srcintfrole", "dstintfrole"})
 _SUCCESS = ("FSSO-logon", "auth-logon", "FSSO-logoff", "auth-logout")
 
 
@@ -43,7 +45,7 @@ def parse(line: str, settings: Settings) -> Document | None:
         return None
     begun = start.end() - len(start[0].lstrip(" \t>"))
     raw = pairs(line[_before(line, begun) if start["dated"] else begun :])
-    for key in [key for key, text in raw.items() if text in _NOTHING]:
+    for key in [key for key, text in raw.items() if text in _NOTHING and key not in _ROLES]:
         del raw[key]
     kind = raw.get("type", "")
     event: Document = {**table()["constants"], "event.original": line}
@@ -105,6 +107,7 @@ def _times(event: Document, raw: dict[str, str], settings: Settings) -> None:
 
 def _traffic(event: Document, raw: dict[str, str]) -> None:
     action, utm = raw.get("action"), raw.get("utmaction")
+    event[f"{_OWN}transip"] = raw.get("transip")
     types = ["connection"]
     if action is not None:
         event["event.action"], event["event.outcome"] = action, "success"
@@ -157,6 +160,8 @@ def _event(event: Document, raw: dict[str, str]) -> None:
     if action == "login":
         event["event.outcome"] = {"success": "success", "failed": "failure"}.get(raw.get("status", ""))
         event["user.name"] = raw.get("user")
+        if raw.get("msg", "").startswith("Administrator "):
+            event["user.roles"] = event["source.user.roles"] = ["Administrator"]
     if raw.get("logdesc") == "Dynamic address updated" and "addr" in raw:
         raw["addrgrp"] = raw.pop("addr")
 
@@ -211,6 +216,7 @@ def _handshake(event: Document, raw: dict[str, str]) -> None:
     for key, targets in table()["handshake"].items():
         for target in targets:
             event[target] = raw.get(key)
+    event.setdefault("event.reason", raw.get("eventsubtype"))
     names = raw.get("san")
     event["tls.server.x509.alternative_names"] = names.split(";") if names else None
     event["tls.established"] = True if raw.get("eventsubtype") == "handshake-done" else None
