@@ -68,7 +68,7 @@ def test_the_class_of_hosting_counts_for_what_few_hosts_call(tmp_path: Path) -> 
     assert after[SERVER] - before[SERVER] == {"hosting: VPS, by AS14061 (DigitalOcean)"}
     assert after[POLLED] == before[POLLED], "six hosts call it"
     hits = reasons("--asn", rented, "-i", tmp_path / "list")[SERVER] - after[SERVER]
-    assert len(hits) == 1 and "asn 14061 of list" in hits.pop()
+    assert len(hits) == 1 and "asn 14061, listed by list" in hits.pop()
 
 
 def test_other_hosts_on_the_network_of_an_address_lower_it(tmp_path: Path) -> None:

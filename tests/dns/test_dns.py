@@ -159,9 +159,17 @@ def flux(host: str = HOST, ttl: int = 60, spread: int = 1) -> list[dict[str, Any
 
 
 def test_fast_flux_needs_networks_and_a_short_life(tmp_path: Path) -> None:
-    assert factors(of(run(tmp_path, flux()), "flowing.example"))["fast flux"] > 3
+    assert factors(of(run(tmp_path, flux()), "flowing.example"))["fast flux"] > 2
     assert "fast flux" not in factors(of(run(tmp_path, flux(ttl=86_400)), "flowing.example"))
     assert "fast flux" not in factors(of(run(tmp_path, flux(spread=40)), "flowing.example"))
+    neighbours = [
+        ask(f"www.customer{n}.example", n, resolved_ip=[f"{100 + n}.{n}.9.9"], answers=[{"ttl": 60, "data": "x"}])
+        for n in range(31)
+    ]
+    cloud = of(run(tmp_path, [*flux(), *neighbours]), "flowing.example")
+    assert "fast flux" not in factors(cloud), "a cloud's networks are those of its other customers"
+    crowded = of(run(tmp_path, [*flux(), *neighbours[:20]]), "flowing.example")
+    assert "40 addresses in 40 networks, 20 without other domains" in str(crowded.reasons)
     many = [event for n in range(8) for event in flux(f"10.1.1.{n + 1}")]
     found = of(run(tmp_path, many), "flowing.example")
     assert factors(found)["content network"] < 0

@@ -13,6 +13,7 @@ from click import UsageError
 from click.testing import CliRunner
 
 from falselight import ingest
+from falselight.analytics.networks import parse
 from falselight.cli.main import cli
 from falselight.ecs import release
 from falselight.fusion import ranking, timeline
@@ -20,7 +21,7 @@ from falselight.fusion.ranking import ServerRisk
 from falselight.hunting import hunt
 from falselight.intel import store
 from falselight.readers.settings import Settings
-from falselight.rules import load
+from falselight.rules import bundled, load
 
 SHARED = Path(os.environ.get("FALSELIGHT_SHARED", Path(__file__).parents[3] / "shared"))
 BEACON, POLLER = "203.0.113.77", "198.51.100.9"
@@ -176,6 +177,34 @@ def test_no_text_of_a_log_leaves_its_place_in_the_drawing() -> None:
 def test_the_adversary_ranks_first_in_real_captures(name: str, server: str) -> None:
     table = ingest.read_events([SHARED / "data" / name], release.schema(), wanted=ranking.WANTED, report=lambda _: None)
     assert ranking.rank(table, Settings())[0].server == server
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the captures are not here")
+@pytest.mark.parametrize(
+    ("name", "external", "servers"),
+    [
+        ("windows-json/empire_dllinjection_LoadLibrary_CreateRemoteThread.zip", "10.10.10.5/32", ["10.10.10.5"]),
+        ("windows-json/empire_mimikatz_logonpasswords.zip", "10.10.10.5/32", ["10.10.10.5"]),
+        ("windows-json/empire_invoke_runas.tar.gz", "10.0.10.106/32", ["10.0.10.106"]),
+        ("windows-json/empire_monologue_netntlm_downgrade.zip", "172.18.39.8/32", ["ip-172-18-39-8.ec2.internal"]),
+        ("zeek/ctu-230-1-njrat", None, ["41.108.179.197"]),
+        ("zeek/androidtester-rat", None, ["147.32.83.234"]),
+        ("suricata/emotet-2022-02-08-eve.json", None, ["tonysommers.net", "185.248.140.40"]),
+        ("pcap/asyncrat-cd010953.pcap", None, ["181.131.218.39"]),
+    ],
+)
+def test_the_adversary_ranks_first_among_all_that_a_hunt_ranks(
+    name: str, external: str | None, servers: list[str]
+) -> None:
+    """With rules, indicators, staging and uploads: none of it lifts what is ordinary above a beacon."""
+    settings = Settings(external=parse([external]) if external else ())
+    found = hunt(
+        [SHARED / "data" / name], bundled(pytest.fail), report=lambda _: None, also=ranking.WANTED, settings=settings
+    )
+    store.load(found.table.connection, [], pytest.fail)
+    every = [finding for run in found.rules for finding in run.findings]
+    rows = ranking.rank(found.table, settings, findings=every, indicators=True, once=True)
+    assert [row.server for row in rows[: len(servers)]] == servers
 
 
 @pytest.mark.parametrize("verb", ["dns", "intel"])

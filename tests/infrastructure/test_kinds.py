@@ -152,6 +152,33 @@ def test_what_is_no_staging_server(tmp_path: Path, why: str, events: list[dict[s
     assert all(row.risk < 20 for row in rows), why
 
 
+def test_nothing_is_staged_by_a_page_s_own_servers_or_by_mail(tmp_path: Path) -> None:
+    """What a page loads comes at once, unless a program of its own calls it; mail brings no program that is run."""
+
+    def followed(*events: dict[str, Any]) -> bool:
+        reasons = [reason.factor for row in ranked(tmp_path, *events).values() for reason in row.reasons]
+        return "staging: second" in reasons
+
+    def parts(seconds: float, process: str | None = None, port: int = 443) -> list[dict[str, Any]]:
+        times = [NOON + seconds / 60 + 10 * k for k in range(30)]
+        return [call("ws3", time, "203.0.113.99", "cdn.parts.com", process, port=port) for time in times]
+
+    fetched = call("ws3", NOON, "203.0.113.7", None, POWERSHELL, received=400_000, path="/a.ps1")
+    mail = call("ws3", NOON, "203.0.113.7", None, POWERSHELL, received=400_000, port=25, path="/a.ps1")
+    assert followed(fetched, *parts(20)) and not followed(fetched, *parts(1))
+    assert followed(fetched, *parts(1, POWERSHELL)) and not followed(fetched, *parts(1, BROWSER))
+    assert not followed(mail, *parts(20)) and not followed(fetched, *parts(20, port=587))
+
+
+def test_an_address_without_a_name_says_as_much_as_names_are_known(tmp_path: Path) -> None:
+    def weight(*more: dict[str, Any]) -> float:
+        reasons = ranked(tmp_path, STAGE, *SECOND, *more)["ws3", "203.0.113.7"].reasons
+        return next((reason.weight for reason in reasons if reason.factor == "staging: direct"), 0.0)
+
+    nameless = [call("ws3", NOON - 60 - number, f"192.0.2.{number}", None) for number in range(1, 16)]
+    assert weight() == pytest.approx(0.8) and weight(*nameless) == pytest.approx(0.2)
+
+
 def send(host: str, minute: float, server: str, process: str = BROWSER, **more: Any) -> list[dict[str, Any]]:
     return [
         call(host, minute + k, "203.0.113.50", server, process, sent=40_000_000, received=4_000, **more)
@@ -163,7 +190,7 @@ def test_an_upload_to_a_rare_server(tmp_path: Path) -> None:
     row = ranked(tmp_path, *send("ws4", NOON + 24 * 60, "files.drop-here.net", "C:\\ProgramData\\rclone.exe"))[
         "ws4", "files.drop-here.net"
     ]
-    assert row.risk > 30 and "upload" in row.found_by
+    assert row.risk >= 50 and "upload" in row.found_by
     texts = {reason.factor: reason.text for reason in row.reasons}
     assert (
         texts["upload: amount"] == "it sent 320 MB on 2026-03-12" and texts["upload: program"] == "sent by rclone.exe"

@@ -39,6 +39,9 @@ class Beacon:
     chance_log10: float
 
 
+START = "what any pair of host and server has before anything is known"
+
+
 @dataclass(frozen=True)
 class Row:
     """One scored pair. Times are epoch nanoseconds; ``detected_at`` is None while the score stays below the alert line;
@@ -71,13 +74,14 @@ class Row:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """What the factors add, the greatest first."""
+        """What the factors add, the greatest first, and what they add it to."""
         scores, k, found = self.scores, self.number, []
         for factor in FACTORS:
             weight = float(scores.parameters["weights"][factor] * scores.factors[factor][k])
             if abs(weight) >= 0.05:
                 found.append(Reason(factor, round(weight, 3), BEACON_TEXTS[factor](scores, k)))
-        return tuple(sorted(found, key=lambda reason: (-abs(reason.weight), reason.factor)))
+        found.sort(key=lambda reason: (-abs(reason.weight), reason.factor))
+        return (*found, Reason("start", float(scores.parameters["weights"]["base"]), START))
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,11 @@ class Scores:
     factors: dict[str, Floats]
     odds: Floats
     parameters: dict[str, Any]
+
+    @property
+    def allowance(self) -> float:
+        """What every score is lowered by for few hosts and days, in log-odds."""
+        return float(self.parameters["weights"]["alone"] * self.factors["alone"][0])
 
     @cached_property
     def listed(self) -> Mask:

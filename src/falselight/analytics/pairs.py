@@ -292,4 +292,7 @@ def _floats(values: Any) -> Floats:
 
 
 def _texts(values: Any) -> NDArray[Any]:
-    return np.ma.filled(values, None) if isinstance(values, np.ma.MaskedArray) else values
+    """Texts, with None where there is none."""
+    texts = np.array(np.ma.getdata(values), dtype=object)
+    texts[np.ma.getmaskarray(values)] = None
+    return texts

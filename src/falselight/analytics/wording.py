@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def _regular(scores: Scores, k: int) -> str:
     timing = scores.timing
     if timing.chance[k] > -1:
-        return "its connections come no more regularly than chance allows"
+        return f"its connections come hardly more regularly than chance allows (10^{timing.chance[k]:.1f})"
     every = f"every {duration(float(timing.sleep[k]))} ± {100 * timing.jitter[k]:.0f} %"
     return f"it calls {every}; visits at random are so regular with a probability of 10^{timing.chance[k]:.1f}"
 
@@ -30,8 +30,9 @@ def _kept(scores: Scores, k: int) -> str:
 
 
 def _prevalence(scores: Scores, k: int) -> str:
-    hosts, network = int(scores.pairs.domain_hosts[k]), scores.pairs.network
-    return f"{hosts} of {network} hosts contact the server's registered domain or address"
+    return contacts(
+        int(scores.pairs.domain_hosts[k]), scores.pairs.network, "the server's registered domain or address"
+    )
 
 
 def _fresh(scores: Scores, k: int) -> str:
@@ -40,7 +41,7 @@ def _fresh(scores: Scores, k: int) -> str:
 
 
 def _history(scores: Scores, k: int) -> str:
-    return f"this host contacted it on {int(scores.pairs.facts['past_days'][k])} earlier days"
+    return f"this host contacted it on {plural(int(scores.pairs.facts['past_days'][k]), 'earlier day')}"
 
 
 def _hours(scores: Scores, k: int) -> str:
@@ -98,7 +99,8 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
     "sizes": _sizes,
     "peers": lambda scores, k: f"{_alike(scores, k)} hosts call its registered domain about as often and as regularly",
     "lone": lambda scores, k: (
-        f"of {int(scores.pairs.domain_hosts[k])} hosts that contact the domain, {_alike(scores, k)} call it so regularly"
+        f"of {plural(int(scores.pairs.domain_hosts[k]), 'host')} that contact the domain, {_alike(scores, k)} "
+        f"{'calls' if _alike(scores, k) == 1 else 'call'} it so regularly"
     ),
     "answers": lambda scores, k: (
         f"the answers have {scores.pairs.facts['answer'][k]:.0f} bytes, with a median deviation of "
@@ -122,6 +124,11 @@ BEACON_TEXTS: Mapping[str, Callable[[Scores, int], str]] = {
     ),
     "known": lambda scores, k: "its name lies under a provider that the published rule leaves out",
 }
+
+
+def contacts(hosts: int, network: int, whom: str) -> str:
+    """How many hosts contact something; those that call nothing else are no part of ``network``."""
+    return f"{hosts} of {plural(max(network, hosts), 'host')} {'contacts' if hosts == 1 else 'contact'} {whom}"
 
 
 def _seen(hosts: int) -> str:

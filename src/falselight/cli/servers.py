@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from falselight.analytics.wording import duration
 from falselight.cli import errors
+from falselight.diagnostics import plural
 from falselight.drawing import visible
 from falselight.fusion.ranking import totals
 from falselight.fusion.rows import ServerRisk
@@ -36,7 +38,7 @@ def show(rows: Sequence[ServerRisk], plots: Mapping[tuple[str, str], str]) -> No
         first, detected = (
             iso(time)[:16].replace("T", " ") if time is not None else "-" for time in (row.first_seen, row.detected_at)
         )
-        table.add_row(f"{row.risk:g}", hosts, visible(row.server) + port, process, _rhythm(row), first, detected)
+        table.add_row(_risk(row), hosts, visible(row.server) + port, process, _rhythm(row), first, detected)
     if not grouped:
         return
     with console.capture() as drawn:
@@ -44,13 +46,21 @@ def show(rows: Sequence[ServerRisk], plots: Mapping[tuple[str, str], str]) -> No
     sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))
     for total in grouped[: MOST_HOSTS * 5]:
         row = total.worst
-        console.print(Text(f"{row.risk:g}  {visible(row.host)} → {visible(row.server)}", style="bold"))
+        console.print(Text(f"{_risk(row)}  {visible(row.host)} → {visible(row.server)}", style="bold"))
         if (row.host, row.server) in plots:
             console.print(Text(f"    {plots[row.host, row.server]}"))
         for reason in row.reasons[:MOST_REASONS]:
             console.print(Text(f"    {reason.weight:+.2f}  {visible(reason.text)}", style="dim"), soft_wrap=True)
+        if rest := row.reasons[MOST_REASONS:]:
+            weight = math.fsum(reason.weight for reason in rest)
+            more = f"all else, {plural(len(rest), 'reason')}: --format ndjson tells each"
+            console.print(Text(f"    {weight:+.2f}  {more}", style="dim"))
         for lever in row.lever:
             console.print(Text(f"           {lever}", style="dim"))
+
+
+def _risk(row: ServerRisk) -> str:
+    return f"{row.risk:g}" if row.risk else "<0.1"
 
 
 def _rhythm(row: ServerRisk) -> str:

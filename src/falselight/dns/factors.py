@@ -109,16 +109,16 @@ def _generated(domain: Domain, groups: Mapping[str, float]) -> Iterator[Reason]:
 
 def _flux(domain: Domain) -> Iterator[Reason]:
     own = parameters()["flux"]
-    enough = domain.addresses >= own["fewest_addresses"] and domain.networks >= own["fewest_networks"]
-    if not enough or domain.ttl is None or domain.ttl > own["ttl"]:
+    if domain.addresses < own["fewest_addresses"] or domain.ttl is None or domain.ttl > own["ttl"]:
         return
-    places, fewest, told = domain.networks, own["fewest_networks"], f"{domain.networks} networks"
+    places, fewest, share = domain.apart, own["fewest_networks"], own["networks_share"]
+    told = f"{domain.networks} networks" + ("" if places == domain.networks else f", {places} without other domains")
     if domain.systems is not None:
-        if domain.systems < own["fewest_systems"]:
-            return
-        places, fewest = domain.systems, own["fewest_systems"]
-        told += f" of {domain.systems} autonomous systems"
-    weight = min(own["most"], own["scale"] * (1 + math.log2(places / fewest)))
+        places, fewest, share = domain.systems, own["fewest_systems"], 1.0
+        told = f"{domain.networks} networks of {places} autonomous systems"
+    if places < fewest:
+        return
+    weight = share * min(own["most"], own["scale"] * (1 + math.log2(places / fewest)))
     yield Reason("fast flux", weight, f"{domain.addresses} addresses in {told}, kept for {domain.ttl} s at most")
     if len(domain.hosts) >= own["popular_hosts"]:
         yield Reason(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from falselight.analytics.domains import OWN
 from falselight.expressions import Expressions
 from falselight.mappings.network import domain_parts
 from falselight.store import EventTable
@@ -25,7 +26,6 @@ WANTED = frozenset(
         "tls.client.server_name", "url.domain", "destination.domain",
     }
 )  # fmt: skip
-_LOCAL = ("arpa", "local", "localdomain", "lan", "home", "internal", "intranet", "corp", "workgroup", "localhost")
 # The analytical log of Windows' DNS server, and its events about clients: a query received, answered, failed, ignored.
 _SERVER, _SERVED = "microsoft_dnsserver.analytical", ("256", "257", "258", "259")
 _LOCAL_PORTS = "(137, 5353, 5355)"
@@ -75,7 +75,7 @@ def _asked(read: Expressions) -> str:
       FROM {read.table} WHERE {serves} IS NOT TRUE OR {read.text("event.code")} IN {_SERVED})
       WHERE name IS NOT NULL AND contains(name, '.') AND length(name) <= 255
       AND (port IS NULL OR port NOT IN {_LOCAL_PORTS})
-      AND string_split(name, '.')[-1] NOT IN ({", ".join(f"'{each}'" for each in _LOCAL)})
+      AND string_split(name, '.')[-1] NOT IN ({", ".join(f"'{each}'" for each in OWN)})
       AND NOT contains('.' || name, '._')"""
 
 

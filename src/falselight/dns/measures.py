@@ -32,8 +32,9 @@ class Domain:
 
     ``names`` are distinct names below it, ``structured`` those that are reversed addresses, ``digests`` those with one
     label like a hash; ``visited`` are those to whose address a host that looked them up connected. ``bits`` is the
-    information of a name; ``ratio`` is of ``letters``. ``addresses``, ``networks``, ``systems`` (autonomous ones, None
-    where no database tells them) and ``ttl`` are of the one name with most networks. ``silent`` is the longest silence
+    information of a name; ``ratio`` is of ``letters``. ``addresses``, ``networks``, ``apart`` (the networks in which no
+    ordinary domain lies), ``systems`` (autonomous ones, None where no database tells them) and ``ttl`` are of the one name
+    with most networks. ``silent`` is the longest silence
     in whole days that ended, ``awoke`` the lookups on the day that ended it; ``enough`` is when as many names had been
     seen as a tunnel needs. Times are epoch nanoseconds."""
 
@@ -54,6 +55,7 @@ class Domain:
     last: int | None
     addresses: int
     networks: int
+    apart: int
     systems: int | None
     ttl: int | None
     silent: int
@@ -99,15 +101,18 @@ def domains(connection: duckdb.DuckDBPyConnection, asn: Path | None = None) -> l
           FROM (SELECT domain, below, min(first) AS first FROM lookups WHERE below <> '' GROUP BY ALL) GROUP BY domain),
         visits AS (SELECT domain, count(DISTINCT name) AS visited FROM resolved JOIN reached USING (host, address)
           WHERE domain IS NOT NULL GROUP BY domain),
-        addressed AS (SELECT domain, addresses, networks, systems, ttl FROM (
-            SELECT domain, name, count(DISTINCT address) AS addresses, count(DISTINCT {_NETWORK}) AS networks,
+        lying AS (SELECT domain, name, address, ttl, {_NETWORK} AS network FROM resolved WHERE domain IS NOT NULL),
+        shared AS (SELECT DISTINCT network AS shared FROM lying JOIN ({_ORDINARY}) USING (domain)),
+        addressed AS (SELECT domain, addresses, networks, apart, systems, ttl FROM (
+            SELECT domain, name, count(DISTINCT address) AS addresses, count(DISTINCT network) AS networks,
+              count(DISTINCT network) FILTER (shared IS NULL) AS apart,
               {"NULL" if asn is None else "count(DISTINCT system)"} AS systems, max(ttl) AS ttl
-            FROM resolved LEFT JOIN resolved_systems USING (address) WHERE domain IS NOT NULL GROUP BY domain, name)
+            FROM lying LEFT JOIN shared ON shared = network LEFT JOIN resolved_systems USING (address) GROUP BY domain, name)
           QUALIFY row_number() OVER (PARTITION BY domain ORDER BY networks DESC, addresses DESC, name) = 1)
         SELECT domain, hosts, coalesce(names, 0), coalesce(structured, 0), coalesce(digests, 0),
           coalesce(visited, 0), coalesce(centibits, 0), times, answers, failures,
           coalesce(strange, 0), coalesce(carrying, 0), coalesce(size, 0), sized, first, last, coalesce(addresses, 0),
-          coalesce(networks, 0), systems, ttl, coalesce(silent, 0), coalesce(awoke, 0), enough
+          coalesce(networks, 0), coalesce(apart, 0), systems, ttl, coalesce(silent, 0), coalesce(awoke, 0), enough
         FROM plain LEFT JOIN named USING (domain) LEFT JOIN informed USING (domain) LEFT JOIN addressed USING (domain)
           LEFT JOIN visits USING (domain)
           LEFT JOIN ({_SILENCE}) USING (domain) ORDER BY domain"""
@@ -158,17 +163,20 @@ def _domain(row: tuple[Any, ...], ratios: Mapping[str, float]) -> Domain:
         carrying,
         *more,
     ) = row
-    size, sized, first, last, addresses, networks, systems, ttl, silent, awoke, enough = more
+    size, sized, first, last, addresses, networks, apart, systems, ttl, silent, awoke, enough = more
     return Domain(
         domain, tuple(hosts), names, structured, digests, visited, centibits / 100 / names if names else 0.0,
         int(times), int(answers), int(failures), int(strange), int(carrying), int(size) / sized if sized else 0.0,
-        first, last, addresses, networks, systems, ttl, silent, awoke, enough, ratios[domain],
+        first, last, addresses, networks, apart, systems, ttl, silent, awoke, enough, ratios[domain],
     )  # fmt: skip
 
 
 # A reversed IPv4 address, or the nibbles of an IPv6 one, before what else the name has.
 _STRUCTURED = "regexp_full_match(below, '([0-9]{1,3}\\.){3}[0-9]{1,3}(\\..*)?|([0-9a-f]\\.){31}[0-9a-f](\\..*)?')"
 _DIGEST = "regexp_full_match('.' || below, '(\\.[^.]{1,20})*\\.([0-9a-f]{32}|[0-9a-f]{40})(\\.[^.]{1,20})*')"
+# Domains none of whose names has as many addresses as fast flux needs.
+_ORDINARY = f"""SELECT domain FROM (SELECT domain, count(DISTINCT address) AS addresses FROM resolved WHERE domain IS NOT NULL
+    GROUP BY domain, name) GROUP BY domain HAVING max(addresses) < {int(parameters()["flux"]["fewest_addresses"])}"""
 _NETWORK = "CASE WHEN hex(address) LIKE '00000000000000000000FFFF%' THEN hex(address)[25:28] ELSE hex(address)[1:8] END"
 # The longest silence between two days with lookups of a domain, and the lookups on the day after it.
 _SILENCE = f"""SELECT domain, max(gap) - 1 AS silent, arg_max(times, gap * 1000000000 + day) AS awoke FROM (

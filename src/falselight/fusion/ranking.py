@@ -17,14 +17,16 @@ from typing import Any
 
 from falselight import collector
 from falselight.analytics import beacons, connections, networks
+from falselight.analytics.domains import is_own
 from falselight.dns import lookups
 from falselight.dns import scoring as scoring_of_lookups
 from falselight.dns.scoring import Score
 from falselight.findings import Finding
-from falselight.fusion import kinds, places, traits
+from falselight.fusion import indicators as indicators_of
+from falselight.fusion import kinds, places, rules, traits
 from falselight.fusion.rows import Pairs, ServerRisk, changed, earliest, same
 from falselight.infrastructure import signs
-from falselight.intel import matching, observed, scoring
+from falselight.intel import observed
 from falselight.mappings.network import domain_parts
 from falselight.readers.settings import Settings
 from falselight.risks import Alarm, Reason
@@ -68,12 +70,12 @@ def rank(
         if once:
             kinds.add(found, table)
         if indicators:
-            _add_indicators(found, table, settings, asn)
+            indicators_of.add(found, table, settings, asn, float(parameters()["unscored_odds"]))
         _add_lookups(found, table, settings, asn)
         _add_traits(found, table)
-        places.add(found, table, _parameters(), asn)
+        places.add(found, table, parameters(), asn)
         for finding in findings:
-            _add_finding(found, finding)
+            rules.add(found, finding, parameters())
         permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
         rows = [_permitted(row, permitted) for row in found.values()]
         return sorted(rows, key=lambda row: (-row.risk, -row.odds, row.host, row.server))
@@ -91,18 +93,20 @@ def totals(rows: Sequence[ServerRisk]) -> list[ServerTotal]:
 def _beacons(table: EventTable, settings: Settings) -> Pairs:
     connections.build(table, scope(settings))
     scores = beacons.score(table.connection)
-    found = Pairs()
+    found = Pairs(float(parameters()["unscored_odds"]) + (0.0 if scores is None else scores.allowance))
     for number in scores.ranking() if scores is not None else ():
         assert scores is not None
         row = scores.row(number)
         is_name = row.server != row.address
+        if row.address is None and is_own(row.server):
+            continue  # looked up as a printer or a reversed address is: no server of an adversary
         found[row.host, row.server] = ServerRisk(
             row.host,
             row.server,
             row.address,
             (row.server,) if is_name else (),
             (row.port,) if row.port is not None else (),
-            None if row.process == "?" else row.process,
+            row.process,
             row.odds,
             0.0,
             row.first_seen,
@@ -115,54 +119,11 @@ def _beacons(table: EventTable, settings: Settings) -> Pairs:
     return found
 
 
-def _add_indicators(found: Pairs, table: EventTable, settings: Settings, asn: Path | None) -> None:
-    observed.build(table)
-    matching.build(table, asn)
-    for server in scoring.servers(table, settings.internal):
-        reasons = tuple(
-            Reason(f"intel: {hit.kind}", round(_logit(hit.probability), 3), hit.text) for hit in server.hits
-        )
-        firsts = [hit.first for hit in server.hits if hit.first is not None]
-        lasts = [hit.last for hit in server.hits if hit.last is not None]
-        first = min(firsts) if firsts else None
-        keys = same(found, server.host, server.address, server.names)
-        if not keys:
-            name = server.address or (server.names[0] if server.names else "?")
-            found[server.host, name] = ServerRisk(
-                server.host,
-                name,
-                server.address,
-                server.names,
-                server.ports,
-                None,
-                _parameters()["unscored_odds"],
-                server.probability,
-                first,
-                max(lasts) if lasts else None,
-                first,
-                None,
-                reasons,
-                alarms=(server.alarm,) if server.alarm is not None else (),
-            )
-        for key in keys:
-            row = found[key]
-            known = 1 - (1 - row.known_bad) * (1 - server.probability)
-            names = tuple(dict.fromkeys((*row.names, *server.names)))
-            found[key] = changed(
-                row,
-                known_bad=known,
-                names=names,
-                evidence=(*reasons, *row.evidence),
-                detected_at=earliest(row.detected_at, first),
-                alarms=row.alarms if server.alarm is None else (*row.alarms, server.alarm),
-            )
-
-
 def _add_lookups(found: Pairs, table: EventTable, settings: Settings, asn: Path | None) -> None:
     """What lookups say of a registered domain adds to each host's servers below it, within bounds, and is the least of their
     odds; a domain of a host that never connected to it stands by itself if its lookups alone are suspicious, and so does what
     a host does."""
-    bounds = _parameters()["lookups"]
+    bounds = parameters()["lookups"]
     by_domain: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for key in found:
         by_domain.setdefault((key[0], domain_parts(key[1])[0] or key[1]), []).append(key)
@@ -200,52 +161,11 @@ def _looked_up(host: str, score: Score) -> ServerRisk:
 
 def _add_traits(found: Pairs, table: EventTable) -> None:
     """What handshakes say adds to the pairs that have a rank."""
-    for trait in traits.traits(table, _parameters()["tls"]):
+    for trait in traits.traits(table, parameters()["tls"]):
         for key in same(found, trait.host, trait.address, trait.names):
             row = found[key]
             odds = row.odds + math.fsum(reason.weight for reason in trait.reasons)
             found[key] = changed(row, odds=odds, evidence=(*trait.reasons, *row.evidence))
-
-
-def _add_finding(found: Pairs, finding: Finding) -> None:
-    """A rule's finding adds to the odds of each host and server that it names, once for each rule."""
-    weight = float(_parameters()["rules"][finding.severity])
-    if finding.rule.is_building_block:
-        weight *= float(_parameters()["building_block"])
-    text = f"rule {finding.rule.name} ({finding.severity}) matched {finding.windows} times"
-    reason = Reason("rule", weight, text)
-    hosts = finding.hosts or finding.details.get("source.ip", [])
-    for host in hosts:
-        for address in finding.details.get("destination.ip", []) or [None]:
-            names = tuple(finding.domains)
-            keys = same(found, host, address, names)
-            if not keys and (address or names):
-                server = address or names[0]
-                keys = [(host, server)]
-                found[host, server] = ServerRisk(
-                    host,
-                    server,
-                    address,
-                    names,
-                    tuple(finding.ports),
-                    next(iter(finding.processes), None),
-                    float(_parameters()["unscored_odds"]),
-                    0.0,
-                    finding.first_seen,
-                    finding.last_seen,
-                    None,
-                    None,
-                    (),
-                )
-            for key in keys:
-                row = found[key]
-                if finding.rule.id not in row.rules:
-                    found[key] = changed(
-                        row,
-                        odds=row.odds + weight,
-                        evidence=(reason, *row.evidence),
-                        rules=(*row.rules, finding.rule.id),
-                    )
 
 
 def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
@@ -256,18 +176,14 @@ def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
     suffixes = {".".join(labels[at:]) for at in range(len(labels))}
     if not (suffixes & allowed or row.address in allowed):
         return row
-    weight = float(_parameters()["allowed"])
+    weight = float(parameters()["allowed"])
     reason = Reason("allowed", weight, "its name or address is on the allow-list")
     return changed(row, odds=row.odds + weight, evidence=(*row.evidence, reason), allowed=True)
 
 
-def _logit(probability: float) -> float:
-    bounded = min(max(probability, 1e-6), 1 - 1e-6)
-    return math.log(bounded / (1 - bounded))
-
-
 @cache
-def _parameters() -> dict[str, Any]:
+def parameters() -> dict[str, Any]:
+    """The parameters as shipped."""
     return tomllib.loads(files("falselight.fusion").joinpath("fusion.toml").read_text("utf-8"))
 
 

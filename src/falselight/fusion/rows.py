@@ -18,8 +18,8 @@ KIND_BEACON, KIND_INTEL, KIND_DNS, KIND_FUSED = "beacon", "intel", "dns", "fused
 class ServerRisk:
     """One host and one server. ``risk`` is 0 to 100, ``odds`` the log-odds without indicators, ``known_bad`` the probability
     that indicators give. Times are epoch nanoseconds. ``rhythm`` is its beacon score, whose reasons come with ``evidence``, what
-    all else says; ``found_by`` are kinds beside rhythm, indicators, lookups and rules; ``alarms`` tell of each kind of evidence
-    how often it is as strong without an adversary."""
+    all else says; ``indicators`` are what gives ``known_bad``, each with its probability; ``found_by`` are kinds beside rhythm,
+    indicators, lookups and rules; ``alarms`` tell of each kind of evidence how often it is as strong without an adversary."""
 
     host: str
     server: str
@@ -38,6 +38,7 @@ class ServerRisk:
     allowed: bool = False
     looked_up: bool = False
     found_by: tuple[str, ...] = ()
+    indicators: tuple[Reason, ...] = ()
     alarms: tuple[Alarm, ...] = ()
 
     @property
@@ -50,9 +51,15 @@ class ServerRisk:
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
-        """All reasons, the greatest first."""
-        every = (*self.evidence, *(() if self.rhythm is None else self.rhythm.reasons))
+        """All reasons, the greatest first. Of an indicator the weight is what it adds to the log-odds of all else."""
+        told = (Reason(each.factor, self._gain(each.weight), each.text) for each in self.indicators)
+        every = (*told, *self.evidence, *(() if self.rhythm is None else self.rhythm.reasons))
         return tuple(sorted(every, key=lambda reason: (reason.factor == "start", -abs(reason.weight))))
+
+    def _gain(self, probability: float) -> float:
+        """How much likelier an adversary is, in log-odds, by an indicator of this probability than without one."""
+        odds, bounded = math.exp(max(self.odds, -700.0)), min(probability, 1 - 1e-6)
+        return round(math.log((odds + bounded) / odds / (1 - bounded)), 3)
 
     @property
     def lever(self) -> tuple[str, ...]:
@@ -72,7 +79,7 @@ class ServerRisk:
     @property
     def kind(self) -> str:
         kinds = {KIND_BEACON: self.rhythm is not None, KIND_INTEL: self.known_bad > 0, KIND_DNS: self.looked_up}
-        found = [*(kind for kind, present in kinds.items() if present), *dict.fromkeys(self.found_by)]
+        found = list(dict.fromkeys([*(kind for kind, present in kinds.items() if present), *self.found_by]))
         return found[0] if len(found) == 1 and not self.rules else KIND_FUSED
 
     @property
@@ -89,7 +96,8 @@ class ServerRisk:
         if self.lever:
             own["lever"] = list(self.lever)
         document = head("falselight-ranking", "Ranked server", self.last_seen)
-        document["host"] = {"name": self.host}
+        if self.host:
+            document["host"] = {"name": self.host}
         document["destination"] = destination(self.address, self.names, self.ports)
         if self.process:
             document["process"] = {
@@ -110,10 +118,12 @@ def changed(row: ServerRisk, **values: Any) -> ServerRisk:
 
 
 class Pairs(dict[Key, ServerRisk]):
-    """Rows by host and server. A row may be replaced by one of the same address, never taken out."""
+    """Rows by host and server. A row may be replaced by one of the same address, never taken out. ``start`` is the log-odds of
+    a pair that is too seldom seen to be scored: judged as cautiously as those that are."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: float) -> None:
         super().__init__()
+        self.start = start
         self._by_address: dict[Key, list[Key]] = {}
 
     def __setitem__(self, key: Key, row: ServerRisk) -> None:
@@ -132,6 +142,10 @@ def sigmoid(odds: float) -> float:
 
 def earliest(*times: int | None) -> int | None:
     return min((time for time in times if time is not None), default=None)
+
+
+def latest(*times: int | None) -> int | None:
+    return max((time for time in times if time is not None), default=None)
 
 
 def same(found: Pairs, host: str, address: str | None, names: Iterable[str]) -> list[Key]:

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from falselight.analytics.beacons import parameters as of_beacons
-from falselight.analytics.wording import duration
+from falselight.analytics.wording import contacts, duration
 from falselight.infrastructure.hosting import by_name
 from falselight.infrastructure.parameters import parameters
 from falselight.infrastructure.signs import NETWORK, ends, lies_in, steps, told
@@ -53,6 +53,10 @@ _FACTORS = ("watched", "gone", "alone", "hosts", "fetched", "loader", "size", "d
 _HOUR, _MINUTE = 3600 * _SECOND, 60 * _SECOND
 
 
+# A server at such a port may be fetched from, and may be what a fetched program calls.
+_FETCHES = f"coalesce({{0}}.port NOT IN ({', '.join(map(str, parameters()['staging']['talks']))}), TRUE)"
+
+
 def _sql(least: float) -> str:
     own = parameters()["staging"]
     window = own["window_minutes"] * _MINUTE
@@ -65,6 +69,8 @@ def _sql(least: float) -> str:
         {_itself()}, {_following()}
       FROM candidates c CROSS JOIN network JOIN seen USING (host)
         LEFT JOIN young f ON f.host = c.host AND f.domain <> c.domain AND f.first > c.first AND f.first <= c.first + {window}
+          AND {_FETCHES.format("f")} AND (f.first >= c.first + {round(own["soonest_seconds"] * _SECOND)}
+            OR (f.process IS NOT NULL AND NOT {ends("f.process", parameters()["programs"]["browsers"])}))
         LEFT JOIN callers k ON k.host = f.host AND k.process = f.process
         LEFT JOIN new_programs p ON p.host = c.host AND p.first > c.first AND p.first <= c.first + {window}),
     summed AS (SELECT *, {own["start"]} + {" + ".join(f"coalesce({factor}, 0)" for factor in _FACTORS)} AS odds FROM weighed)
@@ -79,7 +85,7 @@ def _candidates() -> str:
     own, programs = parameters()["staging"], parameters()["programs"]
     around = own["around_hours"] * _HOUR
     return f"""network AS ({NETWORK}),
-    seen AS (SELECT host, min(first) AS first, max(last) AS last FROM met GROUP BY host),
+    seen AS (SELECT host, min(first) AS first, max(last) AS last, avg(named::INT) AS naming FROM met GROUP BY host),
     of_domains AS (SELECT domain, count(DISTINCT host) AS hosts FROM met GROUP BY domain),
     firsts AS (SELECT host, domain, min(first) AS first, max(last) AS last, sum(times)::BIGINT AS times, max(largest) AS largest,
         bool_or(measured) AS measured, bool_or(named) AS named, min({{'first': m.first, 'server': server, 'address': address,
@@ -93,7 +99,8 @@ def _candidates() -> str:
     once AS (SELECT y.*, coalesce(s.executable, FALSE) AS executable, coalesce(s.extension, FALSE) AS extension,
         {ends("y.process", programs["loaders"])} AS loads, {lies_in("y.process", _writable())} AS dropped
       FROM young y LEFT JOIN signed s USING (host, domain)
-      WHERE y.last - y.first <= {own["brief_minutes"] * _MINUTE} AND y.times <= {own["most_contacts"]}),
+      WHERE y.last - y.first <= {own["brief_minutes"] * _MINUTE} AND y.times <= {own["most_contacts"]}
+        AND {_FETCHES.format("y")}),
     candidates AS (SELECT * FROM once WHERE executable OR extension OR loads OR dropped OR largest >= {own["size_bytes"]})"""
 
 
@@ -118,7 +125,7 @@ def _itself() -> str:
           ELSE 0.0 END AS loader,
         CASE WHEN c.largest >= {own["size_bytes"]} THEN {own["size"]} WHEN c.measured AND NOT c.executable AND NOT c.extension
           AND coalesce(c.largest, 0) < {own["nothing_bytes"]} THEN {own["nothing"]} ELSE 0.0 END AS size,
-        CASE WHEN NOT c.named THEN {own["direct"]} ELSE 0.0 END AS direct,
+        CASE WHEN NOT c.named THEN {own["direct"]} * seen.naming ELSE 0.0 END AS direct,
         CASE WHEN c.port NOT IN (80, 443) THEN {own["port"]} ELSE 0.0 END AS port"""
 
 
@@ -147,8 +154,8 @@ def _staged(row: dict[str, Any]) -> Staged:
     texts = {
         "watched": f"the host was seen for {duration(row['before_hours'] * 3600)} before without it",
         "gone": f"and for {duration(row['after_hours'] * 3600)} after, never again",
-        "alone": f"1 of {row['network']} hosts contacts it",
-        "hosts": f"{row['domain_hosts']} of {row['network']} hosts contact it",
+        "alone": contacts(1, row["network"], "it"),
+        "hosts": contacts(row["domain_hosts"], row["network"], "it"),
         "fetched": "it gave a program or script, by its type"
         if row["executable"]
         else "the path ends as a program's or script's",

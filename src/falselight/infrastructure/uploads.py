@@ -10,6 +10,8 @@ from typing import Any
 import duckdb
 
 from falselight.analytics.beacons import parameters as of_beacons
+from falselight.analytics.wording import contacts, duration
+from falselight.diagnostics import plural
 from falselight.infrastructure.hosting import by_name
 from falselight.infrastructure.parameters import parameters
 from falselight.infrastructure.signs import DAY, NETWORK, ends, lies_in, told
@@ -69,7 +71,7 @@ def _sql(least: float) -> str:
     names = ", ".join(f"'{name}'" for name in own["service_names"])
     return f"""
     WITH network AS ({NETWORK}),
-    seen AS (SELECT host, min(first) AS first FROM met GROUP BY host),
+    seen AS (SELECT host, min(first) AS first, avg(named::INT) AS naming FROM met GROUP BY host),
     of_domains AS (SELECT domain, count(DISTINCT host) AS hosts FROM met GROUP BY domain),
     pairs AS (SELECT host, domain, min(first) AS first FROM met GROUP BY host, domain),
     ranked AS (SELECT *, rank() OVER (ORDER BY sent DESC) AS everyone_rank, count(*) OVER () AS everyone_days,
@@ -85,7 +87,7 @@ def _sql(least: float) -> str:
         coalesce(u.hosts = 1 AND ({strange}), FALSE) AS stranger,
         (d.everyone_rank - d.domain_rank + 1) / (d.everyone_days - d.domain_days + 1) AS everyone_share,
         (d.own_rank - d.pair_rank + 1) / (d.own_days - d.days + 1) AS own_share,
-        (pairs.first - seen.first) / {DAY} AS before_days, d.day - pairs.first // {DAY} AS known_days
+        seen.naming, (pairs.first - seen.first) / {DAY} AS before_days, d.day - pairs.first // {DAY} AS known_days
       FROM heavy d CROSS JOIN network JOIN seen USING (host) JOIN of_domains o USING (domain) JOIN pairs USING (host, domain)
         JOIN habits USING (host, domain)
         LEFT JOIN users u ON u.domain = d.domain AND u.program = lower(regexp_extract(d.process, '[^/\\\\]*$'))),
@@ -96,8 +98,8 @@ def _sql(least: float) -> str:
         CASE WHEN domain_hosts = 1 THEN least({own["alone_share"]} * ln(network), {own["alone_most"]}) ELSE 0.0 END AS alone,
         {own["hosts"]} * ln(domain_hosts) * CASE WHEN stranger THEN {own["stranger_share"]} ELSE 1.0 END AS hosts,
         greatest({own["habit"]} * others, {own["habit_least"]}) AS habit,
-        CASE WHEN known_days < 2 AND before_days >= 3 THEN {own["fresh"]} WHEN known_days >= 5 THEN {own["old"]} ELSE 0.0 END
-          AS age,
+        CASE WHEN known_days < 2 THEN {own["fresh"]} * least(before_days / {own["fresh_days"]}, 1.0)
+          WHEN known_days >= 5 THEN {own["old"]} ELSE 0.0 END AS age,
         CASE WHEN {ends("d.process", programs["movers"])} THEN {own["mover"]}
           WHEN {ends("d.process", programs["loaders"])} THEN {own["loader"]}
           WHEN {ends("d.process", programs["browsers"])} THEN {own["browser"]}
@@ -106,7 +108,7 @@ def _sql(least: float) -> str:
           THEN {own["service"]} ELSE 0.0 END AS service,
         CASE WHEN port IN {_MAIL} THEN {own["mail_port"]} WHEN port IN {_TRANSFER} THEN {own["transfer_port"]} ELSE 0.0 END
           AS port_class,
-        CASE WHEN NOT named THEN {own["direct"]} ELSE 0.0 END AS direct FROM judged d),
+        CASE WHEN NOT named THEN {own["direct"]} * naming ELSE 0.0 END AS direct FROM judged d),
     summed AS (SELECT *, {own["start"]} + {" + ".join(f"coalesce({factor}, 0)" for factor in _FACTORS)} AS odds FROM weighed)
     SELECT * FROM summed WHERE odds >= {least} ORDER BY odds DESC, host, server"""
 
@@ -119,12 +121,12 @@ def _upload(row: dict[str, Any]) -> Upload:
         "own": f"{100 * row['own_share']:.2g} % of what this host sent to any server in a day is as much",
         "amount": f"it sent {row['sent'] / 1e6:,.0f} MB on {day}",
         "ratio": f"{row['sent'] / max(row['received'] or 0, 1):,.0f} bytes out for each that came in",
-        "alone": f"1 of {row['network']} hosts contacts it",
-        "hosts": f"{row['domain_hosts']} of {row['network']} hosts contact it"
+        "alone": contacts(1, row["network"], "it"),
+        "hosts": contacts(row["domain_hosts"], row["network"], "it")
         + (f", but no other with {process}" if row["stranger"] else ""),
         "habit": f"it sends much there on {row['others']} other days as well",
-        "age": "first contact " + ("shortly before, after days without it" if row["age"] > 0 else
-                                   f"{row['known_days']} days before"),
+        "age": f"first contacted {duration(row['before_days'] * 86_400)} after this host's first connection" if row["age"] > 0
+        else f"contacted for {plural(row['known_days'], 'day')} before",
         "program": f"sent by {process}",
         "service": "its name or its program's is that of mail, backup, a drive or meetings",
         "port_class": f"port {row['port']} is one of " + ("mail" if row["port_class"] < 0 else "file transfer"),

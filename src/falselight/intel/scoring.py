@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -54,14 +54,7 @@ class Server:
 
     @property
     def probability(self) -> float:
-        """By the strongest hit of each source: a feed that lists an address and its name says one thing twice."""
-        strongest: dict[str, float] = {}
-        for hit in self.hits:
-            strongest[hit.source] = max(strongest.get(hit.source, 0.0), hit.probability)
-        innocent = 1.0
-        for probability in sorted(strongest.values()):
-            innocent *= 1.0 - probability
-        return min(1.0 - innocent, float(_parameters()["factors"]["most"]))
+        return joint(self.hits)
 
     @property
     def risk(self) -> int:
@@ -82,12 +75,26 @@ class Server:
         return document
 
 
+def joint(hits: Iterable[Hit]) -> float:
+    """The probability by the strongest hit of each source: a feed that lists an address and its name says one thing twice."""
+    strongest: dict[str, float] = {}
+    for hit in hits:
+        strongest[hit.source] = max(strongest.get(hit.source, 0.0), hit.probability)
+    innocent = 1.0
+    for probability in sorted(strongest.values()):
+        innocent *= 1.0 - probability
+    return min(1.0 - innocent, float(_parameters()["factors"]["most"]))
+
+
 def servers(table: EventTable, internal: Sequence[Network] = ()) -> list[Server]:
     """All servers with a hit, highest risk first, then by host and server. ``internal``: networks of the user's own, the private
-    ones without; hosts without a name are counted there."""
+    ones without; hosts without a name are counted there. A hit that neither tells host nor server (a certificate that was logged
+    beside its connection) stands only where no server has the same."""
     shared = _shared_addresses(table)
     grouped: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
-    for row in table.connection.execute(_SQL).fetchall():
+    every = table.connection.execute(_SQL).fetchall()
+    shared |= _shared_fingerprints(every)
+    for row in every:
         host, address, name = row[0], row[1], row[2]
         grouped.setdefault((host, address or name or ""), []).append(row)
     found = []
@@ -104,8 +111,18 @@ def servers(table: EventTable, internal: Sequence[Network] = ()) -> list[Server]
                 tuple({(hit.kind, hit.indicator, hit.source): hit for hit in reversed(hits)}.values())[::-1],
             )
         )
+    placed = {_what(hit) for server in found if _is_placed(server) for hit in server.hits}
+    found = [one for one in found if _is_placed(one) or not all(_what(hit) in placed for hit in one.hits)]
     found.sort(key=lambda server: (-server.risk, server.host, server.address or "", server.names))
     return _alarmed(found, _host_days(table, tuple(internal) or parse(INTERNAL)))
+
+
+def _is_placed(server: Server) -> bool:
+    return bool(server.host or server.address or server.names)
+
+
+def _what(hit: Hit) -> tuple[str, str, str]:
+    return hit.kind, hit.indicator, hit.source
 
 
 def _alarmed(found: list[Server], host_days: int) -> list[Server]:
@@ -133,11 +150,12 @@ _SQL = f"""SELECT h.host, h.address, h.name, h.port, h.role, h.value, h.exact, h
 
 
 def _hits(rows: list[tuple[Any, ...]], shared: dict[str, int]) -> Iterator[Hit]:
+    """``shared``: names by address, and servers by fingerprint."""
     for row in rows:
         _, address, _, _, role, value, exact, count, first, last, kind_text, indicator, source, about, *state = row
         kind = _KINDS[kind_text]
         probability, because = _weighed(kind, indicator, address, role, exact, last, state, shared)
-        text = f"{kind} {indicator} of {source}" + (f" ({about})" if about else "") + f", seen in {role}"
+        text = f"{kind} {indicator}, listed by {source}" + (f" ({about})" if about else "") + f", seen in {role}"
         text += f" as {value}" if value != indicator else ""
         yield Hit(indicator, kind, source, role, value, probability, ". ".join([text, *because]), count, first, last)
 
@@ -170,6 +188,9 @@ def _weighed(
     ):
         probability *= factors["old"]
         because.append(f"The source saw it last on {iso(last_seen)[:10]}")
+    if kind in factors["fingerprints"] and (met := shared.get(indicator, 1)) > 1:
+        probability /= met
+        because.append(f"It is met at {met} servers here")
     if kind is Kind.DOMAIN and is_shared(indicator):
         probability *= factors["shared_name"]
         because.append("Strangers register names below it")
@@ -204,6 +225,21 @@ def _shared_addresses(table: EventTable) -> dict[str, int]:
     for address, name in rows:
         domains.setdefault(address, set()).add(domain_parts(name)[0] or name)
     return {address: len(names) for address, names in domains.items()}
+
+
+def _shared_fingerprints(rows: Iterable[tuple[Any, ...]]) -> dict[str, int]:
+    """At how many registered domains, or addresses without a name, each fingerprint was met."""
+    kinds, servers = _parameters()["factors"]["fingerprints"], dict[str, set[str]]()
+    for row in rows:
+        address, name, kind, indicator = row[1], row[2], row[10], row[11]
+        if kind in kinds and (name or address):
+            servers.setdefault(indicator, set()).add(domain_parts(name)[0] or name if name else address)
+    return {indicator: len(met) for indicator, met in servers.items()}
+
+
+def is_weak(hit: Hit) -> bool:
+    """Whether a hit is too weak to be known-bad by itself."""
+    return hit.probability < float(_parameters()["factors"]["weak"])
 
 
 @cache
