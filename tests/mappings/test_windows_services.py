@@ -140,3 +140,39 @@ def test_what_is_no_address_and_no_audit() -> None:
         assert "adfs" not in document["winlog"] and document["event"]["action"] == "adfs-token-issued"
     other = made("AD FS Auditing", "Security", 1000, param1="a")
     assert other["winlog"]["event_data"] == {"param1": "a"} and "action" not in other["event"]
+
+
+APPLOCKER = "Microsoft-Windows-AppLocker"
+BINARY = "O=WRACK, TIDE AND CO, L=LEEDS, C=GB\\KELP\\KELP.EXE\\2.3.0.0"
+
+
+def applocker(log: str = "EXE and DLL", **data: str) -> dict[str, Any]:
+    user = {"name": "eve", "domain": "LAB"}
+    event = WindowsEvent(APPLOCKER, f"{APPLOCKER}/{log}", 8003, user_sid="S-1-5-21-7", user=user, user_data=data)
+    return nested(event)
+
+
+def test_what_applocker_tells_of_a_program() -> None:
+    document = applocker(Fqbn=BINARY, FullFilePath="C:\\tools\\kelp.exe", FileHash="AB12")
+    assert document["file"] == {
+        "name": "kelp.exe", "hash": {"sha256": "AB12"},
+        "pe": {"product": "KELP", "original_file_name": "KELP.EXE", "file_version": "2.3.0.0"},
+        "x509": {"subject": {"organization": "WRACK, TIDE AND CO", "locality": "LEEDS", "country": "GB"}},
+    }  # fmt: skip
+    assert document["user"] == {"id": "S-1-5-21-7", "name": "eve", "domain": "LAB"}
+    assert document["event"]["dataset"] == document["data_stream"]["dataset"] == "windows.applocker_exe_and_dll"
+    assert (document["event"]["category"], document["event"]["type"]) == (["process"], ["start"])
+    assert document["winlog"]["user_data"]["Fqbn"] == BINARY
+
+
+@pytest.mark.parametrize("name", ["-", "", "no parts", "O=A\\B\\C", "\\\\\\"])
+def test_a_name_of_a_binary_that_tells_nothing(name: str) -> None:
+    document = applocker("Unknown log", Fqbn=name, FullFilePath="-")
+    assert "file" not in document and "data_stream" not in document
+
+
+def test_windows_defender_s_user() -> None:
+    provider = "Microsoft-Windows-Windows Defender"
+    document = nested(WindowsEvent(provider, f"{provider}/Operational", 1116, user_sid="S-1-5-18"))
+    assert document["user"]["id"] == "S-1-5-18" and document["event"]["type"] == ["start"]
+    assert document["data_stream"]["dataset"] == "windows.windows_defender"

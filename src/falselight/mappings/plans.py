@@ -18,7 +18,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from falselight.mappings import windows_adfs, windows_codes, windows_network, windows_tasks
+from falselight.mappings import windows_adfs, windows_codes, windows_files, windows_network, windows_tasks
 from falselight.mappings.conversions import Conversion, text
 from falselight.mappings.windows_codes import names as translation
 
@@ -32,11 +32,14 @@ TABLES = (
     "windows_dns_server",
     "windows_bits",
     "windows_adfs",
+    "windows_applocker",
+    "windows_defender",
     "windows_task_scheduler",
 )
 DATA, USER_DATA, FIELD = 0, 1, 2
 CONVERSIONS = {
     **windows_codes.CONVERSIONS, **windows_tasks.CONVERSIONS, **windows_network.CONVERSIONS, **windows_adfs.CONVERSIONS,
+    **windows_files.CONVERSIONS,
 }  # fmt: skip
 
 

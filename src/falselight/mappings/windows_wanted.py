@@ -21,6 +21,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "sid_list": ("", "Desc"),
     # Entries of lists are numbered.
     "security_descriptor": ("Owner", "Group", "Dacl*", "Sacl*"),
+    "binary_name": (".x509.subject.*", ".pe.*"),
     "domain_below": (".registered_domain", ".subdomain", ".top_level_domain"),
 }
 _FIXED: dict[str, tuple[str, ...]] = {
