@@ -75,6 +75,15 @@ def test_a_certificate_beside_its_connection_is_no_second_server(tmp_path: Path)
     assert row.server == indicators.NOWHERE and "host" not in row.to_document() and row.risk > 80
 
 
+def test_what_a_server_sent_was_met_by_its_receiver(tmp_path: Path) -> None:
+    sent = {
+        "@timestamp": "2026-03-11T08:00:00Z", "source": {"ip": "203.0.113.1", "port": 80},
+        "destination": {"ip": "10.4.0.7", "port": 50001}, "url": {"original": "/bad/loader.dll"},
+    }  # fmt: skip
+    (row,) = ranked(tmp_path, [sent], "http://203.0.113.1/x\n/bad/loader.dll\n")
+    assert (row.host, row.server, row.ports) == ("10.4.0.7", "203.0.113.1", ()) and row.known_bad > 0.5
+
+
 RULE = """[rule]
 id = "r"
 name = "A call"

@@ -125,6 +125,7 @@ def test_the_commands_show_the_list(data: Path, tmp_path: Path) -> None:
         cli, ["beacons", str(data), "--format", "table", "--plot", "--svg", str(svg)], standalone_mode=False
     )
     assert shown.return_value == 0 and "cdn.evil.example" in shown.stdout and "5 min ± 0 %" in shown.stdout
+    assert "2026-03-11 08:00 to 2026-03-11 17:55, 8.26 min a bar" in shown.stdout
     ET.fromstring(svg.read_text())
     every = runner.invoke(cli, ["beacons", str(data), "--format", "ndjson", "--min-risk", "0"], standalone_mode=False)
     assert len(every.stdout.splitlines()) >= 41
@@ -157,6 +158,11 @@ def test_a_hunt_ranks_unless_rules_of_ones_own_are_named(data: Path, tmp_path: P
     for words in (["--rank"], ["--allow", str(listed)]):
         assert '"falselight-ranking"' in hunted(data, "--rules", "@page", "--format", "ndjson", *words).stdout
     assert isinstance(hunted(data, "--no-rank", "--allow", str(listed)).exception, UsageError)
+
+
+def test_a_ranking_of_which_nothing_is_shown_names_its_first(data: Path) -> None:
+    told = " ".join(hunted(data, "--format", "table", "--min-risk", "100").stderr.split())
+    assert "(cdn.evil.example, called by ws1): --min-risk 0 shows the whole ranking" in told
 
 
 def test_no_text_of_a_log_leaves_its_place_in_the_drawing() -> None:

@@ -66,7 +66,8 @@ def command(
     below = len(rows) - len(shown)
     hint = f"; {words.number(below)} below risk {min_risk:g}: --min-risk 0 shows them" if below else ""
     console.print(
-        Text(f"{words.plural(len(shown), 'pair')} of host and server, {words.plural(table.rows, 'event')}{hint}")
+        Text(f"{words.plural(len(shown), 'pair')} of host and server, {words.plural(table.rows, 'event')}{hint}"),
+        soft_wrap=True,
     )
     if not any_there(paths):
         return errors.MISUSE

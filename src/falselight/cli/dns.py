@@ -63,7 +63,7 @@ def command(
     told = f"{words.plural(domains, 'registered domain')} and {words.plural(hosts, 'host')}"
     hint = "; --min-risk 0 shows all" if len(found) < len(everything) else ""
     line = f"{words.number(len(found))} of {told} at risk {min_risk} or above, in {words.plural(table.rows, 'event')}"
-    console.print(Text(line + hint))
+    console.print(Text(line + hint), soft_wrap=True)
     if not any_there(paths):
         return errors.MISUSE
     return errors.DAMAGED if talk.left_out else errors.DONE

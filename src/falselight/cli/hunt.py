@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
@@ -28,7 +28,7 @@ from falselight.readers.settings import Settings
 from falselight.report import findings as findings_table
 from falselight.report import panel, words
 from falselight.rules import LEVELS, Pack, bundled_pack, load_pack
-from falselight.sinks import write
+from falselight.sinks import passing, write
 from falselight.source import Source
 from falselight.store import OUTSIDE
 
@@ -214,7 +214,9 @@ def _hints(console: Console, result: HuntResult, ranking: Ranking, output: Path 
         hidden = words.plural(result.hidden, "finding")
         yield f"{hidden} of building-block rules, which prove nothing alone: --building-blocks shows them"
     if ranking.rows and not ranking.shown:
-        yield f"the highest risk of a server is {ranking.rows[0].risk:g}: --min-risk tells from where on they are shown"
+        first = ranking.rows[0]
+        pair = visible(f"{first.server}, called by {first.host}" if first.host else first.server)
+        yield f"the highest risk of a server is {first.risk:g} ({pair}): --min-risk 0 shows the whole ranking"
     if not result.findings:
         yield from _silence(console, result)
         return
@@ -266,8 +268,9 @@ def save(
     from falselight.cli import details
 
     folder.mkdir(parents=True, exist_ok=True)
-    for format in ("ndjson", "csv"):
-        _file(folder / f"findings.{format}", format, (finding.to_document() for finding in result.findings))
+    with _opened(folder / "findings.ndjson") as stream:
+        documents = passing((finding.to_document() for finding in result.findings), stream)
+        _file(folder / "findings.csv", "csv", documents)
     if sequences:
         _file(folder / "sequences.ndjson", "ndjson", details.windows(result, result.findings))
     if evidence:
@@ -275,8 +278,12 @@ def save(
     (folder / "summary.json").write_text(json.dumps(summary(result), indent=2, default=str) + "\n", encoding="utf-8")
 
 
-def _file(path: Path, format: str, documents: Iterable[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
+def _opened(path: Path) -> TextIO:
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def _file(path: Path, format: str, documents: Iterable[Mapping[str, Any]]) -> None:
+    with _opened(path) as stream:
         write(format, documents, stream)
 
 

@@ -67,7 +67,10 @@ def command(
         write(chosen, (server.to_document() for server in found), sys.stdout)
     told = ", ".join(f"{words.number(count)} {kind}" for kind, count in loaded.kinds.most_common())
     console.print(
-        Text(f"{words.plural(len(found), 'server')} by host in {words.plural(table.rows, 'event')}; indicators: {told}")
+        Text(
+            f"{words.plural(len(found), 'server')} by host in {words.plural(table.rows, 'event')}; indicators: {told}"
+        ),
+        soft_wrap=True,
     )
     if not any_there(paths):
         return errors.MISUSE
@@ -105,4 +108,6 @@ def _show(found: list[scoring.Server], lines: Mapping[tuple[str, str], str]) -> 
         why += f"\n{line}" if line is not None else ""
         table.add_row(str(server.risk), Text(visible(server.host)), Text(visible(shown)), Text(why))
     if found:
-        console.print(table)
+        with console.capture() as drawn:
+            console.print(table)
+        sys.stdout.write("".join(f"{line.rstrip()}\n" for line in drawn.get().splitlines()))

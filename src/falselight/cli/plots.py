@@ -9,8 +9,10 @@ from typing import TypeVar
 
 import click
 
+from falselight.analytics.wording import duration
 from falselight.fusion import timeline
-from falselight.fusion.timeline import Moments
+from falselight.fusion.timeline import Moments, Timeline
+from falselight.plan.dates import iso
 from falselight.store import EventTable
 
 BINS, MOST_PLOTTED = 72, 20
@@ -38,4 +40,11 @@ def draw(table: EventTable, wanted: Iterable[Moments], plot: bool, svg: Path | N
     rows = list(timeline.timelines(table.connection, islice(wanted, MOST_PLOTTED), BINS))
     if svg is not None:
         svg.write_text(timeline.svg(rows), encoding="utf-8")
-    return {(row.host, row.server): timeline.bars(row.counts) for row in rows} if plot else {}
+    return {(row.host, row.server): _line(row) for row in rows} if plot else {}
+
+
+def _line(row: Timeline) -> str:
+    """Bars, from when to when, and how long each of them stands for."""
+    first, last = (iso(time)[:16].replace("T", " ") for time in (row.first, row.last))
+    each = duration(max((row.last - row.first) / len(row.counts) / 1e9, 0.001))
+    return f"{timeline.bars(row.counts)}  {first} to {last}, {each} a bar"

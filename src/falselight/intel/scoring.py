@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from ipaddress import ip_address
 from typing import Any
 
 from falselight.analytics.networks import INTERNAL, Network, inside, parse
@@ -94,7 +95,8 @@ def servers(table: EventTable, internal: Sequence[Network] = ()) -> list[Server]
     grouped: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     every = table.connection.execute(_SQL).fetchall()
     shared |= _shared_fingerprints(every)
-    for row in every:
+    own = tuple(internal) or parse(INTERNAL)
+    for row in (_turned(each, own) for each in every):
         host, address, name = row[0], row[1], row[2]
         grouped.setdefault((host, address or name or ""), []).append(row)
     found = []
@@ -114,7 +116,7 @@ def servers(table: EventTable, internal: Sequence[Network] = ()) -> list[Server]
     placed = {_what(hit) for server in found if _is_placed(server) for hit in server.hits}
     found = [one for one in found if _is_placed(one) or not all(_what(hit) in placed for hit in one.hits)]
     found.sort(key=lambda server: (-server.risk, server.host, server.address or "", server.names))
-    return _alarmed(found, _host_days(table, tuple(internal) or parse(INTERNAL)))
+    return _alarmed(found, _host_days(table, own))
 
 
 def _is_placed(server: Server) -> bool:
@@ -123,6 +125,23 @@ def _is_placed(server: Server) -> bool:
 
 def _what(hit: Hit) -> tuple[str, str, str]:
     return hit.kind, hit.indicator, hit.source
+
+
+def _turned(row: tuple[Any, ...], own: Sequence[Network]) -> tuple[Any, ...]:
+    """A hit of what came from a server that has no host's name, as a file in an answer has it: the receiver is the host."""
+    host, address, role = row[0], row[1], row[4]
+    if address is None or role == "destination.ip" or not _lies_in(address, own):
+        return row
+    return row if _lies_in(host, own) is not False else (address, host, row[2], None, *row[4:])
+
+
+def _lies_in(text: str, networks: Sequence[Network]) -> bool | None:
+    """Whether an address lies in one of the networks; None of what is no address."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return any(address in network for network in networks)
 
 
 def _alarmed(found: list[Server], host_days: int) -> list[Server]:

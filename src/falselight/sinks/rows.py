@@ -4,7 +4,7 @@ command: control characters stand as escapes everywhere, and a CSV cell never be
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TextIO
 
 from falselight.drawing import visible
@@ -23,8 +23,8 @@ def write(
     """Write documents in one of ``FORMATS``. A table shows ``columns``, as far as some document has them; without any it
     shows every field. Gives the names of columns that a terminal had no room for."""
     if format == "ndjson":
-        for document in documents:
-            stream.write(json_text(document) + "\n")
+        for _ in passing(documents, stream):
+            pass
     elif format == "json":
         _array(documents, stream)
     elif format == "csv":
@@ -34,6 +34,13 @@ def write(
 
         return table.draw(list(documents), stream, columns)
     return []
+
+
+def passing(documents: Iterable[Mapping[str, Any]], stream: TextIO) -> Iterator[Mapping[str, Any]]:
+    """The documents, each written as NDJSON on its way: what takes long to make is made once for two formats."""
+    for document in documents:
+        stream.write(json_text(document) + "\n")
+        yield document
 
 
 def _array(documents: Iterable[Mapping[str, Any]], stream: TextIO) -> None:
