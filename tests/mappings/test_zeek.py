@@ -45,6 +45,56 @@ def test_every_field_is_as_elastic_indexes_it(log: str) -> None:
     assert len(made) - len(expected) == (1 if log in ("files", "ssl") else 0)
 
 
+# What the integration gives and Filebeat's module does not: fields that stand beside the module's.
+FLOW = {
+    "ts": 1772442000,
+    "uid": "Ck1",
+    "id.orig_h": "10.7.0.4",
+    "id.orig_p": 50112,
+    "id.resp_h": "203.0.113.80",
+    "id.resp_p": 443,
+}
+LATER: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "ssl": (
+        {"established": True, "resumed": False, "ja3": "0a", "ja3s": "0b"}, {"related.hash": ["0b", "0a"]},
+    ),
+    "snmp": ({"community": "c", "get_requests": 1}, {"event.id": "Ck1", "zeek.session_id": "Ck1"}),
+    "dnp3": ({"fc_request": "READ"}, {"event.id": "Ck1", "zeek.session_id": "Ck1"}),
+    "notice": (
+        {"note": "A::B", "msg": "m", "suppress_for": 1.0, "actions": ["Notice::ACTION_LOG"]},
+        {"zeek.notice.actions": "Notice::ACTION_LOG"},
+    ),
+    "intel": ({"seen.indicator": "203.0.113.80", "seen.where": "Conn::IN_RESP"}, {"event.category": ["threat"]}),
+    "known_certs": (
+        {"host": "203.0.113.80", "port_num": 443, "issuer_subject": "CN=a,O=b", "subject": "CN=c"},
+        {
+            "tls.server.x509.issuer.distinguished_name": "CN=a,O=b",
+            "tls.server.x509.subject.distinguished_name": "CN=c",
+        },
+    ),
+    "signature": (
+        {"src_addr": "2001:db8::1", "sig_id": "s", "event_msg": "m"},
+        {"event.category": ["network"], "network.type": "ipv6"},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("log", LATER)
+def test_what_the_integration_adds(log: str) -> None:
+    columns, expected = LATER[log]
+    flow = {} if log in ("known_certs", "signature") else FLOW
+    raw = json.dumps({"ts": 1772442000, **flow, **columns}).encode()
+    (made,) = rows(zeek.read_json(io.BytesIO(raw), f"{log}.log", f"{log}.log", pytest.fail, Counter(), raw))
+    found = {name: made.get(name) for name in expected}
+    assert {
+        name: value if isinstance(expected[name], list) else _one(value) for name, value in found.items()
+    } == expected
+
+
+def _one(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
+
+
 @pytest.mark.parametrize("log", sorted(mapping.logs()))
 def test_every_table_is_built_and_can_be_limited(log: str) -> None:
     table = mapping.table(log)
