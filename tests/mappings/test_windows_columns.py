@@ -98,7 +98,7 @@ class Together:
 
     def __init__(self, texts: list[str], is_whole: bool) -> None:
         self.numbers = list(range(len(texts)))
-        self.texts = texts
+        self.texts = [text.encode() for text in texts]
         self.is_whole = is_whole
 
     def event(self, row: int) -> WindowsEvent | None:

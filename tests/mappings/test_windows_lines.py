@@ -12,7 +12,7 @@ import pytest
 from falselight.diagnostics import Diagnostic
 from falselight.mappings import parts, windows_batches, windows_kinds, windows_lines
 from falselight.mappings.apply import apply
-from falselight.readers import windows_json
+from falselight.readers import windows_columns, windows_json
 from falselight.readers.windows_event import text_of
 
 SYSMON, SECURITY, POWERSHELL = "Microsoft-Windows-Sysmon", "Microsoft-Windows-Security-Auditing", "PowerShell"
@@ -187,6 +187,31 @@ def test_lines_that_are_damaged_or_odd(wanted: frozenset[str] | None) -> None:
     for line in list(lines):
         check([line] * 3, wanted)
     check(lines, wanted)
+
+
+@pytest.mark.usefixtures("together")
+@pytest.mark.parametrize(
+    "end", [b"\n", b"\r\n", b" \t\n", b"", b"\x0b\n", b"\xc2\xa0\n", b"\x1c\n", b"x\n", b"}\n", b"\xff\n"]
+)
+def test_ends_of_lines(end: bytes) -> None:
+    draw = random.Random(3)
+    lines = [json.dumps(tree(draw, SYSMON, 1), separators=(",", ":"), ensure_ascii=False).encode() for _ in range(30)]
+    check([line + end for line in lines], None)
+    check([line + (end if place % 7 == 3 else b"\n") for place, line in enumerate(lines)], None)
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+def test_what_few_of_a_kind_hold_leaves_none_of_them_to_be_read_alone(
+    wanted: frozenset[str] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = random.Random(3)
+    documents = [tree(draw, SYSMON, 1) for _ in range(windows_columns._SAMPLES * 9)]
+    documents[31]["Event"]["EventData"]["OriginalFileName"] = "a.exe"
+    lines = [json.dumps(document, separators=(",", ":")).encode() for document in documents]
+    check(lines, wanted)
+    monkeypatch.setattr(windows_json.Reader, "event", None)
+    (table,) = windows_lines.read_lines(enumerate(lines), print, "x", Counter(), wanted=wanted)
+    assert table.num_rows == len(lines)
 
 
 @pytest.mark.usefixtures("together")

@@ -37,7 +37,7 @@ def read_evtx(
     ``path`` is for the reports. What is damaged is reported (E0504, E0508) and counted in ``skipped``."""
     reader = Reader(stream, path, report, skipped)
     definitions = Definitions()
-    shapes: dict[str, Any] = {}
+    shapes: dict[bytes, Any] = {}
     for chunks in reader.blocks():
         with paused():
             parts = _Chunks(reader, chunks, wanted, definitions, shapes).parts()
@@ -53,7 +53,7 @@ class _Chunks:
         chunks: bytes,
         wanted: frozenset[str] | None,
         definitions: Definitions,
-        shapes: dict[str, Any],
+        shapes: dict[bytes, Any],
     ) -> None:
         self._reader = reader
         self._wanted = wanted
@@ -161,10 +161,10 @@ class _Together:
 
 
 class Texts(Protocol):
-    """Records that may be read as JSON texts. ``is_whole`` tells that a text must hold nothing that is not known."""
+    """Records that may be read as JSON texts in UTF-8. ``is_whole`` tells that a text must hold nothing that is not known."""
 
     numbers: list[int]
-    texts: list[str]
+    texts: list[bytes]
     is_whole: bool
 
     def event(self, row: int) -> WindowsEvent | None:
@@ -180,7 +180,8 @@ class _Texts:
     is_whole = False
 
     def __init__(self, reader: Reader, records: Records) -> None:
-        self.numbers, self.texts, self.exact_times = records.numbers, records.texts, records.exact_times
+        self.numbers, self.exact_times = records.numbers, records.exact_times
+        self.texts = [text.encode() for text in records.texts]
         self._reader, self._records = reader, records
 
     def event(self, row: int) -> WindowsEvent | None:
@@ -191,12 +192,12 @@ class Block:
     """Records as JSON texts, those of one kind together. ``shapes`` keeps what was learnt of each kind for the blocks that
     follow."""
 
-    def __init__(self, records: Texts, wanted: frozenset[str] | None, shapes: dict[str, Any]) -> None:
+    def __init__(self, records: Texts, wanted: frozenset[str] | None, shapes: dict[bytes, Any]) -> None:
         self._records = records
         self._wanted = wanted
         self._alone: list[int] = []
         self._kinds: list[tuple[list[int], _Kind]] = []
-        rows_of: dict[str, list[int]] = {}
+        rows_of: dict[bytes, list[int]] = {}
         for row, text in enumerate(records.texts):
             rows_of.setdefault(kind_of(text), []).append(row)
         for text, rows in rows_of.items():
@@ -236,7 +237,7 @@ class _Kind:
     """Records of one kind as texts. Raises ``Unsuitable``."""
 
     def __init__(
-        self, text: str, texts: list[str], wanted: frozenset[str] | None, shapes: dict[str, Any], is_whole: bool
+        self, text: bytes, texts: list[bytes], wanted: frozenset[str] | None, shapes: dict[bytes, Any], is_whole: bool
     ) -> None:
         head = head_of(text, texts[0])
         self.aim = Aim(head, wanted)

@@ -30,7 +30,7 @@ def read_lines(
 ) -> Iterator[pa.Table]:
     """Batches as ``mappings.apply.apply`` makes them, of the events that ``windows_json.read_lines`` gives."""
     reader = Reader(report, label, skipped, settings)
-    shapes: dict[str, Any] = {}
+    shapes: dict[bytes, Any] = {}
     for block in _blocks(lines):
         yield from tables(Block(_Lines(reader, block), wanted, shapes).parts())
 
@@ -68,10 +68,12 @@ class _Lines:
         return times
 
 
-def _tree(line: bytes) -> str:
+def _tree(line: bytes) -> bytes:
     if not line.startswith(_TREE):
-        return ""
+        return b""
     try:
-        return line.decode().strip()
+        if not line.isascii():
+            line.decode()
     except UnicodeDecodeError:
-        return ""
+        return b""
+    return line

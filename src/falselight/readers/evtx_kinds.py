@@ -149,7 +149,7 @@ class Kind:
                 if path == _TIME:
                     raise Unsuitable("a time for all")
                 if text and self._counts(path, wanted, system):
-                    self._put(found, path, pa.repeat(pa.scalar(text_of(text)), found.rows))
+                    self._put(found, path, pa.repeat(pa.scalar(text_of(text), pa.string()), found.rows))
             for path, index in layout.holes.items():
                 if path == _TIME:
                     found.time = times(self._chunks, slots.places([index])[0])
@@ -158,7 +158,7 @@ class Kind:
                         raise values
                     self._put(found, path, values)
             if layout.user_data is not None:
-                name = pa.repeat(pa.scalar(layout.user_data), found.rows)
+                name = pa.repeat(pa.scalar(layout.user_data, pa.string()), found.rows)
                 found.user_data = {"xml_name": name, **found.user_data}
         return found
 

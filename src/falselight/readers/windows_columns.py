@@ -22,8 +22,9 @@ from falselight.columns import is_reserved, nanoseconds
 from falselight.readers.windows_event import Unsuitable, WindowsEvent, epoch_nanoseconds, text_of
 from falselight.readers.windows_tree import event_of_tree
 
-TIME = '"TimeCreated"'
-_OPENING = '{"System":{'
+TIME = b'"TimeCreated"'
+_OPENING = b'{"System":{'
+_SPACE = b" \t\r\n"
 _SAMPLES, _MOST_SHAPES, _LONGEST_HEAD = 24, 4_096, 4_096
 _PARSE_BYTES = 4 << 20
 _ARROW = {str: pa.string(), int: pa.int64(), bool: pa.bool_()}
@@ -38,13 +39,13 @@ _SYSTEM: dict[str, Any] = {
 }
 _GUID = r"\A[0-9A-F]{8}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{12}\z"
 _CLOCK_LENGTH = len("2026-01-02 03:04:05.678")
+_GUID_LENGTH, _LINE_END = 36, ord("\n")
 _CLOCK = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z?\z"
 
 
 # Made once: a scalar costs more to make than a short column to compare.
 NO_TEXT = pa.scalar(None, pa.string())
 _EMPTY, _OPEN, _CLOSE, _ZULU = (pa.scalar(text) for text in ("", "{", "}", "Z"))
-_GUID_LENGTH = pa.scalar(36, pa.int32())
 
 
 @dataclass(slots=True)
@@ -64,16 +65,16 @@ class EventColumns:
     beside: dict[str, pa.Array] | None = None
 
 
-def kind_of(text: str) -> str:
+def kind_of(text: bytes) -> bytes:
     """Records with equal kinds may be read together; an empty kind is none."""
     return text[: max(text.find(TIME, 0, _LONGEST_HEAD), 0)]
 
 
-def head_of(kind: str, text: str) -> WindowsEvent:
+def head_of(kind: bytes, text: bytes) -> WindowsEvent:
     """What all records of a kind share, and the channel of one of them. Raises ``Unsuitable``."""
     try:
         # A name that holds the mark would be cut in two, which is no JSON.
-        tree = orjson.loads(kind.rstrip(",") + "}}}")["Event"]
+        tree = orjson.loads(kind.rstrip(b",") + b"}}}")["Event"]
         whole = orjson.loads(text)["Event"]
     except (orjson.JSONDecodeError, KeyError, TypeError) as error:
         raise Unsuitable(str(error)) from error
@@ -91,31 +92,36 @@ class Lines:
     was learnt of each kind. Raises ``Unsuitable``."""
 
     def __init__(
-        self, head: WindowsEvent, kind: str, texts: list[str], wanted: frozenset[str] | None, shapes: dict[str, Any]
+        self,
+        head: WindowsEvent,
+        kind: bytes,
+        texts: list[bytes],
+        wanted: frozenset[str] | None,
+        shapes: dict[bytes, Any],
     ) -> None:
         self._head = head
         self._kind = kind
         self._wanted = wanted
         self._shapes = shapes
         cut = len(kind)
-        self._rests = [text[cut:-1] for text in texts]
-        self._text = (_OPENING + ("\n" + _OPENING).join(self._rests)).encode()
+        self._rests = [text[cut:-2] if text[-2:] == b"}\n" else text.strip(_SPACE)[cut:-1] for text in texts]
+        self._text = _OPENING + (b"\n" + _OPENING).join(self._rests)
         if kind not in shapes:
             if len(shapes) >= _MOST_SHAPES:
                 shapes.clear()
             shapes[kind] = _tree(self._rests, wanted)
 
     def columns(self) -> EventColumns:
-        """The records by the shape that is known; where it fails, by one learnt anew."""
+        """The records by the shape that is known; where it fails, by one learnt of all of them."""
         tree = self._shapes[self._kind]
         try:
             parsed = self._read(tree)
         except Unsuitable:
-            tree = _tree(self._rests, self._wanted)
+            tree = _tree(self._rests, self._wanted, len(self._rests))
             try:
                 parsed = self._read(tree)
             except Unsuitable:
-                # Numbers beyond 63 bits may have been absent from the sample.
+                # There may be numbers beyond 63 bits.
                 tree = _unsigned(tree)
                 parsed = self._read(tree)
             self._shapes[self._kind] = tree
@@ -148,10 +154,10 @@ def _unsigned(tree: dict[str, Any]) -> dict[str, Any]:
     return {**tree, "EventData": {name: pa.uint64() if kind == pa.int64() else kind for name, kind in data.items()}}
 
 
-def _tree(rests: list[str], wanted: frozenset[str] | None) -> dict[str, Any]:
+def _tree(rests: list[bytes], wanted: frozenset[str] | None, samples: int = _SAMPLES) -> dict[str, Any]:
     """The shape of what follows the kind: names to subtrees, or to Arrow types; the null type stands for no value."""
     known: dict[str, Any] = {}
-    for rest in rests[:: max(1, len(rests) // _SAMPLES)]:
+    for rest in rests[:: max(1, len(rests) // samples)]:
         try:
             _learn(known, orjson.loads(_OPENING + rest))
         except orjson.JSONDecodeError as error:
@@ -282,21 +288,30 @@ def _name_user_data(found: EventColumns, parsed: pa.Table, tree: Any) -> None:
 
 def filled(values: pa.Array) -> pa.Array:
     """Without the empty strings: they are no values."""
-    empty = pc.equal(values, _EMPTY)
-    return pc.if_else(empty, NO_TEXT, values) if pc.any(empty).as_py() else values
+    lengths = np.diff(_ends(values))
+    if np.count_nonzero(lengths) + values.null_count == len(values):
+        return values
+    return pc.if_else(pc.equal(values, _EMPTY), NO_TEXT, values)
 
 
 def texts_of(values: pa.Array) -> pa.Array:
     """``windows_event.text_of`` of every value."""
     if not pa.types.is_string(values.type):
         return values.cast(pa.string())
-    lengths = pc.utf8_length(values)
-    if pc.any(pc.equal(lengths, _GUID_LENGTH)).as_py():
+    ends = _ends(values)
+    if (np.diff(ends) == _GUID_LENGTH).any():
         guids = pc.match_substring_regex(values, _GUID)
         if pc.all(guids).as_py():
             return pc.binary_join_element_wise(_OPEN, pc.utf8_lower(values), _CLOSE, _EMPTY)
         return _each(values)
-    return _each(values) if pc.any(pc.match_substring(values, "\n")).as_py() else values
+    data = values.buffers()[2]
+    held = np.frombuffer(data, np.uint8, int(ends[-1] - ends[0]), int(ends[0])) if data is not None else ends[:0]
+    return _each(values) if (held == _LINE_END).any() else values
+
+
+def _ends(values: pa.Array) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Where each text ends among the bytes of all, behind where the first begins."""
+    return np.frombuffer(values.buffers()[1], np.int32, len(values) + 1, 4 * values.offset)
 
 
 def _each(values: pa.Array) -> pa.Array:
@@ -307,8 +322,7 @@ def _each(values: pa.Array) -> pa.Array:
 
 def clock(values: pa.Array) -> pa.Array:
     """``windows_event.epoch_nanoseconds`` of every text."""
-    ends = np.frombuffer(values.buffers()[1], np.int32, len(values) + 1, 4 * values.offset)
-    if not values.null_count and (np.diff(ends) == _CLOCK_LENGTH).all():
+    if not values.null_count and (np.diff(_ends(values)) == _CLOCK_LENGTH).all():
         try:
             return pc.cast(pc.cast(values, pa.timestamp("ns")), pa.int64())
         except pa.ArrowInvalid:
