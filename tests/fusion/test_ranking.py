@@ -90,6 +90,19 @@ def test_evidence_adds_up_and_each_part_is_told(data: Path) -> None:
     assert own["beacon"]["sleep_s"] == pytest.approx(300, abs=1) and own["detected_at"] < own["last_seen"]
 
 
+def test_what_reaches_the_alert_line_only_together_is_detected_with_its_last_event() -> None:
+    day = Path(__file__).parents[2] / "examples" / "day"
+    found = hunt([day], bundled(pytest.fail), report=pytest.fail, also=ranking.WANTED)
+    alone, together = (
+        next(
+            row for row in ranking.rank(found.table, Settings(), findings=told) if row.server == "cdn.wu-helper.example"
+        )
+        for told in ([], found.findings)
+    )
+    assert alone.risk < 50 and alone.detected_at is None
+    assert together.risk >= 50 and together.detected_at == together.last_seen
+
+
 def test_an_allow_list_lowers_a_risk_and_hides_no_indicator(data: Path) -> None:
     before, after = ranked(data), ranked(data, allowed=("evil.example",))
     assert of(after, "cdn.evil.example").risk < of(before, "cdn.evil.example").risk / 2

@@ -77,7 +77,7 @@ def rank(
         for finding in findings:
             rules.add(found, finding, parameters())
         permitted = frozenset(each.strip().lower().rstrip(".") for each in allowed if each.strip())
-        rows = [_permitted(row, permitted) for row in found.values()]
+        rows = [_dated(_permitted(row, permitted)) for row in found.values()]
         return sorted(rows, key=lambda row: (-row.risk, -row.odds, row.host, row.server))
 
 
@@ -179,6 +179,13 @@ def _permitted(row: ServerRisk, allowed: frozenset[str]) -> ServerRisk:
     weight = float(parameters()["allowed"])
     reason = Reason("allowed", weight, "its name or address is on the allow-list")
     return changed(row, odds=row.odds + weight, evidence=(*row.evidence, reason), allowed=True)
+
+
+def _dated(row: ServerRisk) -> ServerRisk:
+    """Where only several kinds of evidence together reach the alert line, the data up to the last event are known to suffice."""
+    if row.detected_at is not None or row.risk < float(parameters()["alert_line"]):
+        return row
+    return changed(row, detected_at=row.last_seen)
 
 
 @cache
