@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,6 +12,10 @@ from falselight.readers.syslog import Document
 
 _FILE = "azure_flow_logs.toml"
 # How many columns a tuple has: of version 1, of the others.
+_RESOURCE = re.compile(
+    r"(?i)/subscriptions/(?P<subscription>[^/]{1,64})/resourcegroups/(?P<group>[^/]{1,128})"
+    r"/providers/(?P<provider>[^/]{1,128}/[^/]{1,128})/(?P<name>.{1,512})"
+)
 _LENGTHS = (8, 13)
 _ACTIONS = {"Begin": "flow-began", "Continue": "flow-continued", "Continuing": "flow-continued", "End": "flow-ended"}
 
@@ -67,5 +72,15 @@ def _event(table: Table, whole: dict[str, Any], found: Any) -> Document | None:
         "info", "connection" if begins else None, "start" if state == "Begin" else None, "end" if state == "End" else None,
         verdict,
     ])  # fmt: skip
+    _resource(event, str(whole.get("resourceId") or whole.get("flowLogResourceID") or ""))
     event["related.ip"] = once(event.get(f"{side}.ip") for side in ("destination", "source"))
     return event
+
+
+def _resource(event: Document, path: str) -> None:
+    """What the path of an Azure resource tells of it."""
+    found = _RESOURCE.fullmatch(path)
+    if found is not None:
+        event["azure.resource.id"] = path
+        event["azure.subscription_id"], event["azure.resource.group"] = found["subscription"], found["group"]
+        event["azure.resource.provider"], event["azure.resource.name"] = found["provider"], found["name"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from falselight.mappings.network import address, community
+from falselight.mappings.tables import TRANSPORTS
 from falselight.readers.settings import Settings
 from falselight.readers.syslog import MOMENT, Document, iso, moment, zone_name
 
@@ -117,7 +118,10 @@ def _packet(event: Document, rest: str) -> None:
     if (found := _INCOMPLETE.search(tail)) is not None:
         event["iptables.incomplete_bytes"] = int(found[1])
     transport = tail.split(" ", 1)[0].lower()
-    event["network.transport"] = transport = _TRANSPORTS.get(transport, transport)
+    transport = _TRANSPORTS.get(transport, transport)
+    if transport in TRANSPORTS:  # the kernel writes the number of a protocol that it has no name for
+        event["network.iana_number"], transport = transport, TRANSPORTS[transport]
+    event["network.transport"] = transport
     if transport == "tcp":
         event["iptables.tcp.flags"] = _FLAGS.findall(" " + tail) or None
     elif transport == "udp":
