@@ -27,7 +27,7 @@ from falselight.lab import Lab, generate
 from falselight.lab.generate import host_name
 
 ODDS = (-2.9, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-DOMAIN_ODDS = (-6.0, -5.0, -4.0, -3.0, -2.0, -1.0)
+DOMAIN_ODDS = (-6.0, -5.5, -5.0, -4.75, -4.5, -4.0, -3.0)
 HOSTS = 40
 
 

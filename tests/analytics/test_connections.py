@@ -150,6 +150,20 @@ def test_requests_within_one_connection_are_its_own_activity() -> None:
     assert [(row["time"], row["again"]) for row in found] == [(1, False), (60, True), (120, True)]
 
 
+def test_who_calls_a_public_host_is_no_host_of_ours() -> None:
+    """A scanner that asks a rented machine for a name of its own choice, and the machine's own calls."""
+
+    def call(source: str, address: str, **more: object) -> dict[str, object]:
+        return {**FLOW, "source.ip": source, "destination.ip": address, "time": 1, **more}
+
+    ours = [call("198.51.100.5", f"203.0.113.{n}") for n in range(3)]
+    scanner = call("192.0.2.66", "198.51.100.5", **{"url.domain": "google.com"})
+    found = build([*ours, scanner, call("198.51.100.7", "198.51.100.8"), call("198.51.100.8", "198.51.100.7")])
+    assert {(row["host"], row["address"]) for row in found if not row["outward"]} == {("192.0.2.66", "198.51.100.5")}
+    named = build([*ours, {**scanner, "host.name": "ws1"}])
+    assert all(row["outward"] for row in named)
+
+
 def test_lookups_count_where_the_name_is_never_called() -> None:
     rows = [
         {"source.ip": "10.0.0.5", "time": 1, "dns.question.name": "aa.tunnel.example.com."},

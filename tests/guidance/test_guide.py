@@ -166,6 +166,12 @@ def test_a_folder_that_hunt_wrote_is_read_as_its_findings(tmp_path: Path) -> Non
         result = CliRunner().invoke(cli, given, standalone_mode=False)
         assert result.return_value == 0 and "ws77" in result.output
     assert (tmp_path / "labels.ndjson").is_file()
+    (tmp_path / "servers.ndjson").write_text('{"falselight": {"kind": "beacon"}, "host": {"name": "ws78"}}\n')
+    second = CliRunner().invoke(cli, ["guide", str(tmp_path), "--number", "2"], standalone_mode=False)
+    assert "ws78" in second.output, "ranked servers follow the findings"
+    (tmp_path / "findings.ndjson").write_text("")
+    only = CliRunner().invoke(cli, ["guide", str(tmp_path)], standalone_mode=False)
+    assert "ws78" in only.output
 
 
 def test_a_finding_of_a_domain_alone_asks_for_the_names_below_it() -> None:

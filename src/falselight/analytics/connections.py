@@ -112,10 +112,25 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
         [_INNER, _INNER, _INNER],
     )
     connection.execute("DROP TABLE connection_records")
+    _leave_outsiders(connection, name)
     _add_lookups(connection, reader, scope, name)
     signers.build(events)
     found = connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchone()
     return int(found[0]) if found else 0
+
+
+def _leave_outsiders(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Where hosts have public addresses, who calls them is no host of ours: a source that calls nothing but addresses which
+    themselves call more servers than it does. Hosts that are told by name are ours."""
+    connection.execute(f"""
+    UPDATE {quoted(name)} SET outward = FALSE WHERE outward AND NOT inward AND NOT proxied AND host = source AND source IN (
+      WITH calls AS (SELECT DISTINCT source, address FROM {quoted(name)}
+          WHERE outward AND NOT inward AND NOT proxied AND host = source AND address IS NOT NULL),
+        spread AS (SELECT source, count(*) AS servers FROM calls GROUP BY source)
+      SELECT calls.source FROM calls JOIN spread AS own ON own.source = calls.source
+        LEFT JOIN spread AS theirs ON theirs.source = calls.address
+      GROUP BY calls.source HAVING bool_and(coalesce(theirs.servers > own.servers, FALSE)))
+    """)
 
 
 def _told_twice(connection: duckdb.DuckDBPyConnection) -> None:

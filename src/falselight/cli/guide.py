@@ -18,15 +18,19 @@ from falselight.guidance import facts, write
 from falselight.readers.settings import Settings
 from falselight.report import words
 
-# What hunt -o calls its findings.
-FINDINGS = "findings.ndjson"
+# What hunt -o calls its findings, and its ranked servers, which follow them.
+FINDINGS, SERVERS = "findings.ndjson", "servers.ndjson"
 
 
 @click.command("guide")
 @click.argument("findings", type=click.Path(path_type=Path), required=False, metavar="[FINDING]")
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @click.option(
-    "--number", type=click.IntRange(min=1), default=1, show_default=True, help="Which finding of the file, from 1."
+    "--number",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Which finding of the file, from 1; of a folder, ranked servers come after findings.",
 )
 @click.option(
     "--part",
@@ -82,13 +86,9 @@ def command(
 
 
 def document_of(path: Path, number: int) -> dict[str, Any]:
-    """One finding of a file of NDJSON, or of one JSON array or object; of a folder that hunt wrote, its findings."""
-    if path.is_dir():
-        path = path / FINDINGS
-    try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-    except OSError as fault:
-        raise click.UsageError(f"{path} cannot be read: {fault.strerror}") from fault
+    """One finding of a file of NDJSON, or of one JSON array or object; of a folder that hunt wrote, its findings and
+    then its ranked servers."""
+    data = _read(path)
     try:
         whole = orjson.loads(data)
         found = whole if isinstance(whole, list) else [whole]
@@ -106,6 +106,18 @@ def document_of(path: Path, number: int) -> dict[str, Any]:
     if not isinstance(document, dict) or "falselight" not in document:
         raise click.UsageError(f"{path}: number {number} is no finding (it has no falselight object)")
     return document
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if str(path) == "-":
+            return sys.stdin.buffer.read()
+        if not path.is_dir():
+            return path.read_bytes()
+        ranked = path / SERVERS
+        return (path / FINDINGS).read_bytes() + (ranked.read_bytes() if ranked.exists() else b"")
+    except OSError as fault:
+        raise click.UsageError(f"{path} cannot be read: {fault.strerror}") from fault
 
 
 def _inputs(document: dict[str, Any]) -> list[Path]:

@@ -218,7 +218,7 @@ def _hints(console: Console, result: HuntResult, ranking: Ranking, output: Path 
         pair = visible(f"{first.server}, called by {first.host}" if first.host else first.server)
         yield f"the highest risk of a server is {first.risk:g} ({pair}): --min-risk 0 shows the whole ranking"
     if not result.findings:
-        yield from _silence(console, result)
+        yield from _silence(console, result, ranking)
         return
     if output is None:
         yield "add --sequences to see each window, --evidence for the original records, -o FOLDER to keep all of it"
@@ -226,9 +226,9 @@ def _hints(console: Console, result: HuntResult, ranking: Ranking, output: Path 
         yield f"all results are in {output}"
 
 
-def _silence(console: Console, result: HuntResult) -> Iterator[str]:
+def _silence(console: Console, result: HuntResult, ranking: Ranking) -> Iterator[str]:
     """Zero findings, in words: what each rule could not see in this data."""
-    console.print(Text("No findings.", style="bold"))
+    console.print(Text("No findings of rules; servers are ranked." if ranking.shown else "No findings.", style="bold"))
     if result.table.rows == 0:
         outside = sum(count.skipped[OUTSIDE] for count in result.table.counts)
         if outside:
@@ -243,7 +243,7 @@ def _silence(console: Console, result: HuntResult) -> Iterator[str]:
         )
         console.print(Text(visible(f"{run.rule.name}:")))
         for sentence in words.why_silent(explanation):
-            console.print(Text(visible(f"  {sentence}")), soft_wrap=True)
+            console.print(Text(visible(f"  {words.shortened(sentence)}")), soft_wrap=True)
         if explanation.matches:
             told = f"Its filters and exceptions leave out whatever matches ({words.number(explanation.matches)})"
             which = f"falselight explain {run.rule.id} tells which"

@@ -89,13 +89,13 @@ def _generated(domain: Domain, groups: Mapping[str, float]) -> Iterator[Reason]:
     own = parameters()["generated"]
     if domain.ratio <= own["ratio"]:
         return
+    excess = max((groups.get(host, 0.0) for host in domain.hosts), default=0.0)
     weight = min(own["weight_most"], own["weight_scale"] * domain.ratio)
     yield Reason(
         "generated: name",
-        weight,
+        weight if excess > own["excess"] else own["alone_share"] * weight,
         f"a generator makes its label 10^{domain.ratio / math.log(10):.1f} times as likely as people do",
     )
-    excess = max((groups.get(host, 0.0) for host in domain.hosts), default=0.0)
     if excess > own["excess"]:
         weight = min(own["group_most"], own["group_scale"] * math.log2(excess / own["excess"]))
         yield Reason(

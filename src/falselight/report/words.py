@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from falselight.diagnostics import plural as plural
@@ -10,6 +11,9 @@ from falselight.explaining import Explanation, Funnel, NearMiss
 
 UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1))
 MOST_SOURCES = 3
+# Characters of a condition that a sentence has room for.
+_LONGEST_CONDITION = 72
+_CONDITION = re.compile(r"\[([^\]]*)\]")
 
 
 def duration(milliseconds: int) -> str:
@@ -43,6 +47,16 @@ def why_silent(explanation: Explanation) -> Iterator[str]:
             yield near_miss(miss, explanation.maxspan)
     for field in explanation.unfilled:
         yield unfilled(field)
+
+
+def shortened(sentence: str) -> str:
+    """A sentence whose long conditions are cut, which is said by an ellipsis."""
+
+    def cut(found: re.Match[str]) -> str:
+        text = found.group(1)
+        return f"[{text[:_LONGEST_CONDITION]}…]" if len(text) > _LONGEST_CONDITION else found.group(0)
+
+    return _CONDITION.sub(cut, sentence)
 
 
 def _emptied(funnel: Funnel) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from string import ascii_uppercase
 
@@ -12,10 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from falselight.drawing import visible
+from falselight.report import words
 from falselight.validation.matrix import DetectionCell, Row, SignalCell
-
-_LONGEST_CONDITION = 72
-_CONDITION = re.compile(r"\[([^\]]*)\]")
 
 
 def show(console: Console, rows: Iterable[Row]) -> None:
@@ -85,7 +82,7 @@ def _detection(console: Console, cell: DetectionCell) -> None:
     line.append(f"  {cell.telemetry} telemetry", style="dim")
     console.print(line, soft_wrap=True)
     for reason in _telling(cell):
-        console.print(Padding(Text(_shortened(reason), style="dim"), (0, 0, 0, 6)))
+        console.print(Padding(Text(visible(words.shortened(reason)), style="dim"), (0, 0, 0, 6)))
 
 
 def _mark(cell: SignalCell | DetectionCell) -> Text:
@@ -101,13 +98,3 @@ def _telling(cell: DetectionCell) -> Iterator[str]:
     for reason in cell.reasons[1:]:
         if reason.startswith("Towards ") and not reason.endswith(cell.reasons[0]):
             yield reason
-
-
-def _shortened(sentence: str) -> str:
-    """A sentence whose long conditions are cut, which is said by an ellipsis."""
-
-    def cut(found: re.Match[str]) -> str:
-        text = found.group(1)
-        return f"[{text[:_LONGEST_CONDITION]}…]" if len(text) > _LONGEST_CONDITION else found.group(0)
-
-    return visible(_CONDITION.sub(cut, sentence))
