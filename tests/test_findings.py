@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from falselight.findings import Evidence, Reference
 from falselight.hunting import HuntResult, hunt
 from falselight.rules import load
 from falselight.rules.model import Rule
@@ -111,3 +112,12 @@ def test_pipes_of_a_sequence_leave_their_part_of_its_windows() -> None:
         result = found([rule(query + pipe)])
         assert sum(finding.windows for finding in result.findings) == left
         assert sum(len(result.sequences(finding)) for finding in result.findings) == left
+
+
+def test_evidence_refers_to_events_in_order() -> None:
+    made = Evidence([2, 0, 2, 1], [7, 5, 3, 1 << 40])
+    assert list(made) == [Reference(2, 7), Reference(0, 5), Reference(2, 3), Reference(1, 1 << 40)]
+    assert list(made[1:3]) == [Reference(0, 5), Reference(2, 3)] and made[-1] == Reference(1, 1 << 40)
+    assert made.by_input() == {2: [7, 3], 0: [5], 1: [1 << 40]} and list(made.by_input()) == [2, 0, 1]
+    assert made == Evidence((2, 0, 2, 1), (7, 5, 3, 1 << 40)) and made != Evidence([2, 0, 2, 1], [7, 5, 3, 1])
+    assert not Evidence([], [])

@@ -5,9 +5,10 @@ Overlapping windows of a sequence are one finding per join key. An event query g
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, overload
 
 import pyarrow as pa
 
@@ -46,6 +47,37 @@ class Reference:
     record: int
 
 
+class Evidence(Sequence[Reference]):
+    """References to events, held as numbers: a finding may have a thousand, and a hunt a hundred thousand findings."""
+
+    __slots__ = ("inputs", "records")
+
+    def __init__(self, inputs: Iterable[int], records: Iterable[int]) -> None:
+        self.inputs, self.records = array("i", inputs), array("q", records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, at: int) -> Reference: ...
+    @overload
+    def __getitem__(self, at: slice) -> Evidence: ...
+    def __getitem__(self, at: int | slice) -> Reference | Evidence:
+        if isinstance(at, slice):
+            return Evidence(self.inputs[at], self.records[at])
+        return Reference(self.inputs[at], self.records[at])
+
+    def by_input(self) -> dict[int, list[int]]:
+        """The records of each input, in the order of time."""
+        found: dict[int, list[int]] = {}
+        for number, record in zip(self.inputs, self.records, strict=True):
+            found.setdefault(number, []).append(record)
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Evidence) and (self.inputs, self.records) == (other.inputs, other.records)
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One finding. Times are epoch nanoseconds. ``events`` counts all matching events of the key, in a window or not;
@@ -60,7 +92,7 @@ class Finding:
     first_seen: int
     last_seen: int
     details: dict[str, list[Any]]
-    evidence: tuple[Reference, ...]
+    evidence: Evidence
     inputs: tuple[dict[str, Any], ...] = field(repr=False)
     raw_keys: tuple[Any, ...] = ()
 
@@ -116,8 +148,7 @@ class Finding:
             "first_seen": iso(self.first_seen),
             "last_seen": iso(self.last_seen),
             "evidence": [
-                {**self.inputs[number], "records": [e.record for e in self.evidence if e.input == number]}
-                for number in dict.fromkeys(reference.input for reference in self.evidence)
+                {**self.inputs[number], "records": records} for number, records in self.evidence.by_input().items()
             ],
             "evidence_omitted": self.events - len(self.evidence),
         }
@@ -171,8 +202,7 @@ def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> 
         if found.num_rows == 0:
             return
         found = found.append_column("id", pa.array(range(found.num_rows), pa.int64()))
-        with engine.registered(table, "found", found):
-            rows = engine.execute(table, _details_sql(plan, table, members, columns)).fetchall()
+        rows = _rows(table, _details_sql(plan, table, members, columns), "found", found)
         keys = list(zip(*(found.column(each).to_pylist() for each in columns), strict=True))
     inputs = tuple(_input(entry) for entry in table.inputs)
     fields = _detail_fields(table.schema)
@@ -187,20 +217,25 @@ def build(rule: Rule, plan: nodes.Plan, names: list[str], table: EventTable) -> 
             first,
             last,
             {entry.name: value for entry, value in zip(fields, values, strict=True) if value},
-            tuple(Reference(source, record) for source, record in zip(sources, records, strict=True)),
+            Evidence(sources, records),
             inputs,
             own,
         )
 
 
-def _events(plan: nodes.EventPlan, table: EventTable) -> list[Any]:
+def _rows(table: EventTable, sql: str, name: str, relation: pa.Table) -> Iterator[Any]:
+    """The rows of a statement over a relation of this name."""
+    with engine.registered(table, name, relation):
+        yield from engine.rows(table, sql)
+
+
+def _events(plan: nodes.EventPlan, table: EventTable) -> Iterator[Any]:
     """The rows of an event query's findings."""
     if not plan.limits:
-        return engine.execute(table, _events_sql(plan, table)).fetchall()
+        return engine.rows(table, _events_sql(plan, table))
     positions = [each.positions[0] for each in engine.run(plan, table).sequences]
     kept = pa.table({"_seq": pa.array(positions, pa.int64())})
-    with engine.registered(table, "kept", kept):
-        return engine.execute(table, _events_sql(replace(plan, predicate=nodes.Rows("kept")), table)).fetchall()
+    return _rows(table, _events_sql(replace(plan, predicate=nodes.Rows("kept")), table), "kept", kept)
 
 
 def _by_key(plan: nodes.SequencePlan, table: EventTable) -> pa.Table:

@@ -116,6 +116,8 @@ def connect(
         "memory_limit": memory_limit or limit(),
         # A checkpoint has nothing to make safe here, and writes what changed a second time.
         "checkpoint_threshold": "1000TB",
+        # What is freed goes back to the system soon, not when its thread next asks for memory.
+        "allocator_background_threads": True,
     }
     if threads is not None:
         settings["threads"] = threads

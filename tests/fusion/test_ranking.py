@@ -77,6 +77,19 @@ def test_the_beacon_of_one_host_is_above_the_poller_of_all(data: Path) -> None:
     assert total.hosts == 40
 
 
+def test_a_server_that_has_only_a_name_has_no_address(tmp_path: Path) -> None:
+    known = [event(minute, "ws1", BEACON, "cdn.evil.example") for minute in range(0, 600, 5)]
+    asked = [event(minute, "ws2", BEACON) for minute in range(0, 600, 7)]
+    for each in asked:
+        each |= {"destination": {"port": 443}, "url": {"domain": "only.named.example"}}
+        del each["process"]
+    path = tmp_path / "events.ndjson"
+    path.write_text("".join(json.dumps(each) + "\n" for each in known + asked))
+    row = of(ranked(path), "only.named.example", "ws2")
+    assert (row.address, row.process) == (None, None)
+    assert row.to_document()["destination"] == {"domain": ["only.named.example"], "port": [443]}
+
+
 def test_evidence_adds_up_and_each_part_is_told(data: Path) -> None:
     plain, by_rule, by_both = ranked(data), ranked(data, rules=True), ranked(data, f"{BEACON}\n", rules=True)
     risks = [of(rows, "cdn.evil.example").risk for rows in (plain, by_rule, by_both)]

@@ -7,7 +7,8 @@ regression on lab sets, each factor bounded so that none decides alone."""
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
@@ -21,7 +22,7 @@ from falselight.analytics.connections import NAME
 from falselight.analytics.factors import FACTORS, weigh
 from falselight.analytics.pairs import Pairs, View
 from falselight.analytics.regularity import Timing, measure
-from falselight.analytics.series import Floats, Ints, Mask
+from falselight.analytics.series import Floats, Ints, Mask, Series
 from falselight.analytics.wording import BEACON_TEXTS
 from falselight.risks import Reason, rates
 
@@ -86,7 +87,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Scores:
-    """Arrays over all pairs; ``row`` makes one of them readable."""
+    """Arrays over all pairs; ``rows`` makes them readable."""
 
     pairs: Pairs
     timing: Timing
@@ -115,27 +116,30 @@ class Scores:
         ranked: list[int] = order[self.listed[order]].tolist()
         return ranked
 
-    def row(self, number: int) -> Row:
-        found, told = self.pairs, self._told
-        return Row(
-            str(found.hosts[number]), str(found.servers[number]), found.addresses[number], told["port"][number],
-            found.processes[number], told["risk"][number], told["odds"][number], told["false_alarm"][number],
-            told["first_seen"][number], told["last_seen"][number], told["detected_at"][number], self, number,
-        )  # fmt: skip
+    def settled(self) -> Scores:
+        """The same for whoever asks for rows alone: without the connections' times, which take the most room."""
+        made = replace(self, pairs=replace(self.pairs, times=Series(np.empty(0, np.int64), np.zeros(1, np.int64))))
+        vars(made)["detected"] = self.detected
+        return made
 
-    @cached_property
-    def _told(self) -> dict[str, list[Any]]:
-        """Of all units what a row says in numbers of Python's own."""
-        port = self.pairs.facts["port"]
-        return {
-            "port": [None if value != value else int(value) for value in port.tolist()],
-            "risk": [round(risk, 1) for risk in (100 / (1 + np.exp(-self.odds))).tolist()],
-            "odds": [round(odds, 4) for odds in self.odds.tolist()],
-            "false_alarm": rates(self.odds.tolist(), self.parameters["false_alarm"]),
-            "first_seen": _moments(self.pairs.facts["first"]),
-            "last_seen": _moments(self.pairs.facts["last"]),
-            "detected_at": [None if moment < 0 else moment for moment in self.detected.tolist()],
-        }
+    def row(self, number: int) -> Row:
+        return next(self.rows([number]))
+
+    def rows(self, numbers: list[int]) -> Iterator[Row]:
+        """What is said of these units, in numbers of Python's own."""
+        found, odds = self.pairs, self.odds[numbers]
+        ports = found.facts["port"][numbers].tolist()
+        risks = (100 / (1 + np.exp(-odds))).tolist()
+        firsts, lasts = (_moments(found.facts[name][numbers]) for name in ("first", "last"))
+        columns = zip(
+            numbers, ports, risks, odds.tolist(), rates(odds.tolist(), self.parameters["false_alarm"]), firsts, lasts,
+            self.detected[numbers].tolist(), strict=True
+        )  # fmt: skip
+        for k, port, risk, own, false_alarm, first, last, detected in columns:
+            yield Row(
+                found.hosts[k], found.servers[k], found.addresses[k], None if port != port else int(port), found.processes[k],
+                round(risk, 1), round(own, 4), false_alarm, first, last, None if detected < 0 else detected, self, k,
+            )  # fmt: skip
 
 
 @cache

@@ -49,6 +49,10 @@ _INNER = "^(10|127|192[.]168|172[.](1[6-9]|2[0-9]|3[01]))[.][0-9.]+$"
 _LOGGERS = ("cisco", "pfsense")
 # Start and end of one connection tell its start in whole seconds each, and so differ by so many nanoseconds at most.
 _TOGETHER = 2_000_000_000
+# Records of sessions, until they are joined; those without are the connections from the first.
+_RECORDS = "connection_records"
+_ONLY_RECORDS = ("source_port", "ended", "until", "flow", "request", "named")
+_OUTWARD = "(coalesce(outward, FALSE) OR (proxied AND domain LIKE '%_._%' AND NOT regexp_matches(domain, ?)))"
 # What a reading must bring: all that ``build`` looks at.
 WANTED = frozenset({
     "@timestamp", "host.name", "source.ip", "destination.ip", "destination.port", "process.executable", "process.name",
@@ -80,38 +84,17 @@ def build(events: EventTable, scope: Scope | None = None, name: str = NAME) -> i
     reader = _Columns(events)
     scope = scope or Scope()
     connection = events.connection
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE connection_records AS {_records(reader, scope)}")
-    _told_twice(connection)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {_records(reader, scope, sessions=False)}")
+    any_session = any(reader.filled(each) for each in _SESSIONS)
+    records = _records(reader, scope, sessions=True) if any_session else f"FROM {quoted(name)} LIMIT 0"
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RECORDS} AS {records}")
+    _told_twice(connection, quoted(name))
     _turned_round(connection)
-    flows.join_parts(connection)
-    _through_proxies(connection)
-    own = "coalesce(outward, FALSE) OR (proxied AND domain LIKE '%_._%' AND NOT regexp_matches(domain, ?))"
-    connection.execute(
-        f"""
-    CREATE OR REPLACE TEMP TABLE {quoted(name)} AS
-    WITH sessions AS (
-      SELECT session, min(host) AS host, min(source) AS source, min(address) AS address, min(process) AS process,
-        min(port) AS port, min(transport) AS transport, min(protocol) AS protocol, max(sent) AS sent,
-        max(received) AS received, max(duration) AS duration, coalesce(min(time) FILTER (NOT named), min(time)) AS time,
-        bool_or(proxied) AS proxied, bool_or(inward) AS inward, bool_or(outward) AS outward
-      FROM connection_records WHERE session IS NOT NULL GROUP BY session),
-    names AS (SELECT DISTINCT session, name, domain FROM connection_records WHERE session IS NOT NULL AND domain IS NOT NULL)
-    SELECT host, source, address, domain, name, process, port, transport, protocol, sent, received, duration, time,
-      s.session AS session, proxied, inward, {own} AS outward, FALSE AS queried, FALSE AS again
-    FROM sessions s LEFT JOIN names n ON s.session = n.session
-    UNION ALL
-    SELECT host, source, address, domain, name, process, port, transport, protocol, sent, received, duration, time,
-      session, proxied, inward, {own}, FALSE, FALSE
-    FROM connection_records WHERE session IS NULL
-    UNION ALL
-    SELECT host, source, address, domain, name, process, port, transport, protocol, NULL, NULL, NULL, time,
-      session, proxied, inward, {own}, FALSE, TRUE
-    FROM connection_records WHERE session IS NOT NULL AND request AND domain IS NOT NULL
-    QUALIFY row_number() OVER (PARTITION BY session, domain ORDER BY time, name) > 1
-    """,
-        [_INNER, _INNER, _INNER],
-    )
-    connection.execute("DROP TABLE connection_records")
+    flows.join_parts(connection, quoted(name))
+    _through_proxies(connection, quoted(name))
+    for column in _ONLY_RECORDS:
+        connection.execute(f"ALTER TABLE {quoted(name)} DROP COLUMN {column}")
+    _join_sessions(connection, quoted(name))
     _leave_outsiders(connection, name)
     _add_lookups(connection, reader, scope, name)
     signers.build(events)
@@ -133,12 +116,38 @@ def _leave_outsiders(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """)
 
 
-def _told_twice(connection: duckdb.DuckDBPyConnection) -> None:
+def _join_sessions(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Adds each session of the records, once for each name that it asked for, and its further requests."""
+    connection.execute(
+        f"""
+    INSERT INTO {name} BY NAME
+    WITH sessions AS (
+      SELECT session, min(host) AS host, min(source) AS source, min(address) AS address, min(process) AS process,
+        min(port) AS port, min(transport) AS transport, min(protocol) AS protocol, max(sent) AS sent,
+        max(received) AS received, max(duration) AS duration, coalesce(min(time) FILTER (NOT named), min(time)) AS time,
+        bool_or(proxied) AS proxied, bool_or(inward) AS inward, bool_or(outward) AS outward
+      FROM {_RECORDS} GROUP BY session),
+    names AS (SELECT DISTINCT session, name, domain FROM {_RECORDS} WHERE domain IS NOT NULL)
+    SELECT host, source, address, domain, name, process, port, transport, protocol, sent, received, duration, time,
+      s.session AS session, proxied, inward, {_OUTWARD} AS outward, FALSE AS queried, FALSE AS again
+    FROM sessions s LEFT JOIN names n ON s.session = n.session
+    UNION ALL
+    SELECT host, source, address, domain, name, process, port, transport, protocol, NULL, NULL, NULL, time,
+      session, proxied, inward, {_OUTWARD}, FALSE, TRUE
+    FROM {_RECORDS} WHERE request AND domain IS NOT NULL
+    QUALIFY row_number() OVER (PARTITION BY session, domain ORDER BY time, name) > 1
+    """,
+        [_INNER, _INNER],
+    )
+    connection.execute(f"DROP TABLE {_RECORDS}")
+
+
+def _told_twice(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     """Firewalls log a connection at its start and at its end: where both are there, the end stays, which has its sums."""
     connection.execute(f"""
-    DELETE FROM connection_records WHERE rowid IN (
-      SELECT b.rowid FROM connection_records b JOIN connection_records e ON e.ended AND NOT b.ended
-        AND b.session IS NULL AND e.session IS NULL AND b.source = e.source AND b.source_port = e.source_port
+    DELETE FROM {name} WHERE rowid IN (
+      SELECT b.rowid FROM {name} b JOIN {name} e ON e.ended AND NOT b.ended
+        AND b.source = e.source AND b.source_port = e.source_port
         AND b.address = e.address AND b.port = e.port AND abs(b.time - e.time) <= {_TOGETHER})
     """)
 
@@ -146,22 +155,23 @@ def _told_twice(connection: duckdb.DuckDBPyConnection) -> None:
 def _turned_round(connection: duckdb.DuckDBPyConnection) -> None:
     """Of a connection's records some name the server as their source, as Suricata's of what comes back: they take the ends of
     the record that has sums, else of one that has a name."""
-    connection.execute("""
-    UPDATE connection_records SET host = own.host, source = own.source, address = own.address, port = own.port,
+    connection.execute(f"""
+    UPDATE {_RECORDS} SET host = own.host, source = own.source, address = own.address, port = own.port,
       inward = own.inward, outward = own.outward
-    FROM (SELECT session, min({'sums': duration IS NULL, 'named': NOT named, 'time': time, 'host': host, 'source': source,
-        'address': address, 'port': port, 'inward': inward, 'outward': outward}) AS own
-      FROM connection_records WHERE session IN (
-        SELECT session FROM connection_records WHERE session IS NOT NULL GROUP BY session HAVING min(address) < max(address))
+    FROM (SELECT session, min({{'sums': duration IS NULL, 'named': NOT named, 'time': time, 'host': host, 'source': source,
+        'address': address, 'port': port, 'inward': inward, 'outward': outward}}) AS own
+      FROM {_RECORDS} WHERE session IN (
+        SELECT session FROM {_RECORDS} GROUP BY session HAVING min(address) < max(address))
       GROUP BY session) AS first
-    WHERE connection_records.session = first.session AND connection_records.address = own.source
+    WHERE {_RECORDS}.session = first.session AND {_RECORDS}.address = own.source
     """)
 
 
-def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
-    """Marks requests to inner addresses that serve many registered domains, or any CONNECT."""
-    candidates = connection.execute("""
-    SELECT address, port, domain, bool_or(proxied) FROM connection_records
+def _through_proxies(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Marks requests to inner addresses that serve many registered domains, or any CONNECT; what goes through a proxy goes
+    outward."""
+    candidates = connection.execute(f"""
+    SELECT address, port, domain, bool_or(proxied) FROM (FROM {name} UNION ALL FROM {_RECORDS})
     WHERE request AND NOT outward AND domain IS NOT NULL AND address IS NOT NULL GROUP BY ALL
     """).fetchall()
     served: dict[tuple[str, int | None], set[str]] = {}
@@ -170,10 +180,14 @@ def _through_proxies(connection: duckdb.DuckDBPyConnection) -> None:
         served.setdefault((address, port), set()).add(registered(domain))
     proxies |= {place for place, domains in served.items() if len(domains) >= _PROXY_DOMAINS}
     for address, port in sorted(proxies, key=str):
-        connection.execute(
-            "UPDATE connection_records SET proxied = TRUE "
-            "WHERE request AND address = ? AND port IS NOT DISTINCT FROM ? AND domain IS NOT NULL", [address, port]
-        )  # fmt: skip
+        for table in (name, _RECORDS):
+            connection.execute(
+                f"UPDATE {table} SET proxied = TRUE "
+                "WHERE request AND address = ? AND port IS NOT DISTINCT FROM ? AND domain IS NOT NULL", [address, port]
+            )  # fmt: skip
+    connection.execute(
+        f"UPDATE {name} SET outward = {_OUTWARD} WHERE outward IS DISTINCT FROM {_OUTWARD}", [_INNER] * 2
+    )
 
 
 def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: Scope, name: str) -> None:
@@ -201,9 +215,9 @@ def _add_lookups(connection: duckdb.DuckDBPyConnection, read: _Columns, scope: S
           GROUP BY asked HAVING count(DISTINCT domain) >= {_RESOLVED_DOMAINS}""")
         with _shown(connection, "called_domains", ("host", "domain"), sorted({(h, registered(d)) for h, d in called})):
             connection.execute(f"""
-            INSERT INTO {quoted(name)}
-            SELECT l.host, l.source, NULL, q.domain, q.domain, l.process, NULL, NULL, 'dns', NULL, NULL, NULL, l.time, NULL,
-              FALSE, l.inward, FALSE, TRUE, FALSE
+            INSERT INTO {quoted(name)} BY NAME
+            SELECT l.host, l.source, q.domain, q.domain AS name, l.process, 'dns' AS protocol, l.time, FALSE AS proxied, l.inward,
+              FALSE AS outward, TRUE AS queried, FALSE AS again
             FROM connection_lookups l JOIN lookup_domains q USING (question)
               ANTI JOIN called_domains c ON c.host = l.host AND c.domain = q.domain
             WHERE l.host IS NOT NULL
@@ -223,8 +237,8 @@ def _shown(
         connection.unregister(name)
 
 
-def _records(read: _Columns, scope: Scope) -> str:
-    """One row per record that tells of a connection: not DNS answers, not mere ends of connections."""
+def _records(read: _Columns, scope: Scope, sessions: bool) -> str:
+    """One row per record that tells of a connection, with or without a session: not DNS answers, not mere ends of connections."""
     raw = read.text(*_NAMES)
     source, destination = read.bytes("source.ip"), read.bytes("destination.ip")
     never = f"coalesce({inside(source, scope.never)}, FALSE) OR coalesce({inside(destination, scope.never)}, FALSE)"
@@ -236,6 +250,7 @@ def _records(read: _Columns, scope: Scope) -> str:
         return f"CASE WHEN {turned} THEN {far} ELSE {near} END"
 
     address, opener = read.text("destination.ip"), read.text("source.ip")
+    session = " AND ".join(f"{read.text(name)} IS NULL" for name in _SESSIONS)
     left, right = (f"CAST({read.number(name)} AS BIGINT)" for name in ("source.port", "destination.port"))
     sent, received = (f"CAST({read.number(name)} AS BIGINT)" for name in ("source.bytes", "destination.bytes"))
     return f"""
@@ -254,9 +269,10 @@ def _records(read: _Columns, scope: Scope) -> str:
         OR ({raw} IS NOT NULL AND {address} IS NULL)
         OR coalesce({read.text("event.module")} = 'squid', FALSE) AS proxied,
       {read.text("http.request.method")} IS NOT NULL AS request,
-      {turned} OR {scope.is_internal(source)} AS inward, {turned} OR NOT {scope.is_internal(destination)} AS outward
+      {turned} OR {scope.is_internal(source)} AS inward, {turned} OR NOT {scope.is_internal(destination)} AS outward,
+      FALSE AS queried, FALSE AS again
     FROM {read.table}
-    WHERE ({address} IS NOT NULL OR {raw} IS NOT NULL)
+    WHERE {"NOT " if sessions else ""}({session}) AND ({address} IS NOT NULL OR {raw} IS NOT NULL)
       AND {read.text("dns.question.name")} IS NULL AND NOT ({read.only_ends()}) AND NOT ({never}))
     WHERE host IS NOT NULL AND time IS NOT NULL
     """

@@ -11,15 +11,15 @@ MODULES = ("netflow", "aws", "gcp", "azure", "amazon_security_lake")
 _PAUSE, _NO_PAUSE = 900_000_000_000, 15_000_000_000
 
 
-def join_parts(connection: duckdb.DuckDBPyConnection) -> None:
-    """Joins the parts in ``connection_records``: the first has the sums of bytes and lasts until the last one's end."""
+def join_parts(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Joins the parts among records without sessions: the first has the sums of bytes and lasts until the last one's end."""
     connection.execute(f"""
     CREATE OR REPLACE TEMP TABLE connection_parts AS
     WITH marked AS (SELECT rowid AS part, *, coalesce(time - max(until) OVER (
         PARTITION BY source, source_port, address, port, transport ORDER BY time, rowid
         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
         >= CASE WHEN transport = 'tcp' THEN {_PAUSE} ELSE {_NO_PAUSE} END, TRUE) AS opens
-      FROM connection_records WHERE flow AND session IS NULL AND source_port > 0 AND port > 0),
+      FROM {name} WHERE flow AND source_port > 0 AND port > 0),
     numbered AS (SELECT *, count_if(opens) OVER (
         PARTITION BY source, source_port, address, port, transport ORDER BY time, part) AS number FROM marked),
     summed AS (SELECT *, sum(sent) OVER whole AS all_sent, sum(received) OVER whole AS all_received,
@@ -28,11 +28,9 @@ def join_parts(connection: duckdb.DuckDBPyConnection) -> None:
     SELECT part, opens, TRY_CAST(all_sent AS BIGINT) AS all_sent, TRY_CAST(all_received AS BIGINT) AS all_received,
       TRY_CAST(lasted AS BIGINT) AS lasted FROM summed WHERE parts > 1
     """)
-    connection.execute("""
-    UPDATE connection_records SET sent = all_sent, received = all_received, duration = lasted
-    FROM connection_parts WHERE connection_records.rowid = part AND opens
+    connection.execute(f"""
+    UPDATE {name} SET sent = all_sent, received = all_received, duration = lasted
+    FROM connection_parts WHERE {name}.rowid = part AND opens
     """)
-    connection.execute(
-        "DELETE FROM connection_records WHERE rowid IN (SELECT part FROM connection_parts WHERE NOT opens)"
-    )
+    connection.execute(f"DELETE FROM {name} WHERE rowid IN (SELECT part FROM connection_parts WHERE NOT opens)")
     connection.execute("DROP TABLE connection_parts")

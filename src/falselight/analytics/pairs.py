@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from falselight.analytics import signers
 from falselight.analytics.connections import NAME, RESOLVERS
 from falselight.analytics.domains import registered
-from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, median
+from falselight.analytics.series import Floats, Ints, Mask, Series, Sorted, median, texts
 from falselight.analytics.signers import Signers
 from falselight.store import quoted
 
@@ -87,8 +87,9 @@ def collect(
     low = max(oldest, high - int(window_days * DAY))
     _groups(connection, low)
     _units(connection, least, long_hours)
-    found = connection.execute("SELECT * FROM beacon_pairs ORDER BY pair").fetchnumpy()
-    count = len(found["pair"])
+    numbers = ", ".join(("view", "domain", *_FACTS))
+    found = connection.execute(f"SELECT {numbers} FROM beacon_pairs ORDER BY pair").fetchnumpy()
+    count = len(found["view"])
     if not count:
         return None
     # A source that calls one server only (a scanner of ours, say) does not make the network larger.
@@ -97,10 +98,11 @@ def collect(
     ).fetchall()
     facts = {key: _floats(found[key]) for key in _FACTS}
     times, measured = _series(connection, count, low)
+    named = connection.sql("SELECT host, server, process, address FROM beacon_pairs ORDER BY pair").to_arrow_table()
+    hosts, servers, processes, addresses = map(texts, named.columns)
     made = Pairs(
-        found["host"], found["server"], found["view"].astype(np.int64), _texts(found["process"]), _texts(found["address"]),
-        facts | measured, found["domain"].astype(np.int64), times, low, high, oldest,
-        max(members, 1), signers.collect(connection, count),
+        hosts, servers, found["view"].astype(np.int64), processes, addresses, facts | measured,
+        found["domain"].astype(np.int64), times, low, high, oldest, max(members, 1), signers.collect(connection, count),
     )  # fmt: skip
     for table in _RELATIONS:
         connection.execute(f"DROP TABLE {table}")
@@ -289,10 +291,3 @@ def _floats(values: Any) -> Floats:
     if isinstance(values, np.ma.MaskedArray):
         return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
     return np.asarray(values, dtype=np.float64)
-
-
-def _texts(values: Any) -> NDArray[Any]:
-    """Texts, with None where there is none."""
-    texts = np.array(np.ma.getdata(values), dtype=object)
-    texts[np.ma.getmaskarray(values)] = None
-    return texts

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
@@ -139,6 +140,14 @@ class Sorted:
         safe = np.maximum(length, 1)
         found = (self.at(starts + (safe - 1) // 2) + self.at(starts + safe // 2)) / 2
         return np.where(length > 0, found, np.nan)
+
+
+def texts(column: pa.ChunkedArray) -> NDArray[Any]:
+    """The texts of a column, None where there is none; those that are equal are one object, since a host has many servers."""
+    found = column.combine_chunks().dictionary_encode()
+    known = np.array([*found.dictionary.to_pylist(), None], dtype=object)
+    made: NDArray[Any] = known[found.indices.fill_null(len(known) - 1).to_numpy()]
+    return made
 
 
 def group(owners: Ints, values: NDArray[Any], count: int) -> Series:

@@ -12,7 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from falselight.analytics.series import Floats, Ints
+from falselight.analytics.series import Floats, Ints, texts
 from falselight.expressions import Expressions
 from falselight.store import EventTable
 
@@ -75,10 +75,12 @@ def collect(connection: duckdb.DuckDBPyConnection, count: int) -> Signers:
     states, names = np.full(count, None, dtype=object), np.full(count, None, dtype=object)
     common = np.zeros(count, dtype=np.int64)
     known = connection.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [NAME]).fetchall()[0][0]
-    rows = connection.execute(
-        f"SELECT pair, state, signer, common FROM beacon_pairs p JOIN {NAME} s ON s.host = p.host "
-        "AND s.program = lower(p.process)"
-    ).fetchall() if known else []  # fmt: skip
-    for pair, state, signer, programs in rows:
-        states[pair], names[pair], common[pair] = state, signer, programs
+    if known:
+        found = connection.sql(
+            f"SELECT pair, state, signer, common FROM beacon_pairs p JOIN {NAME} s ON s.host = p.host "
+            "AND s.program = lower(p.process)"
+        ).to_arrow_table()
+        units = found.column("pair").to_numpy()
+        states[units], names[units] = texts(found.column("state")), texts(found.column("signer"))
+        common[units] = found.column("common").to_numpy()
     return Signers(states, names, common)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -22,6 +22,7 @@ from falselight.store import MEMORY, EventTable
 MISSING = None
 # Smaller tables are sorted in a moment: no sample is taken.
 LARGE_TABLE = 1_000_000
+ROWS_AT_ONCE = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,19 @@ def execute(table: EventTable, sql: str) -> duckdb.DuckDBPyConnection:
         return table.connection.execute(sql)
     except duckdb.Error as fault:
         raise EqlError([fault_of(fault)]) from fault
+
+
+def rows(table: EventTable, sql: str) -> Generator[tuple[Any, ...], None, None]:
+    """The rows of one emitted statement, some at a time: as Python's own they take many times the room. Whoever takes them asks
+    the connection for nothing else meanwhile. Raises ``EqlError`` (E0401)."""
+    cursor = execute(table, sql)
+    try:
+        while batch := cursor.fetchmany(ROWS_AT_ONCE):
+            yield from batch
+    except duckdb.Error as fault:
+        raise EqlError([fault_of(fault)]) from fault
+    finally:
+        cursor.abort()
 
 
 def arrow(table: EventTable, sql: str) -> pa.Table:
@@ -144,8 +158,8 @@ def _samples(plan: nodes.SamplePlan, table: EventTable) -> Iterator[Sequence]:
     """Keys in ascending order; for each, the first choices of distinct documents, one for each stage."""
     left = plan.size
     width = len(key_names(plan.stages[0]))
-    rows = _rows(execute(table, samples.candidates(plan, table.name)))
-    for _, group in groupby(rows, key=lambda row: row[0]):
+    found = rows(table, samples.candidates(plan, table.name))
+    for _, group in groupby(found, key=lambda row: row[0]):
         documents: list[list[int]] = [[] for _ in plan.stages]
         keys: tuple[Any, ...] = ()
         for row in group:
@@ -158,11 +172,6 @@ def _samples(plan: nodes.SamplePlan, table: EventTable) -> Iterator[Sequence]:
             left = left - 1 if left is not None else None
         if left == 0:
             return
-
-
-def _rows(cursor: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
-    while batch := cursor.fetchmany(10_000):
-        yield from batch
 
 
 def _choices(documents: list[list[int]], stage: int, chosen: tuple[int, ...]) -> Iterable[tuple[int, ...]]:

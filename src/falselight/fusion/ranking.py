@@ -94,9 +94,7 @@ def _beacons(table: EventTable, settings: Settings) -> Pairs:
     connections.build(table, scope(settings))
     scores = beacons.score(table.connection)
     found = Pairs(float(parameters()["unscored_odds"]) + (0.0 if scores is None else scores.allowance))
-    for number in scores.ranking() if scores is not None else ():
-        assert scores is not None
-        row = scores.row(number)
+    for row in scores.settled().rows(scores.ranking()) if scores is not None else ():
         is_name = row.server != row.address
         if row.address is None and is_own(row.server):
             continue  # looked up as a printer or a reversed address is: no server of an adversary
