@@ -26,3 +26,18 @@ def test_names_that_are_not_there_are_told() -> None:
     assert set(falselight.__all__) <= set(dir(falselight))
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         falselight.nothing  # noqa: B018
+
+
+def test_an_absent_package_is_looked_for_once() -> None:
+    code = """
+import falselight, pyarrow, sys
+class Asked:
+    names = []
+    def find_spec(self, name, path=None, target=None):
+        self.names.append(name)
+sys.meta_path.insert(0, Asked())
+for _ in range(3): pyarrow.array([1])
+print(Asked.names.count("dateutil"))
+"""
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    assert int(told) <= 1

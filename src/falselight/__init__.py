@@ -1,6 +1,8 @@
 """Falselight finds adversary-run servers in telemetry, and runs Elastic's EQL rules on files with Elasticsearch's results."""
 
+import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +27,9 @@ __all__ = [
     "hunt",
     "search",
 ]
+# Arrow asks for this package whenever it takes a Python value; an absent one it would look for on disk each time.
+if find_spec("dateutil") is None:
+    sys.modules.setdefault("dateutil", None)  # type: ignore[arg-type]
 # The module of each name, loaded when it is asked for. No module has the name of what it gives, since the import of a module
 # puts it here under its own name.
 _HOMES = {

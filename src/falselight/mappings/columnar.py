@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from falselight.batches import as_lists
+
 NOTHING = "\x00"
 _JOINT = "\x1f"
+_NUMBERS = {pa.int64(), pa.float64()}
 
 
 def distinct(values: pa.Array, convert: Callable[[Any], Any], kind: pa.DataType) -> pa.Array:
@@ -45,6 +48,34 @@ def as_text(values: pa.Array) -> pa.Array:
     if pa.types.is_string(values.type):
         return values
     return values.cast(pa.string())
+
+
+def either(one: pa.Array, other: pa.Array) -> pa.Array:
+    """The first column's values, where it has none the other's; of two types in one that holds both: lists, real numbers, else
+    texts."""
+    if one.type != other.type:
+        many = pa.types.is_list(one.type) or pa.types.is_list(other.type)
+        kinds = {values.type.value_type if pa.types.is_list(values.type) else values.type for values in (one, other)}
+        kinds -= {pa.null()} if len(kinds) > 1 else set()
+        kind = kinds.pop() if len(kinds) == 1 else pa.float64() if kinds == _NUMBERS else pa.string()
+        one, other = (_lifted(values, kind, many) for values in (one, other))
+    return pc.if_else(pc.is_valid(one), one, other)
+
+
+def _lifted(values: pa.Array, kind: pa.DataType, many: bool) -> pa.Array:
+    if pa.types.is_list(values.type):
+        return pa.ListArray.from_arrays(values.offsets, values.values.cast(kind, safe=False), mask=pc.is_null(values))
+    cast = values.cast(kind, safe=False)
+    return as_lists(pa.chunked_array([cast])) if many else cast
+
+
+def renamed(columns: Mapping[str, pa.Array], name_of: Callable[[str], str]) -> dict[str, pa.Array]:
+    """The columns by other names; of several that get one name the first counts in each row that it fills."""
+    found: dict[str, pa.Array] = {}
+    for name, values in columns.items():
+        proper = name_of(name)
+        found[proper] = either(found[proper], values) if proper in found else values
+    return found
 
 
 def first(lists: pa.Array) -> pa.Array:

@@ -63,7 +63,8 @@ def flow(
 ) -> FlowTimes:
     """Fills the frame with the fields of one collector's records; gives their times."""
     if kind == "goflow2":
-        columns = _respelled(columns)
+        # Records of both of GoFlow's versions may stand in one block.
+        columns = columnar.renamed(columns, snake)
     table = load(FILE, kind)
     told = times(columns, table, rows, settings)
     _named(table, columns, frame, wanted is None or any(name.startswith("netflow.") for name in wanted))
@@ -87,17 +88,6 @@ def flow(
     frame.put("event.duration", None if told.lasted is None else pc.multiply(told.lasted, 1_000))
     _network(frame, wanted)
     return told
-
-
-def _respelled(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """The names in snake case; records of both of GoFlow's versions may stand in one block."""
-    found: dict[str, pa.Array] = {}
-    for name, values in columns.items():
-        known = found.get(snake(name))
-        if known is not None and known.type != values.type:
-            known, values = columnar.as_text(known), columnar.as_text(values)
-        found[snake(name)] = values if known is None else pc.coalesce(known, values)
-    return found
 
 
 def _ip(text: str | None) -> str | None:

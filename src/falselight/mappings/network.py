@@ -7,6 +7,7 @@ import hashlib
 import ipaddress
 import re
 import socket
+from collections import Counter
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 from publicsuffixlist import PublicSuffixList
 
 from falselight.mappings.addresses import Addresses, Bytes, addressed
-from falselight.mappings.columnar import as_text, distinct, flat, jointly, paired
+from falselight.mappings.columnar import as_text, distinct, flat, jointly, paired, whole
 from falselight.mappings.records import Frame, Step, fills_below
 from falselight.mappings.urls import request, url
 
@@ -132,7 +133,7 @@ def community_id(frame: Frame, step: Step) -> None:
     lowered = pc.utf8_lower(as_text(transport))
     by_port = pc.is_in(lowered, value_set=pa.array(["tcp", "udp", "sctp"]))
     found = None
-    ports = [port for port in (source_port, destination_port) if port is not None and pa.types.is_integer(port.type)]
+    ports = [whole(port, Counter(), "") for port in (source_port, destination_port) if port is not None]
     if len(ports) == 2 and pc.any(by_port).as_py():
         sides = [_addresses(frame, side) for side in (source, destination)]
         found = _hashed(sides, ports, lowered, by_port)

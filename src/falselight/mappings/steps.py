@@ -23,11 +23,8 @@ def copy(frame: Frame, step: Step) -> None:
         return
     for target in step.targets:
         known = frame.columns.get(target) if step.options.get("absent") or step.moves else None
-        if known is not None and known.type == values.type and not pa.types.is_list(values.type):
-            left, right = (known, values) if step.options.get("absent") else (values, known)
-            frame.put(target, pc.coalesce(left, right))
-        elif known is None or not step.options.get("absent"):
-            frame.put(target, values)
+        left, right = (known, values) if step.options.get("absent") else (values, known)
+        frame.put(target, values if known is None else columnar.either(left, right))
 
 
 def drop(frame: Frame, step: Step) -> None:

@@ -97,37 +97,28 @@ def eve_dns(frame: Frame, step: Step) -> None:
 
 
 def _addresses(kinds: pa.Array | None, data: pa.Array | None) -> pa.Array | None:
-    """The data of A and AAAA records."""
+    """The data of A and AAAA records, of rows that have a kind for each."""
     if kinds is None or data is None:
         return None
+    wanted = pa.array(["A", "AAAA"])
     if not pa.types.is_list(data.type):
-        return pc.if_else(pc.is_in(kinds, value_set=pa.array(["A", "AAAA"])), data, pa.scalar(None, data.type))
-    if not pa.types.is_list(kinds.type) or len(kinds.values) != len(data.values):
+        return pc.if_else(pc.is_in(columnar.as_text(kinds), value_set=wanted), data, pa.scalar(None, data.type))
+    if not pa.types.is_list(kinds.type):
         return None
-    is_address = pc.is_in(kinds.values, value_set=pa.array(["A", "AAAA"]))
+    equal = pc.equal(pc.list_value_length(kinds), pc.list_value_length(data))
+    kinds, data = (pc.if_else(equal, lists, pa.scalar(None, lists.type)) for lists in (kinds, data))
+    is_address = pc.is_in(columnar.as_text(kinds.values), value_set=wanted)
     found = pc.if_else(is_address, data.values, pa.scalar(None, data.type.value_type))
     return pa.ListArray.from_arrays(data.offsets, found, mask=pc.is_null(data))
 
 
 def _either(single: pa.Array | None, several: pa.Array | None) -> pa.Array | None:
-    """One column of lists from a column of values and one of lists."""
+    """One column from a column of values and one of lists."""
     if single is None or single.null_count == len(single):
         return several
     if several is None or several.null_count == len(several):
         return single
-    listed = pa.ListArray.from_arrays(pa.array(range(len(single) + 1), pa.int32()), single)
-    listed = pc.if_else(pc.is_valid(single), listed, pa.scalar(None, listed.type))
-    if not pa.types.is_list(several.type):
-        return pc.coalesce(columnar.as_text(single), columnar.as_text(several))
-    if several.type != listed.type:
-        texts = pa.list_(pa.string())
-        several = (
-            several
-            if several.type == texts
-            else pa.ListArray.from_arrays(several.offsets, columnar.as_text(several.values))
-        )
-        listed = pa.ListArray.from_arrays(listed.offsets, columnar.as_text(listed.values), mask=pc.is_null(single))
-    return pc.coalesce(several, listed)
+    return columnar.either(several, single)
 
 
 def eve_dns_flags(frame: Frame, step: Step) -> None:

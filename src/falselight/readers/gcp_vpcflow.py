@@ -9,7 +9,7 @@ from typing import BinaryIO, TypeAlias
 
 import pyarrow as pa
 
-from falselight.mappings import gcp_vpcflow
+from falselight.mappings import columnar, gcp_vpcflow
 from falselight.mappings.records import Table, apply
 from falselight.readers import Report, json_mapped
 from falselight.readers.settings import Settings
@@ -32,7 +32,7 @@ def read_by(
         needed = raw | {gcp_vpcflow.PAYLOAD + name for name in raw}
     mapped = json_mapped.Mapped(path, label, report, skipped, needed, wanted is None or "event.original" in wanted)
     for block in mapped.blocks(stream, gcp_vpcflow.PAYLOAD + _SIGN):
-        columns = {name.removeprefix(gcp_vpcflow.PAYLOAD): values for name, values in block.columns.items()}
+        columns = columnar.renamed(block.columns, lambda name: name.removeprefix(gcp_vpcflow.PAYLOAD))
         frame = mapped.frame(block, prepare(columns))
         yield mapped.batch(frame, block, json_mapped.column_times(_TIME), lambda each: apply(each, table, wanted))
     mapped.tell()

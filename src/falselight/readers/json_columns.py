@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, BinaryIO, TypeVar
+from typing import BinaryIO, TypeVar
 
 import numpy as np
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as arrow_json
@@ -22,7 +21,8 @@ import pyarrow.json as arrow_json
 from falselight.mappings.columnar import flat
 from falselight.readers import NOT_JSON, Report, fault, scanning
 from falselight.readers.ahead import ahead
-from falselight.readers.json_shapes import KINDS, MAX_FIELDS, Shapes, name_of, walk
+from falselight.readers.json_rows import Block, Narrow, Rows
+from falselight.readers.json_shapes import Shapes
 from falselight.readers.ndjson import Unparsable, lines, parse
 
 BLOCK_BYTES = 8 << 20
@@ -30,35 +30,6 @@ _MAX_CELLS = 4_000_000
 _SAMPLE_LINES = 300
 _PARSE_BYTES = 4 << 20
 _MAX_PAUSE = 32
-BEYOND = f"fields beyond the first {MAX_FIELDS}"
-
-
-@dataclass(frozen=True)
-class Narrow:
-    """The names that suffice for blocks of records of one kind, and those under which such records have nothing; and the kind,
-    which whoever takes such a block makes sure of."""
-
-    kind: str
-    names: frozenset[str]
-    absent: frozenset[str] = frozenset()
-
-
-@dataclass
-class Block:
-    """Columns of one block, the numbers of its records, and their texts where these were asked for: as an array, or as lines.
-    ``narrow``: what the block was read for, if not for all wanted names."""
-
-    columns: dict[str, pa.Array]
-    records: pa.Array
-    texts: pa.Array | bytes | None = None
-    narrow: Narrow | None = None
-
-    @property
-    def originals(self) -> pa.Array | None:
-        """The records' texts, which are made when someone asks for them."""
-        if isinstance(self.texts, bytes):
-            self.texts = _lines(self.texts)
-        return self.texts
 
 
 @dataclass(frozen=True)
@@ -212,7 +183,7 @@ class JsonColumns:
         return columns
 
     def _slow(self, data: bytes, first: int) -> Iterator[Block]:
-        table = _Rows(self._names)
+        table = Rows(self._names)
         for number, line in lines(io.BytesIO(data), self.path, self.label, self.report, self.skipped, first):
             try:
                 document, was_mended = parse(line)
@@ -224,10 +195,9 @@ class JsonColumns:
             if self.originals:
                 table.originals.append(line.decode("utf-8", "replace").rstrip("\r\n"))
             if table.cells() > _MAX_CELLS:
-                yield table.block()
-                table = _Rows(self._names)
-        if table.records:
-            yield table.block()
+                yield from table.blocks()
+                table = Rows(self._names)
+        yield from table.blocks()
 
     def _bad(self, number: int, reason: str) -> None:
         self.skipped["not JSON"] += 1
@@ -240,78 +210,6 @@ class JsonColumns:
                     record=number,
                 )
             )
-
-
-class _Rows:
-    """Records gathered one by one, sparse. ``names`` are the input's fields so far."""
-
-    def __init__(self, names: set[str]) -> None:
-        self._names = names
-        self.records: list[int] = []
-        self.originals: list[str] = []
-        self._values: dict[str, dict[int, Any]] = {}
-
-    def cells(self) -> int:
-        return len(self.records) * max(1, len(self._values))
-
-    def add(self, number: int, document: dict[str, Any], wanted: frozenset[str] | None, skipped: Counter[str]) -> None:
-        row = len(self.records)
-        self.records.append(number)
-        for path, value in walk(document):
-            name = name_of(path)
-            if (value is None and None not in path) or (wanted is not None and name not in wanted):
-                continue
-            column = self._values.get(name)
-            if column is None:
-                if name not in self._names:
-                    if len(self._names) >= MAX_FIELDS:
-                        skipped[BEYOND] += 1
-                        continue
-                    self._names.add(name)
-                column = self._values[name] = {}
-            if None in path:
-                known = column.setdefault(row, [])
-                if not isinstance(known, list):
-                    known = column[row] = [known]
-                if value is not None:
-                    known.append(value)
-            elif row in column:
-                known = column[row]
-                column[row] = [*known, value] if isinstance(known, list) else [known, value]
-            else:
-                column[row] = value
-
-    def block(self) -> Block:
-        rows = len(self.records)
-        columns = {name: _column(values, rows) for name, values in self._values.items()}
-        originals = pa.array(self.originals, pa.string()) if self.originals else None
-        return Block(columns, pa.array(self.records, pa.int64()), originals)
-
-
-def _column(values: dict[int, Any], rows: int) -> pa.Array:
-    """The cells in one type: of mixed values texts are made."""
-    many = any(isinstance(value, list) for value in values.values())
-    atoms = [atom for value in values.values() for atom in (value if isinstance(value, list) else [value])]
-    kinds = {type(atom) for atom in atoms}
-    wide = any(isinstance(atom, int) and not -(2**63) <= atom < 2**63 for atom in atoms)
-    if kinds == {int, float} and not wide:
-        kind = pa.float64()
-    elif len(kinds) == 1 and not wide:
-        kind = KINDS[next(iter(kinds))]
-    else:
-        kind = pa.string() if kinds else pa.null()
-    plain = kind != pa.string() or kinds <= {str}
-    cells: list[Any] = [None] * rows
-    for row, value in values.items():
-        listed = value if isinstance(value, list) else [value]
-        made: list[Any] = listed
-        if kind == pa.float64():
-            # Arrow takes no whole number for a real one that is not exactly it.
-            made = [float(atom) for atom in listed]
-        elif not plain:
-            made = [atom if isinstance(atom, str) else orjson.dumps(atom).decode() for atom in listed]
-        cells[row] = made if many else made[0]
-    return pa.array(cells, pa.list_(kind) if many else kind)
 
 
 def _spread(block: bytes, most: int, count: int) -> Iterator[bytes]:
@@ -352,14 +250,6 @@ def _plain(data: bytes, count: int) -> tuple[bytes, int] | None:
     if not block.startswith(b"{") or not block.endswith(b"}\n") or scanning.count(block, b"}\n{") != count - 1:
         return None
     return (block, count) if block.isascii() or _is_utf8(block) else None
-
-
-def _lines(block: bytes) -> pa.Array:
-    """Lines as texts, without their ends."""
-    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == ord("\n"))
-    offsets = np.append(0, ends - np.arange(len(ends))).astype(np.int32)
-    texts = block.replace(b"\n", b"")
-    return pa.Array.from_buffers(pa.string(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(texts)])
 
 
 def _is_utf8(block: bytes) -> bool:

@@ -13,8 +13,9 @@ import pyarrow.compute as pc
 from falselight.mappings import netflow, steps
 from falselight.mappings.records import Frame, batch
 from falselight.readers import Report, tallies
-from falselight.readers.json_columns import Block, JsonColumns
+from falselight.readers.json_columns import JsonColumns
 from falselight.readers.json_framing import as_lines
+from falselight.readers.json_rows import Block
 from falselight.readers.settings import Settings
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from falselight.readers import Report, ndjson
-from falselight.readers.json_columns import Block
+from falselight.readers.json_rows import Block
 from falselight.readers.netflow import Flows
 from falselight.readers.settings import Settings
 

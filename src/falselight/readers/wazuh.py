@@ -13,7 +13,7 @@ from falselight.columns import is_reserved
 from falselight.mappings import apply
 from falselight.mappings.tables import flat, load, once
 from falselight.readers import Report, json_logs, tallies
-from falselight.readers.json_columns import BEYOND
+from falselight.readers.json_rows import BEYOND
 from falselight.readers.json_shapes import MAX_FIELDS
 from falselight.readers.settings import Settings
 from falselight.readers.windows_event import CHUNK_EVENTS, WindowsEvent, braced, epoch_nanoseconds, text_of, whole

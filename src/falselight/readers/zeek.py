@@ -11,10 +11,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from falselight.mappings import steps, zeek
+from falselight.mappings import columnar, steps, zeek
 from falselight.mappings.records import Frame, apply, batch
 from falselight.readers import Report, tallies
-from falselight.readers.json_columns import Block, JsonColumns, Narrow
+from falselight.readers.json_columns import JsonColumns
+from falselight.readers.json_rows import Block, Narrow
 from falselight.readers.zeek_signs import LOG_NAMES as _LOG_NAMES
 from falselight.readers.zeek_signs import log_of
 from falselight.readers.zeek_tsv import Chunk, Header, TsvReader
@@ -176,15 +177,7 @@ def _normalised(
 def _respelled(columns: dict[str, pa.Array]) -> dict[str, pa.Array]:
     """One spelling of each name; records of several shippers may stand in one block."""
     spellings = zeek.shared()["spellings"]
-    found: dict[str, pa.Array] = {}
-    for name, values in columns.items():
-        proper = spellings.get(name, name)
-        known = found.get(proper)
-        if known is not None and known.type == values.type and not pa.types.is_list(values.type):
-            found[proper] = pc.coalesce(known, values)
-        else:
-            found[name if known is not None else proper] = values
-    return found
+    return columnar.renamed(columns, lambda name: spellings.get(name, name))
 
 
 def _log(header: Header) -> str:
