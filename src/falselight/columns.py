@@ -56,7 +56,7 @@ def duckdb_type(kind: pa.DataType) -> str:
 
 def is_reserved(name: str) -> bool:
     """Whether no column can have this name: it is empty or holds a NUL, or the table needs the place for a column of its own."""
-    return not name or "\0" in name or name in RESERVED or name.endswith(("#ip", "#order"))
+    return not name or "\0" in name or name in RESERVED or name.endswith(("#ip", "#order", "#values"))
 
 
 def physical(

@@ -16,9 +16,9 @@ from property.cases import MAPPING, Case, cases
 from bench import mixed
 from falselight import findings, hunting, sources
 from falselight.diagnostics import EqlError
+from falselight.engines import clustering, sieve
 from falselight.engines import clusters as engine_clusters
 from falselight.engines import duckdb as engine
-from falselight.engines import sieve
 from falselight.engines.clustering import GROUPS, WHOLE
 from falselight.engines.clusters import cluster
 from falselight.eql import walk
@@ -210,6 +210,13 @@ def test_a_condition_that_cannot_be_judged_with_others_leaves_them_to_be_asked_a
         with pytest.raises(EqlError):
             found.of(made[0].predicate if isinstance(made[0], nodes.EventPlan) else nodes.ALWAYS)
     assert found.can_match(made[0])
+
+
+def test_clusters_that_share_a_hash_are_not_used(table: EventTable) -> None:
+    made = [made for _, made in planned([Rule(id=q, name=q, query=q) for q in QUERIES[:3]], table)]
+    assert cluster(table, made) is not None
+    with patch.object(clustering, "_hash", lambda keys: f"hash({keys[0]})"):
+        assert cluster(table, made) is None
 
 
 def test_a_plan_whose_field_is_never_filled_cannot_match(table: EventTable) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from falselight.diagnostics import EqlError
 from falselight.ecs.schema import Field, column, ip_column, order_column
 from falselight.engines import duckdb as engine
+from falselight.engines import texts
 from falselight.plan import nodes
 from falselight.sql import functions
 from falselight.sql.predicates import condition
@@ -71,20 +72,24 @@ def sample(table: EventTable, names: Iterable[str]) -> None:
 
 
 def group(table: EventTable, known: Sequence[Field]) -> list[Part]:
-    """Makes the relation of clusters: the fields' values, ``_part``, ``_cluster`` (from 1) and how many ``_events``; gives the
-    parts in order. Sampled events get their cluster."""
+    """Makes the relation of clusters: the fields' values and their ``_hash``, ``_part``, ``_cluster`` (from 1) and how many
+    ``_events``; gives the parts in order, none where two clusters have one hash. Sampled events get their cluster."""
     keys = _keys(known)
     listed = ", ".join(keys)
     _execute(
         table,
-        f"CREATE OR REPLACE TEMP TABLE {quoted(GROUPS)} AS SELECT row_number() OVER (ORDER BY _part, {listed}) AS _cluster, * "
+        f"CREATE OR REPLACE TEMP TABLE {quoted(GROUPS)} AS SELECT row_number() OVER (ORDER BY _part, {listed}) AS _cluster, *, "
+        f"{_hash(keys)} AS _hash "
         f"FROM (SELECT least(dense_rank() OVER (ORDER BY {keys[0]}), {MOST_PARTS}) AS _part, * FROM "
         f"(SELECT {listed}, count(*) AS _events FROM {quoted(table.name)} GROUP BY {listed}))",
     )
+    ((alike,),) = _execute(table, f"SELECT count(*) - count(DISTINCT _hash) FROM {quoted(GROUPS)}")
+    if alike:
+        return []
     _execute(
         table,
-        f"CREATE OR REPLACE TEMP TABLE {quoted(SAMPLE)} AS SELECT g._cluster, e.* FROM {quoted(SAMPLE)} e "
-        f"JOIN {quoted(GROUPS)} g ON {_same(keys)}",
+        f"CREATE OR REPLACE TEMP TABLE {quoted(SAMPLE)} AS FROM {quoted(SAMPLE)} "
+        f"JOIN (SELECT _cluster, _hash FROM {quoted(GROUPS)}) ON _hash = {_hash(keys)}",
     )
     rows = _execute(
         table,
@@ -136,8 +141,8 @@ def _passing(table: EventTable, clusters: int, sieve: Sieve) -> list[NDArray[np.
     with engine.registered(table, "passing", pa.table({name: each[some] for name, each in marks.items()})):
         _execute(
             table,
-            f"CREATE OR REPLACE TEMP TABLE read_clusters AS SELECT g.*, p.* FROM {quoted(GROUPS)} g "
-            "JOIN passing p ON p._number = g._cluster",
+            "CREATE OR REPLACE TEMP TABLE read_clusters AS SELECT _cluster, _hash, _part, passing.* "
+            f"FROM {quoted(GROUPS)} JOIN passing ON _number = _cluster",
         )
     return guarded
 
@@ -161,15 +166,15 @@ def _copy_part(
     """The events of one part that pass, in the order of their clusters. What passes is found first: only then are all its columns
     read."""
     copied = [each for name, own in columns.items() if name in wanted for each, _ in own]
-    only = "" if part.only is None else f" AND e.{keys[0]} IS NOT DISTINCT FROM $only"
-    marks = "".join(f", g._{number}" for number, _ in guards)
+    only = "TRUE" if part.only is None else f"{keys[0]} IS NOT DISTINCT FROM $only"
+    asked = ", ".join(["*", *texts.columns(guard for _, guard in guards)])
     passes = disjunction(["_whole", *(f"(_{number} AND {condition(guard)})" for number, guard in guards)])
     functions.install(table.connection, passes)
     _execute(
         table,
-        "CREATE OR REPLACE TEMP TABLE passing_events AS SELECT CAST(_cluster AS INTEGER) AS _cluster, _seq FROM "
-        f"(SELECT e.*, g._cluster, g._whole{marks} FROM {quoted(table.name)} e JOIN read_clusters g ON {_same(keys)} "
-        f"WHERE g._part = {part.number}{only}) WHERE {passes}",
+        "CREATE OR REPLACE TEMP TABLE passing_events AS SELECT CAST(_cluster AS INTEGER) AS _cluster, _seq "
+        f"FROM (SELECT {asked} FROM {quoted(table.name)} WHERE {only}) JOIN read_clusters ON _hash = {_hash(keys)} "
+        f"WHERE _part = {part.number} AND {passes}",
         {} if part.only is None else {"only": part.only[0]},
     )
     listed = ", ".join(f"e.{each}" for each in (*SYSTEM, *copied))
@@ -184,9 +189,9 @@ def _keys(known: Sequence[Field]) -> list[str]:
     return [quoted(column(entry.name)) for entry in known]
 
 
-def _same(keys: Sequence[str]) -> str:
-    """SQL: the event ``e`` is of the cluster ``g``."""
-    return " AND ".join(f"g.{key} IS NOT DISTINCT FROM e.{key}" for key in keys)
+def _hash(keys: Sequence[str]) -> str:
+    """SQL: what tells the cluster of an event. Comparing the fields themselves takes longer."""
+    return f"hash({', '.join(keys)})"
 
 
 def _kinds(table: EventTable) -> dict[str, str]:

@@ -131,8 +131,8 @@ class Clusters:
 
 
 def cluster(table: EventTable, plans: Iterable[nodes.Plan]) -> Clusters | None:
-    """The clusters of a table by the fields that most of these plans compare; None where no field leaves few. Raises
-    ``EqlError`` where the engine cannot answer."""
+    """The clusters of a table by the fields that most of these plans compare; None where no field leaves few, or where
+    clusters cannot be told apart. Raises ``EqlError`` where the engine cannot answer."""
     uses: Counter[str] = Counter()
     for plan in plans:
         uses.update({name for predicate in narrow.predicates(plan) for name in narrow.names(predicate)})
@@ -140,7 +140,8 @@ def cluster(table: EventTable, plans: Iterable[nodes.Plan]) -> Clusters | None:
     known = _chosen(table, [name for name, _ in uses.most_common()])
     if not known:
         return None
-    return Clusters(table, known, clustering.group(table, known))
+    parts = clustering.group(table, known)
+    return Clusters(table, known, parts) if parts else None
 
 
 def _stretches(members: NDArray[np.bool_]) -> Ranges:

@@ -68,8 +68,6 @@ def _kind(part: nodes.Predicate) -> object:
             return ("equal", field.name)
         case nodes.Like(field, _, insensitive):
             return ("like", field.name, insensitive)
-        case nodes.Beside(field):
-            return ("beside", field.name)
         case nodes.Cidr(field):
             return ("cidr", field.name)
     return None
@@ -82,9 +80,6 @@ def _together(group: list[nodes.Predicate]) -> nodes.Predicate:
         return replace(first, values=tuple(dict.fromkeys(values)))
     if isinstance(first, nodes.Like):
         patterns = [pattern for part in group if isinstance(part, nodes.Like) for pattern in part.patterns]
-        return replace(first, patterns=tuple(dict.fromkeys(patterns)))
-    if isinstance(first, nodes.Beside):
-        patterns = [pattern for part in group if isinstance(part, nodes.Beside) for pattern in part.patterns]
         return replace(first, patterns=tuple(dict.fromkeys(patterns)))
     if isinstance(first, nodes.Cidr):
         ranges = [block for part in group if isinstance(part, nodes.Cidr) for block in part.ranges]

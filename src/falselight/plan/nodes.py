@@ -50,15 +50,6 @@ class Like:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """Holds wherever some value of a list matches one of these wildcard patterns, ASCII case aside. It may hold elsewhere: the
-    values are searched together, beside one another in one text."""
-
-    field: Field
-    patterns: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Regex:
     """Some value matches this Lucene regular expression as a whole."""
 
@@ -121,7 +112,7 @@ class Or:
     operands: tuple[Predicate, ...]
 
 
-Leaf = Equal | Range | Within | Like | Beside | Regex | Cidr | Exists | Script
+Leaf = Equal | Range | Within | Like | Regex | Cidr | Exists | Script
 Predicate = Leaf | Fixed | Rows | Clusters | Not | And | Or
 
 NEVER = Or(())

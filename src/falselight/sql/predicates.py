@@ -9,7 +9,7 @@ from falselight.eql import regular
 from falselight.plan import nodes
 from falselight.sql import expressions
 from falselight.sql.spelling import conjunction, disjunction, literal, name
-from falselight.sql.strings import beside, like, matches
+from falselight.sql.strings import like, matches
 
 
 def condition(predicate: nodes.Predicate, negated: bool = False) -> str:
@@ -60,8 +60,6 @@ def _leaf(predicate: nodes.Leaf) -> str:
             return _some(field, _column(field), lambda v: f"({v} BETWEEN {low} AND {high})")
         case nodes.Like(field, texts, insensitive):
             return _some(field, _column(field), lambda v: like(v, texts, insensitive, in_list=field.many))
-        case nodes.Beside(field, texts):
-            return beside(_column(field), texts)
         case nodes.Regex(field, pattern, insensitive):
             translation = regular.translate(pattern, insensitive)
             return _some(field, _column(field), lambda v: matches(v, translation))

@@ -8,8 +8,6 @@ from falselight.sql.spelling import conjunction, disjunction, text
 # RE2 compiles a bounded program: long alternations are split.
 PATTERNS_PER_REGEX = 200
 PATTERN_CHARACTERS = 20_000
-# Between the values of a list that are searched together.
-SEPARATOR = "\x1f"
 # DuckDB's lower() maps these two letters to ASCII; the byte length tells them from what ASCII folding matches.
 FOLDED_FROM_OUTSIDE = frozenset("ik")
 
@@ -49,17 +47,6 @@ def like(value: str, texts: tuple[str, ...], insensitive: bool, *, in_list: bool
     if general:
         parts.append(_search(value, general, insensitive))
     return disjunction(parts)
-
-
-def beside(values: str, texts: tuple[str, ...]) -> str:
-    """The values of a list, each between two separators, hold what matches one of the wildcard patterns, ASCII case aside.
-    It is found wherever a value alone matches, whatever the values hold."""
-    bounded = []
-    for pattern in dict.fromkeys(texts):
-        start = pattern if pattern.startswith("*") else f"*{SEPARATOR}{pattern}"
-        bounded.append(start if pattern.endswith("*") else f"{start}{SEPARATOR}*")
-    edge = text(SEPARATOR)
-    return _search(f"({edge} || array_to_string({values}, {edge}) || {edge})", bounded, True)
 
 
 def _search(value: str, texts: list[str], insensitive: bool) -> str:
