@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from falselight import ingest
 from falselight.diagnostics import Diagnostic
+from falselight.ecs import release
 from falselight.readers import containers, evidence, wrapped
 from falselight.readers.detect import Kind, detect
 
@@ -89,3 +91,59 @@ def test_other_documents_are_not_unwrapped(data: bytes) -> None:
 def test_a_first_line_longer_than_the_head_is_known_by_its_beginning() -> None:
     line = as_json(["x" * 200_000], nested=True)
     assert wrapped.wrapping(line[: containers.HEAD_BYTES]) == wrapped.JSON
+
+
+EVE = '{"timestamp":"2026-03-02T08:15:30.000000+0000","event_type":"flow","flow_id":7,"src_ip":"10.7.0.3","flow":{"age":3}}'
+AUDIT = "type=SYSCALL msg=audit(1772439330.123:7): arch=c000003e syscall=59 success=yes"
+
+
+def shipped(message: str, **more: object) -> dict[str, object]:
+    """A document as Filebeat writes it before any pipeline."""
+    around = {"@timestamp": "2026-03-02T08:20:00Z", "agent": {"type": "filebeat"}, "log": {"offset": 0}, **more}
+    return {**around, "message": message}
+
+
+def as_lines(*documents: object) -> bytes:
+    return "".join(json.dumps(each) + "\n" for each in documents).encode()
+
+
+@pytest.mark.parametrize("more", [{}, {"event": {"module": "cisco", "original": "x"}}, {"@version": "1", "host": "fw"}])
+def test_records_that_a_shipper_holds_come_out_one_a_line(tmp_path: Path, more: dict[str, object]) -> None:
+    path = tmp_path / "filebeat.ndjson"
+    path.write_bytes(as_lines(*(shipped(line, **more) for line in LINES)))
+    content, told = opened(path)
+    assert content == EXPECTED and told == []
+
+
+def test_a_shipper_s_json_record_is_that_source_s(tmp_path: Path) -> None:
+    path = tmp_path / "cloudwatch"
+    path.write_bytes(as_lines({"timestamp": 1772439330000, "message": EVE, "eventId": "7", "logStreamName": "s"}))
+    assert opened(path) == (EVE.encode() + b"\n", [])
+    assert detect(EVE.encode()) is Kind.EVE_LINES
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        shipped(LINES[0], event={"category": ["network"]}),  # a pipeline has seen it
+        shipped(LINES[0], source={"ip": "10.7.0.3"}),
+        shipped(LINES[0], event="x"),
+        shipped("user logged on"),
+        shipped(AUDIT, host={"name": "shore"}),  # only the document tells the host
+        shipped(json.dumps({"@timestamp": "2026-03-02T08:20:00Z", "event": {"kind": "event"}})),
+        shipped(""),
+    ],
+)
+def test_documents_that_tell_more_than_a_record_stay_documents(tmp_path: Path, document: dict[str, object]) -> None:
+    path = tmp_path / "documents"
+    path.write_bytes(as_lines(document))
+    assert opened(path) == (as_lines(document), [])
+
+
+def test_a_shipper_s_records_and_documents_in_one_file_find_their_readers(tmp_path: Path) -> None:
+    path = tmp_path / "both"
+    document = {"@timestamp": "2026-03-02T08:15:33Z", "event": {"dataset": "other"}, "source": {"ip": "10.7.0.4"}}
+    path.write_bytes(as_lines(shipped(LINES[1]), document, shipped(LINES[0])))
+    table = ingest.read_events([path], release.schema(), report=pytest.fail)
+    found = table.connection.execute(f'SELECT "event.dataset", "source.ip" FROM {table.name} ORDER BY _time').fetchall()
+    assert found == [("cisco.asa", None), ("cisco.asa", "203.0.113.9"), ("other", "10.7.0.4")]

@@ -258,7 +258,7 @@ def _open(
     try:
         if kind in {"zip", "tar"}:
             inside = _zip(stream, budget) if kind == "zip" else _tar(stream, budget)
-        elif kind in (wrapped.JSON, wrapped.CSV):
+        elif kind in wrapped.KINDS:
             inside = iter([("", wrapped.unwrapped(kind, stream), None)])
         else:
             inside = iter([("", decompressed(kind, stream, lambda: report(_stray(label, source.path))), None)])

@@ -1,23 +1,27 @@
-"""Exports of Splunk as what they wrap: the records as their devices wrote them (``_raw``), one a line, in their order.
+"""What search tools and shippers wrap, as the records that devices wrote, one a line, in their order.
 
-Exports come as JSON lines, where the record stands in ``result`` or beside the search's own columns, and as CSV. Line breaks in
-a record become blanks, so that the number of a line stays that of its record. A JSON line without ``_raw`` is given as it is:
-whoever reads it counts what it cannot use."""
+Splunk's exports (``_raw``) come as JSON lines, where the record stands in ``result`` or beside the search's own columns, and as
+CSV. Documents of Filebeat, Logstash and CloudWatch that no pipeline has seen hold the record as ``message``. Line breaks in a
+record become blanks, so that the number of a line stays that of its record. A JSON line that wraps no record is given as it
+is: whoever reads it counts what it cannot use."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO
 
 import orjson
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from falselight.readers import text_signs
 from falselight.readers.decompress import PIECE, Reads
+from falselight.readers.detect import Kind, detect
 
-JSON, CSV = "splunk-json", "splunk-csv"
+JSON, CSV, SHIPPED = "splunk-json", "splunk-csv", "shipped-json"
+KINDS = (JSON, CSV, SHIPPED)
 _COLUMN = "_raw"
 _LINES_LOOKED_AT = 50
 _LONGEST_LINE = 256 << 20
@@ -27,6 +31,17 @@ _OWN = ("_time", "_indextime", "sourcetype", "_sourcetype", "_serial", "_bkt")
 _HEADER = re.compile(
     rb'(?:\xef\xbb\xbf)?(?:"[^"\r\n]{1,128}"|[\w.:-]{1,128})(?:,(?:"[^"\r\n]{1,128}"|[\w.:-]{1,128})){0,500}\r?'
 )
+# All that a shipper writes beside a record: how it came, never what it tells.
+_SHIPPING = frozenset((
+    "message", "@timestamp", "@version", "@metadata", "agent", "beat", "data_stream", "ecs", "elastic_agent", "event", "fields",
+    "fileset", "host", "input", "log", "offset", "path", "prospector", "service", "tags", "type", "eventId", "id",
+    "ingestionTime", "logGroup", "logStream", "logStreamName", "owner", "timestamp",
+))  # fmt: skip
+_OF_EVENT = frozenset(("created", "dataset", "ingested", "module", "original", "timezone"))
+# Records that do not tell their host, which only the shipper knows.
+_OF_ONE_HOST = frozenset(("auditd",))
+_DOCUMENTS = frozenset((Kind.ECS_LINES, Kind.SOURCE_LINES, Kind.WINDOWS_LINES))
+_FIRST_LINES = 3
 _MARK = b"\xef\xbb\xbf"
 _BREAKS = re.compile(rb"[\r\n]+")
 # A first line that is longer than the head.
@@ -36,7 +51,8 @@ _BEGUN = re.compile(rb'\s*\{"preview": ?(?:true|false),[^{}\n]{0,200}"result": ?
 def wrapping(head: bytes) -> str | None:
     """How the records of an input are wrapped that begins with these bytes, or None."""
     if b"_raw" not in head:
-        return None
+        few = head.split(b"\n", _FIRST_LINES)[:_FIRST_LINES] if b'"message"' in head else []
+        return SHIPPED if any(_message(line) is not None for line in few) else None
     lines = head.split(b"\n", _LINES_LOOKED_AT)[:_LINES_LOOKED_AT]
     if _HEADER.fullmatch(lines[0]) and len(lines) > 1:
         names = [name.strip(b'"') for name in lines[0].removeprefix(_MARK).rstrip(b"\r").split(b",")]
@@ -47,7 +63,7 @@ def wrapping(head: bytes) -> str | None:
 
 def unwrapped(kind: str, stream: BinaryIO) -> Reads:
     """The records of a stream that is wrapped in this way."""
-    return _Lines(_of_json(stream) if kind == JSON else _of_csv(stream))
+    return _Lines(_of_csv(stream) if kind == CSV else _of_json(stream, _raw if kind == JSON else _message))
 
 
 class _Lines:
@@ -77,9 +93,9 @@ class _Lines:
             self._fault = error
 
 
-def _of_json(stream: BinaryIO) -> Iterator[bytes]:
+def _of_json(stream: BinaryIO, record: Callable[[bytes], str | None]) -> Iterator[bytes]:
     while line := stream.readline(_LONGEST_LINE):
-        raw = _raw(line)
+        raw = record(line)
         yield line if raw is None else _BREAKS.sub(b" ", raw.encode("utf-8", "surrogatepass")) + b"\n"
 
 
@@ -95,6 +111,33 @@ def _raw(line: bytes) -> str | None:
     if not isinstance(found, dict) or not isinstance(found.get(_COLUMN), str):
         return None
     return found[_COLUMN].strip() if found is not document or any(own in found for own in _OWN) else None
+
+
+def _message(line: bytes) -> str | None:
+    """The record that a shipper's document holds; None if it is none, or tells more than that."""
+    if b'"message"' not in line:
+        return None
+    try:
+        document: Any = orjson.loads(line.removeprefix(_MARK))
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(document, dict) or not document.keys() <= _SHIPPING:
+        return None
+    event, message = document.get("event"), document.get("message")
+    if not isinstance(message, str) or (
+        event is not None and not (isinstance(event, dict) and event.keys() <= _OF_EVENT)
+    ):
+        return None
+    return message.strip() if _is_record(message.encode("utf-8", "surrogatepass").strip()) else None
+
+
+def _is_record(message: bytes) -> bool:
+    """Whether a source that is known here wrote this."""
+    if message.startswith(b"{"):
+        kind = detect(message)
+        return kind is not Kind.UNKNOWN and kind not in _DOCUMENTS
+    found = text_signs.of_line(message)
+    return found is not None and found not in _OF_ONE_HOST
 
 
 def _of_csv(stream: BinaryIO) -> Iterator[bytes]:
