@@ -150,6 +150,18 @@ def test_failed_lookups_count_domains_of_one_hour(tmp_path: Path) -> None:
     assert "failed lookups" not in factors(of(run(tmp_path, again), None))
 
 
+def test_commands_come_in_texts_that_differ(tmp_path: Path) -> None:
+    def told(texts: list[str], kind: str = "TXT") -> float:
+        asked = [
+            ask(f"c.{n % 3}.orders.example", n, kind=kind, answers=[{"data": text}]) for n, text in enumerate(texts)
+        ]
+        return factors(of(run(tmp_path, asked), "orders.example")).get("commands", 0.0)
+
+    long = [f"{n:03} " + "x" * 150 for n in range(12)]
+    assert told(long) > 4.5 and told(long * 3) == told(long)
+    assert told(long[:9]) == told(long[:1] * 40) == told([text[:99] for text in long]) == told(long, "A") == 0.0
+
+
 def flux(host: str = HOST, ttl: int = 60, spread: int = 1) -> list[dict[str, Any]]:
     return [
         ask("shop.flowing.example", n, host, resolved_ip=[f"{100 + n // spread}.{n // spread}.0.{n + 1}"],

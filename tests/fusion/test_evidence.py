@@ -84,6 +84,18 @@ def test_what_a_server_sent_was_met_by_its_receiver(tmp_path: Path) -> None:
     assert (row.host, row.server, row.ports) == ("10.4.0.7", "203.0.113.1", ()) and row.known_bad > 0.5
 
 
+def test_names_tell_of_hosting_and_of_providers(tmp_path: Path) -> None:
+    """Two servers that are too seldom called for a rhythm, by what their names end in."""
+    ja3 = {"client": {"ja3": WINDOWS_CLIENT}}
+    rented, known = "home.duckdns.org", "login.live.com"
+    events = [event(n, f"203.0.113.{n}", tls={"client": {**ja3["client"], "server_name": name}})
+              for n, name in enumerate((rented, known), 1)]  # fmt: skip
+    first, second = ranked(tmp_path, events)
+    assert (first.names, second.names) == ((rented,), (known,))
+    assert "hosting" in {each.factor for each in first.reasons} and "known" in {each.factor for each in second.reasons}
+    assert first.odds - second.odds == pytest.approx(1.8)
+
+
 RULE = """[rule]
 id = "r"
 name = "A call"

@@ -16,6 +16,7 @@ def of_domain(domain: Domain, data: Data, groups: Mapping[str, float]) -> Iterat
     """A domain's reasons. ``groups`` tells how many times more generated names than chance each host looks up."""
     yield Reason("start", parameters()["start"]["odds"], "what any registered domain has before anything is known")
     yield from _tunnel(domain)
+    yield from _commands(domain)
     yield from _generated(domain, groups)
     yield from _flux(domain)
     yield from _age(domain, data)
@@ -71,6 +72,14 @@ def _tunnel(domain: Domain) -> Iterator[Reason]:
     yield from _innocent(domain)
     if domain.size >= own["answer_size"]:
         yield Reason("tunnel: answers", own["answer_weight"], f"answers of {domain.size:.0f} characters on the average")
+
+
+def _commands(domain: Domain) -> Iterator[Reason]:
+    """What comes back: hosts rarely ask for texts, and a domain has few long ones of its own."""
+    own = parameters()["commands"]
+    if domain.texts >= own["fewest"]:
+        weight = min(own["most"], own["weight"] + own["scale"] * math.log10(domain.texts / own["fewest"]))
+        yield Reason("commands", weight, f"its TXT or NULL records answered {domain.texts} different long texts")
 
 
 def _innocent(domain: Domain) -> Iterator[Reason]:

@@ -28,6 +28,8 @@ WANTED = frozenset(
 )  # fmt: skip
 # The analytical log of Windows' DNS server, and its events about clients: a query received, answered, failed, ignored.
 _SERVER, _SERVED = "microsoft_dnsserver.analytical", ("256", "257", "258", "259")
+# Types whose answers are texts of the server's choice.
+TELLING = ("TXT", "NULL")
 _LOCAL_PORTS = "(137, 5353, 5355)"
 
 
@@ -70,6 +72,7 @@ def _asked(read: Expressions) -> str:
       {code} IN ('NXDOMAIN', '3') OR {status} IN ('DNS_ERROR_RCODE_NAME_ERROR', '9003') AS failed,
       {read.text("dns.type")} = 'answer' OR {code} IS NOT NULL OR {status} IS NOT NULL AS answer,
       list_sum([length(each) for each in {read.all("dns.answers.data", "VARCHAR")}]) AS size,
+      CASE WHEN upper({read.text("dns.question.type")}) IN {TELLING} THEN {read.all("dns.answers.data", "VARCHAR")} END AS texts,
       list_min({read.all("dns.answers.ttl", "BIGINT")}) AS ttl, {read.all("dns.resolved_ip", "BLOB")} AS addresses, _time AS time,
       least({read.number("source.port")}, {read.number("destination.port")}) AS port
       FROM {read.table} WHERE {serves} IS NOT TRUE OR {read.text("event.code")} IN {_SERVED})

@@ -31,10 +31,10 @@ class Domain:
     """A registered domain.
 
     ``names`` are distinct names below it, ``structured`` those that are reversed addresses, ``digests`` those with one
-    label like a hash; ``visited`` are those to whose address a host that looked them up connected. ``bits`` is the
-    information of a name; ``ratio`` is of ``letters``. ``addresses``, ``networks``, ``apart`` (the networks in which no
-    ordinary domain lies), ``systems`` (autonomous ones, None where no database tells them) and ``ttl`` are of the one name
-    with most networks. ``silent`` is the longest silence
+    label like a hash; ``texts`` are different long texts in answers of TXT and NULL records; ``visited`` are those to whose
+    address a host that looked them up connected. ``bits`` is the information of a name; ``ratio`` is of ``letters``.
+    ``addresses``, ``networks``, ``apart`` (the networks in which no ordinary domain lies), ``systems`` (autonomous ones, None
+    where no database tells them) and ``ttl`` are of the one name with most networks. ``silent`` is the longest silence
     in whole days that ended, ``awoke`` the lookups on the day that ended it; ``enough`` is when as many names had been
     seen as a tunnel needs. Times are epoch nanoseconds."""
 
@@ -50,6 +50,7 @@ class Domain:
     failures: int
     strange: int
     carrying: int
+    texts: int
     size: float
     first: int | None
     last: int | None
@@ -99,6 +100,8 @@ def domains(connection: duckdb.DuckDBPyConnection, asn: Path | None = None) -> l
           count(*) FILTER ({_DIGEST}) AS digests,
           list(first ORDER BY first) FILTER (NOT {_STRUCTURED})[{fewest}] AS enough
           FROM (SELECT domain, below, min(first) AS first FROM lookups WHERE below <> '' GROUP BY ALL) GROUP BY domain),
+        told AS (SELECT domain, count(DISTINCT text) AS texts FROM (SELECT domain, unnest(texts) AS text FROM asked
+            JOIN domains USING (name) WHERE host IS NOT NULL) WHERE length(text) >= {_LONG} GROUP BY domain),
         visits AS (SELECT domain, count(DISTINCT name) AS visited FROM resolved JOIN reached USING (host, address)
           WHERE domain IS NOT NULL GROUP BY domain),
         lying AS (SELECT domain, name, address, ttl, {_NETWORK} AS network FROM resolved WHERE domain IS NOT NULL),
@@ -111,10 +114,11 @@ def domains(connection: duckdb.DuckDBPyConnection, asn: Path | None = None) -> l
           QUALIFY row_number() OVER (PARTITION BY domain ORDER BY networks DESC, addresses DESC, name) = 1)
         SELECT domain, hosts, coalesce(names, 0), coalesce(structured, 0), coalesce(digests, 0),
           coalesce(visited, 0), coalesce(centibits, 0), times, answers, failures,
-          coalesce(strange, 0), coalesce(carrying, 0), coalesce(size, 0), sized, first, last, coalesce(addresses, 0),
+          coalesce(strange, 0), coalesce(carrying, 0), coalesce(texts, 0), coalesce(size, 0), sized, first, last,
+          coalesce(addresses, 0),
           coalesce(networks, 0), coalesce(apart, 0), systems, ttl, coalesce(silent, 0), coalesce(awoke, 0), enough
         FROM plain LEFT JOIN named USING (domain) LEFT JOIN informed USING (domain) LEFT JOIN addressed USING (domain)
-          LEFT JOIN visits USING (domain)
+          LEFT JOIN visits USING (domain) LEFT JOIN told USING (domain)
           LEFT JOIN ({_SILENCE}) USING (domain) ORDER BY domain"""
     ).fetchall()
     return [_domain(row, ratios) for row in rows]
@@ -161,16 +165,18 @@ def _domain(row: tuple[Any, ...], ratios: Mapping[str, float]) -> Domain:
         failures,
         strange,
         carrying,
+        texts,
         *more,
     ) = row
     size, sized, first, last, addresses, networks, apart, systems, ttl, silent, awoke, enough = more
     return Domain(
         domain, tuple(hosts), names, structured, digests, visited, centibits / 100 / names if names else 0.0,
-        int(times), int(answers), int(failures), int(strange), int(carrying), int(size) / sized if sized else 0.0,
+        int(times), int(answers), int(failures), int(strange), int(carrying), texts, int(size) / sized if sized else 0.0,
         first, last, addresses, networks, apart, systems, ttl, silent, awoke, enough, ratios[domain],
     )  # fmt: skip
 
 
+_LONG = int(parameters()["commands"]["length"])
 # A reversed IPv4 address, or the nibbles of an IPv6 one, before what else the name has.
 _STRUCTURED = "regexp_full_match(below, '([0-9]{1,3}\\.){3}[0-9]{1,3}(\\..*)?|([0-9a-f]\\.){31}[0-9a-f](\\..*)?')"
 _DIGEST = "regexp_full_match('.' || below, '(\\.[^.]{1,20})*\\.([0-9a-f]{32}|[0-9a-f]{40})(\\.[^.]{1,20})*')"

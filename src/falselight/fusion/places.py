@@ -24,7 +24,8 @@ _OWN = parse(INTERNAL)
 
 
 def add(found: Pairs, table: EventTable, settings: Mapping[str, Any], asn: Path | None) -> None:
-    """Adds both to the rows that have an address. ``asn``: a MaxMind database. Needs the relation ``connections``."""
+    """Adds both; and to rows without a rhythm, of which it does not count already, that their names lie under a provider that
+    everybody calls. ``asn``: a MaxMind database. Needs the relation ``connections``."""
     addresses = sorted({row.address for row in found.values() if row.address is not None})
     known = systems(asn, addresses) if asn is not None else {}
     callers: dict[str, int] = {}
@@ -32,11 +33,10 @@ def add(found: Pairs, table: EventTable, settings: Mapping[str, Any], asn: Path 
         callers[row.server] = callers.get(row.server, 0) + 1
     around = _around(found, table)
     for key, row in list(found.items()):
-        if row.address is None:
-            continue
         reasons = [
-            *_hosting(row, known.get(row.address), callers[row.server], settings["hosting"]),
-            *_network(row, around.get(row.address), settings["network"]),
+            *_hosting(row, known.get(row.address or ""), callers[row.server], settings["hosting"]),
+            *_network(row, around.get(row.address or ""), settings["network"]),
+            *_provider(row),
         ]
         if reasons:
             odds = row.odds + sum(reason.weight for reason in reasons)
@@ -45,9 +45,9 @@ def add(found: Pairs, table: EventTable, settings: Mapping[str, Any], asn: Path 
 
 def _hosting(row: ServerRisk, system: System | None, hosts: int, own: Mapping[str, Any]) -> Iterator[Reason]:
     """What many hosts call is no rented server of an adversary, wherever it stands."""
-    if system is None or any(reason.factor.endswith(": hosting") for reason in row.evidence):
+    if any(reason.factor.endswith(": hosting") for reason in row.evidence):
         return
-    place = hosting((), system.number, system.holder)
+    place = hosting(row.names, *((system.number, system.holder) if system is not None else (None, None)))
     if place.kind == UNKNOWN or not place.weight or (place.weight > 0 and hosts > own["few_hosts"]):
         return
     yield Reason("hosting", own["share"] * place.weight, f"hosting: {place.kind}, by {place.because}")
@@ -61,6 +61,16 @@ def _network(row: ServerRisk, hosts: tuple[int, int, str] | None, own: Mapping[s
     if doubled > 0:
         weight = own["share"] * float(beacons.parameters()["weights"]["prevalence"]) * doubled
         yield Reason("network", weight, f"{whole} hosts contact its network {network}, {single} of them this address")
+
+
+def _provider(row: ServerRisk) -> Iterator[Reason]:
+    weighed, suffixes = beacons.parameters()["weights"]["known"], beacons.parameters()["known"]["suffixes"]
+    if row.rhythm is None and row.names and all(_under(name, suffixes) for name in row.names):
+        yield Reason("known", float(weighed), "its name lies under a provider that the published rule leaves out")
+
+
+def _under(name: str, suffixes: Iterable[str]) -> bool:
+    return any(name == suffix or name.endswith(f".{suffix}") for suffix in suffixes)
 
 
 def _around(found: Pairs, table: EventTable) -> dict[str, tuple[int, int, str]]:
