@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,18 @@ def test_a_hunt_loads_only_what_it_uses(tmp_path: Path, source: str) -> None:
     loaded = set(json.loads(done.stdout))
     assert "falselight.hunting" in loaded
     assert [name for name in NOT_FOR_EVERY_HUNT if name in loaded] == []
+
+
+@pytest.mark.parametrize(("given", "used"), [({}, "system"), ({"ARROW_DEFAULT_MEMORY_POOL": "mimalloc"}, "mimalloc")])
+def test_a_command_takes_its_memory_from_the_system_unless_told_otherwise(given: dict[str, str], used: str) -> None:
+    program = (
+        "from falselight.cli.main import main\n"
+        "try:\n    main()\n"
+        "finally:\n    import pyarrow\n    print(pyarrow.default_memory_pool().backend_name)\n"
+    )
+    inherited = {name: value for name, value in os.environ.items() if name != "ARROW_DEFAULT_MEMORY_POOL"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, "--version"],
+        capture_output=True, text=True, check=True, env={**inherited, **given},
+    )  # fmt: skip
+    assert done.stdout.splitlines()[-1] == used

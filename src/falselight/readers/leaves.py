@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from falselight.readers import scanning
 from falselight.store import connect, quoted
@@ -34,6 +35,10 @@ _AFTER_NUMBERS = np.frombuffer(b",} \t\r\ni" + bytes(b | 0x20 for b in b",\t\r\n
 # How a fault begins that lies in the lines: a stream tells it as an error of the operating system.
 _FAULTS = ("Invalid Input Error", "Conversion Error")
 _LINE, _TWICE = re.compile(r"in line (\d{1,9})"), "has duplicate key"
+_QUERY = (
+    "SELECT * FROM read_json($path, columns = $columns, format = 'newline_delimited', records = true, "
+    f"compression = 'none', maximum_object_size = {_LONGEST_LINE})"
+)
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -65,16 +70,7 @@ class Leaves:
 
     def __init__(self, tree: Mapping[str, Any]) -> None:
         self.tree = tree
-        self.paths = list(_paths(tree, ()))
         self._columns = {name: _type(below) for name, below in tree.items()}
-        chosen = ", ".join(
-            f"CAST({'.'.join(map(quoted, path))} AS VARCHAR) AS {quoted(str(number))}"
-            for number, path in enumerate(self.paths)
-        )
-        self._query = (
-            f"SELECT {chosen} FROM read_json($path, columns = $columns, format = 'newline_delimited', records = true, "
-            f"compression = 'none', maximum_object_size = {_LONGEST_LINE})"
-        )
         self._idle: list[_Parser] = []
 
     def texts(self, block: bytes | memoryview, path: str | None = None, checked: bool = False) -> Texts:
@@ -90,9 +86,8 @@ class Leaves:
         taken = sum(batch.num_rows for batch in batches)
         if taken > len(numbers) or (taken < len(numbers)) != (fault is not None):
             raise Refused
-        columns = zip(self.paths, pa.Table.from_batches(batches).columns, strict=True) if batches else ()
         return Texts(
-            {path: texts for path, texts in columns if texts.null_count < len(texts)},
+            dict(_texts(self.tree, pa.Table.from_batches(batches).columns, ())) if batches else {},
             pa.array(numbers[:taken], pa.int64()),
             len(ends) if fault is None else int(numbers[taken]),
             fault,
@@ -102,32 +97,34 @@ class Leaves:
         try:
             parser = self._idle.pop()
         except IndexError:
-            parser = _Parser()
+            parser = _Parser(self._columns)
         try:
-            return parser.rows(block, path, self._query, self._columns)
+            return parser.rows(block, path)
         finally:
             self._idle.append(parser)
 
 
 class _Parser:
-    """A connection of one thread, and a file for blocks that stand in none."""
+    """A connection of one thread, which looks for columns of these types, and a file for blocks that stand in none."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: Mapping[str, str]) -> None:
         # The blocks are what is done at once, and a single thread gives rows as it comes to them.
         self._connection = connect(threads=1)
         self._connection.execute("SET enable_external_file_cache = false")
         self._connection.execute("SET streaming_buffer_size = '64KB'")
         self._file, self._path = _file_for_blocks()
+        self._columns = columns
+        # What is asked of a file, by its path: blocks stand in few files by turns, and to ask anew takes as long as a megabyte.
+        self._found: dict[str, duckdb.DuckDBPyRelation] = {}
 
-    def rows(
-        self, block: bytes | memoryview, path: str | None, query: str, columns: Mapping[str, str]
-    ) -> tuple[list[pa.RecordBatch], Fault | None]:
+    def rows(self, block: bytes | memoryview, path: str | None) -> tuple[list[pa.RecordBatch], Fault | None]:
         """The rows of a block, or those before a line that the parser refuses, and what it says of that."""
         path = self._copied(block) if path is None else path
         batches: list[pa.RecordBatch] = []
         try:
-            found = self._connection.sql(query, params={"path": path, "columns": columns})
-            for batch in found.to_arrow_reader(_ROWS_AT_ONCE):
+            if path not in self._found:
+                self._found[path] = self._connection.sql(_QUERY, params={"path": path, "columns": self._columns})
+            for batch in self._found[path].to_arrow_reader(_ROWS_AT_ONCE):
                 batches.append(batch)
         except (duckdb.Error, OSError) as fault:
             text = str(fault)
@@ -146,12 +143,17 @@ class _Parser:
         return self._path
 
 
-def _paths(tree: Mapping[str, Any], above: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    for name, below in tree.items():
+def _texts(
+    tree: Mapping[str, Any], columns: Sequence[pa.ChunkedArray], above: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], pa.ChunkedArray]]:
+    """The leaves of a tree that have texts in its columns."""
+    for (name, below), column in zip(tree.items(), columns, strict=True):
+        if column.null_count == len(column):
+            continue
         if below is None:
-            yield (*above, name)
+            yield (*above, name), column
         else:
-            yield from _paths(below, (*above, name))
+            yield from _texts(below, [pc.struct_field(column, [at]) for at in range(len(below))], (*above, name))
 
 
 def _type(below: Mapping[str, Any] | None) -> str:
