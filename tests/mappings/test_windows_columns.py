@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from mappings.limited import limited
 
 from falselight.diagnostics import Diagnostic
 from falselight.mappings import windows_batches, windows_columns
-from falselight.mappings.apply import apply
 from falselight.mappings.parts import in_order
 from falselight.mappings.windows_batches import Block
 from falselight.readers import evtx
@@ -132,20 +132,17 @@ def record(random_of: random.Random, provider: str, channel: str, event_id: int,
 
 
 def rows(batches: list[pa.Table | pa.RecordBatch]) -> list[dict[str, Any]]:
-    """Rows without nulls; a value and a list of that value are the same."""
-    found = []
-    for batch in batches:
-        for row in batch.to_pylist():
-            kept = {
-                name: value if isinstance(value, list) or name.startswith("_") else [value]
-                for name, value in row.items()
-            }
-            plain = {
-                name: [each for each in value if each is not None] if isinstance(value, list) else value
-                for name, value in kept.items()
-            }
-            found.append({name: value for name, value in plain.items() if value not in ([], None)})
-    return found
+    return [plain(row) for batch in batches for row in batch.to_pylist()]
+
+
+def plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without nulls; a value and a list of that value are the same."""
+    kept = {name: value if isinstance(value, list) or name.startswith("_") else [value] for name, value in row.items()}
+    dense = {
+        name: [each for each in value if each is not None] if isinstance(value, list) else value
+        for name, value in kept.items()
+    }
+    return {name: value for name, value in dense.items() if value not in ([], None)}
 
 
 def both(texts: list[str], wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -153,7 +150,7 @@ def both(texts: list[str], wanted: frozenset[str] | None) -> tuple[list[dict[str
     parts = Block(records, wanted, {}).parts()
     together = [in_order(parts)] if parts else []
     events = [(row, event) for row in range(len(texts)) if (event := records.event(row)) is not None]
-    return rows(together), rows([apply(events, wanted)])
+    return rows(together), [plain(row) for row in limited(events, wanted)]
 
 
 @pytest.fixture(autouse=True)
@@ -280,7 +277,7 @@ def test_published_logs(wanted: frozenset[str] | None) -> None:
         data = path.read_bytes()
         made = list(windows_batches.read_evtx(io.BytesIO(data), path.name, reported.append, skipped[0], wanted))
         events = evtx.read_stream(io.BytesIO(data), path.name, reported.append, skipped[1])
-        assert rows(made) == rows([apply(chunk, wanted) for chunk in events]), path.name
+        assert rows(made) == [plain(row) for chunk in events for row in limited(chunk, wanted)], path.name
         assert skipped[0] == skipped[1]
 
 

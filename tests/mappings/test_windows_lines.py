@@ -8,18 +8,20 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from mappings.limited import limited
 
 from falselight.diagnostics import Diagnostic
 from falselight.mappings import parts, windows_batches, windows_kinds, windows_lines
-from falselight.mappings.apply import apply
 from falselight.readers import windows_columns, windows_json
 from falselight.readers.windows_event import text_of
 
-SYSMON, SECURITY, POWERSHELL = "Microsoft-Windows-Sysmon", "Microsoft-Windows-Security-Auditing", "PowerShell"
+SYSMON, SECURITY = "Microsoft-Windows-Sysmon", "Microsoft-Windows-Security-Auditing"
+POWERSHELL = "Microsoft-Windows-PowerShell"
 WANTED = (
     None,
     frozenset({"event.category", "process.name", "related.user", "host.name", "message", "event.created"}),
     frozenset({"winlog.event_data.Image", "agent.name", "user.id", "winlog.user.name", "log.level", "labels.x"}),
+    frozenset({"user.name"}),
 )
 DATA: dict[str, list[Any]] = {
     "UtcTime": ["2024-05-01 10:00:00.123", "no time"],
@@ -31,10 +33,14 @@ DATA: dict[str, list[Any]] = {
     "SourceIp": ["10.0.0.1", "0:0:0:0:0:0:0:1", "nonsense"],
     "SubjectUserName": ["alice", "-"],
     "TargetUserSid": ["S-1-5-18", "S-1-5-21-1-2-3-1104"],
-    "ContextInfo": ["Severity = Info\r\nUser = LAB\\eve\r\nConnected User = \r\n", "Host Name = ConsoleHost"],
+    "ContextInfo": [
+        "Severity = Info\r\nUser = LAB\\eve\r\nConnected User = LAB\\dan\r\n",
+        "User = LAB\\eve\r\nConnected User = \r\n",
+        "Host Name = ConsoleHost",
+    ],
     "param1": ["x", "7"],
 }
-KINDS = ((SYSMON, 1), (SYSMON, 3), (SECURITY, 4624), (POWERSHELL, 800), ("Own", 7))
+KINDS = ((SYSMON, 1), (SYSMON, 3), (SECURITY, 4624), (POWERSHELL, 4103), ("Own", 7))
 
 
 def data(draw: random.Random) -> dict[str, Any]:
@@ -130,7 +136,7 @@ def check(lines: list[bytes], wanted: frozenset[str] | None) -> int:
     told: tuple[list[Diagnostic], list[Diagnostic]] = [], []
     skipped: tuple[Counter[str], Counter[str]] = Counter(), Counter()
     chunks = list(windows_json.read_lines(enumerate(lines), told[0].append, "x", skipped[0]))
-    expected = [plain(row) for chunk in chunks for row in apply(chunk, wanted).to_pylist()]
+    expected = [plain(row) for chunk in chunks for row in limited(chunk, wanted)]
     tables = list(windows_lines.read_lines(enumerate(lines), told[1].append, "x", skipped[1], wanted=wanted))
     made = [plain(row) for table in tables for row in table.to_pylist()]
     assert [row["_record"] for row in made] == [row["_record"] for row in expected]
@@ -151,7 +157,7 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("together")
-@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others", "users"])
 @pytest.mark.parametrize("seed", range(6))
 def test_events_of_all_shapes(seed: int, wanted: frozenset[str] | None) -> None:
     draw = random.Random(seed)
@@ -163,7 +169,7 @@ def test_events_of_all_shapes(seed: int, wanted: frozenset[str] | None) -> None:
 
 
 @pytest.mark.usefixtures("together")
-@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others", "users"])
 def test_lines_that_are_damaged_or_odd(wanted: frozenset[str] | None) -> None:
     draw = random.Random(7)
     lines = [json.dumps(tree(draw, SYSMON, 1), separators=(",", ":")).encode() for _ in range(40)]
@@ -200,7 +206,7 @@ def test_ends_of_lines(end: bytes) -> None:
     check([line + (end if place % 7 == 3 else b"\n") for place, line in enumerate(lines)], None)
 
 
-@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others"])
+@pytest.mark.parametrize("wanted", WANTED, ids=["all", "some", "others", "users"])
 def test_what_few_of_a_kind_hold_leaves_none_of_them_to_be_read_alone(
     wanted: frozenset[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from mappings.limited import limited
 from readers import evtx_files
 from readers.evtx_templates import (
     BINARY,
@@ -36,7 +37,6 @@ from readers.evtx_templates import (
 
 from falselight.diagnostics import Diagnostic
 from falselight.mappings import windows_batches
-from falselight.mappings.apply import apply
 from falselight.readers import binxml, evtx, evtx_definitions
 from falselight.readers.evtx_kinds import Definitions, Intact
 
@@ -75,7 +75,7 @@ def by_the_general_parser(data: bytes, wanted: frozenset[str] | None) -> tuple[l
     told: list[Diagnostic] = []
     skipped: Counter[str] = Counter()
     events = evtx.read_stream(io.BytesIO(data), "x.evtx", told.append, skipped)
-    return [row for chunk in events for row in apply(chunk, wanted).to_pylist()], (told, skipped)
+    return [row for chunk in events for row in limited(chunk, wanted)], (told, skipped)
 
 
 def by_columns(data: bytes, wanted: frozenset[str] | None) -> tuple[list[dict[str, Any]], Any]:

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from falselight.documents import METADATA
 from falselight.mappings.conversions import Document, append
-from falselight.mappings.plans import DATA, FIELD, Plan, names, plan
+from falselight.mappings.plans import DATA, FIELD, Plan, Step, names, plan
+from falselight.mappings.windows_wanted import needs
 from falselight.readers.windows_event import (
     AUDIT_FAILURE,
     AUDIT_SUCCESS,
@@ -43,7 +44,7 @@ def apply(events: list[tuple[int, WindowsEvent]], wanted: frozenset[str] | None 
     columns: dict[str, list[Any]] = {}
     lists: set[str] = set()
     for row, (_, event) in enumerate(events):
-        document, times[row] = flat(event)
+        document, times[row] = flat(event, wanted)
         for name, value in leaves(document):
             if wanted is not None and name not in wanted and name not in METADATA:
                 continue
@@ -127,8 +128,9 @@ def iso(nanoseconds: int) -> str:
     return f"{start.isoformat()}.{digits}Z"
 
 
-def flat(event: WindowsEvent) -> tuple[Document, int | None]:
-    """The event's fields by dotted name, and its ``@timestamp`` in epoch nanoseconds."""
+def flat(event: WindowsEvent, wanted: frozenset[str] | None = None) -> tuple[Document, int | None]:
+    """The event's fields by dotted name, and its ``@timestamp`` in epoch nanoseconds. ``wanted`` names those that must be among
+    them."""
     if event.is_mapped:
         return dict(event.around), event.time
     document = shared(event)
@@ -147,7 +149,8 @@ def flat(event: WindowsEvent) -> tuple[Document, int | None]:
                 document[name] = list(document[name])
         if found.split_context is not None:
             split_context(data, found.split_context, found.context_trim)
-        _run(found, data, event.user_data, document)
+        steps = needs(event.provider, event.channel, event.event_id, wanted).steps
+        _run(steps, found.missing, data, event.user_data, document)
         for name in found.drop:
             data.pop(name, None)
         _users(event, found, document)
@@ -160,10 +163,15 @@ def flat(event: WindowsEvent) -> tuple[Document, int | None]:
     return document, time
 
 
-def _run(found: Plan, data: dict[str, str], user_data: dict[str, str], document: Document) -> None:
-    missing = found.missing
+def _run(
+    steps: tuple[Step, ...],
+    missing: frozenset[str],
+    data: dict[str, str],
+    user_data: dict[str, str],
+    document: Document,
+) -> None:
     taken: set[str] = set()
-    for step in found.steps:
+    for step in steps:
         if step.source == DATA:
             value = data.get(step.name)
         elif step.source == FIELD:

@@ -85,9 +85,8 @@ class _Mapping:
             self._fields.pop(name, None)
         for name, values in self._columns.data.items():
             self._present[name] = without(values, plan.missing)
-        for step in plan.steps:
-            if self._needs.step(step):
-                self._step(step)
+        for step in self._needs.steps:
+            self._step(step)
         self._users(plan)
 
     def _step(self, step: Step) -> None:

@@ -13,7 +13,7 @@ from falselight.mappings import windows_columns
 from falselight.mappings.apply import LONGEST, apply, around, array, split_context, user
 from falselight.mappings.parts import Column, Part, part_of
 from falselight.mappings.plans import Plan, plan
-from falselight.mappings.windows_wanted import Needs
+from falselight.mappings.windows_wanted import Needs, needs
 from falselight.readers.windows_columns import EventColumns
 from falselight.readers.windows_event import CHUNK_EVENTS, Unsuitable, WindowsEvent
 
@@ -44,7 +44,7 @@ class Aim:
         self.plan = plan(head.provider, head.channel, head.event_id)
         if self.plan is not None and self.plan.split_context is not None and not split:
             raise Unsuitable("data within data")
-        self.needs = Needs(self.plan, wanted)
+        self.needs = needs(head.provider, head.channel, head.event_id, wanted)
 
     def fields(self, columns: EventColumns) -> dict[str, Column]:
         """The fields of records of the kind, and ``_time``. Raises ``Unsuitable``."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from falselight.documents import METADATA
-from falselight.mappings.plans import DATA, FIELD, Plan, Step
+from falselight.mappings.plans import DATA, FIELD, Plan, Step, plan
 
 DATA_PREFIX = "winlog.event_data."
 _PARTS: dict[str, tuple[str, ...]] = {
@@ -49,19 +49,25 @@ _SYSTEM = {
     "ThreadID": ("winlog.process.thread.id",),
     "Computer": ("host.name", "winlog.computer_name"),
 }
+# What is read once the steps are done; a connected user takes the place of PowerShell's.
 _READ_LAST = {
+    "user.name": ("source.user.name",),
+    "user.domain": ("source.user.name",),
+    "destination.user.name": ("user.name", "source.user.name"),
+    "destination.user.domain": ("user.name", "source.user.name"),
     "related.user": ("user.name", "source.user.name"),
     "related.ip": ("source.ip", "destination.ip"),
 }
 
 
 class Needs:
-    """``wanted`` None: everything is needed. ``names`` has the data that is read, ``system`` the parts of System."""
+    """``wanted`` None: everything is needed. ``steps`` has those of the plan that are, ``names`` the data that is read,
+    ``system`` the parts of System."""
 
     def __init__(self, plan: Plan | None, wanted: frozenset[str] | None) -> None:
         self._wanted = wanted
         self._inner = set(wanted or ())
-        self._steps: set[int] | None = None
+        self.steps: tuple[Step, ...] = () if plan is None else plan.steps
         self.names: frozenset[str] | None = None
         if wanted is not None:
             self._close(plan, wanted)
@@ -83,16 +89,13 @@ class Needs:
             needed.update(id(step) for step in plan.steps if step.source == DATA and step.name in names)
             names.update(step.name for step in plan.steps if step.source == DATA and id(step) in needed)
             names.update([plan.data_time] if plan.data_time is not None else [])
-        self._steps = needed
+        self.steps = tuple(step for step in self.steps if id(step) in needed)
         self.names = frozenset(names)
 
     def _covers(self, made: str) -> bool:
         if made.endswith("*"):
             return any(name.startswith(made[:-1]) for name in self._inner)
         return made in self._inner or any(name.startswith(made + ".") for name in self._inner)
-
-    def step(self, step: Step) -> bool:
-        return self._steps is None or id(step) in self._steps
 
     def inner(self, name: str) -> bool:
         """Whether a field is wanted, or read on the way to one."""
@@ -103,6 +106,12 @@ class Needs:
 
     def data(self, name: str) -> bool:
         return self._wanted is None or DATA_PREFIX + name in self._wanted
+
+
+@lru_cache(maxsize=4_096)
+def needs(provider: str, channel: str, event_id: int, wanted: frozenset[str] | None) -> Needs:
+    """What the plan of an event needs."""
+    return Needs(plan(provider, channel, event_id), wanted)
 
 
 @lru_cache(maxsize=4_096)
