@@ -129,6 +129,7 @@ def test_a_shipper_s_json_record_is_that_source_s(tmp_path: Path) -> None:
         shipped(LINES[0], source={"ip": "10.7.0.3"}),
         shipped(LINES[0], event="x"),
         shipped("user logged on"),
+        shipped(LINES[0].partition(" : ")[2]),  # only the document tells the time
         shipped(AUDIT, host={"name": "shore"}),  # only the document tells the host
         shipped(json.dumps({"@timestamp": "2026-03-02T08:20:00Z", "event": {"kind": "event"}})),
         shipped(""),

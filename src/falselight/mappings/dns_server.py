@@ -32,12 +32,13 @@ _UNBOUND = re.compile(
     r"(?P<port>(?!))? (?P<name>\S{1,1100}) (?P<type>[A-Z0-9]{1,20}) (?P<class>[A-Z0-9]{1,12})"
     r"(?: (?P<code>[A-Z0-9]{1,20}) (?P<seconds>\d{1,9}\.\d{1,9}) (?P<cached>[01]) (?P<size>\d{1,9}))?\s*$"
 )
+_NUMBERS = {"tcp": "6", "udp": "17"}
 _EPOCH = re.compile(r"^\[(\d{9,10})\] ")
 # CoreDNS's plugin «log», alone or within the lines that a container's runtime writes of it.
 _COREDNS = re.compile(
     r"\[(?P<level>[A-Z]{1,16})\] (?:\[(?P<six>[0-9A-Fa-f:.]{2,45})\]|(?P<four>[\d.]{7,15})):(?P<port>\d{1,5}) - (?P<id>\d{1,5}) "
     r"\\?\"(?P<type>[A-Z0-9]{1,20}) (?P<class>[A-Z0-9]{1,20}) (?P<name>\S{1,1100}) (?P<transport>[a-z]{2,8}) "
-    r"(?P<size>\d{1,9}) (?P<secure>true|false) \d{1,9}\\?\" (?P<code>[A-Z0-9-]{1,20}) (?P<flags>[a-z,]{1,60}|-) "
+    r"(?P<size>\d{1,9}) (?P<secure>true|false) (?P<buffer>\d{1,9})\\?\" (?P<code>[A-Z0-9-]{1,20}) (?P<flags>[a-z,]{1,60}|-) "
     r"(?P<answered>\d{1,9}) (?P<seconds>\d{1,9}(?:\.\d{1,12})?)s"
 )
 
@@ -114,7 +115,10 @@ def _coredns(event: Document, found: re.Match[str]) -> None:
         "dns.response_code": found["code"], "dns.header_flags": [*flags, *(["DO"] if found["secure"] == "true" else [])],
         "event.outcome": "success" if found["code"] == "NOERROR" else "failure", "network.transport": found["transport"],
         "coredns.query.size": int(found["size"]), "coredns.response.size": int(found["answered"]),
-        "event.duration": round(float(found["seconds"]) * 10**9),
+        "event.duration": round(float(found["seconds"]) * 10**9), "network.iana_number": _NUMBERS.get(found["transport"]),
+        "source.bytes": int(found["size"]), "destination.bytes": int(found["answered"]),
+        "network.bytes": int(found["size"]) + int(found["answered"]),
+        "coredns.log.buffer_size": int(found["buffer"]), "coredns.log.dnssec_ok": found["secure"] == "true",
     }  # fmt: skip
     event["source.ip"] = event["source.address"] = found["six"] or found["four"]
     if found.string.startswith("{"):

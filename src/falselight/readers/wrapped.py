@@ -38,6 +38,9 @@ _SHIPPING = frozenset((
     "ingestionTime", "logGroup", "logStream", "logStreamName", "owner", "timestamp",
 ))  # fmt: skip
 _OF_EVENT = frozenset(("created", "dataset", "ingested", "module", "original", "timezone"))
+# A record that does not begin with its time has it of the shipper alone, so that the document is needed.
+_TIMED = re.compile(rb"\d\d:\d\d:\d\d|\b1\d{9}\b")
+_TIMED_WITHIN = 160
 # Records that do not tell their host, which only the shipper knows.
 _OF_ONE_HOST = frozenset(("auditd",))
 _DOCUMENTS = frozenset((Kind.ECS_LINES, Kind.SOURCE_LINES, Kind.WINDOWS_LINES))
@@ -137,7 +140,8 @@ def _is_record(message: bytes) -> bool:
         kind = detect(message)
         return kind is not Kind.UNKNOWN and kind not in _DOCUMENTS
     found = text_signs.of_line(message)
-    return found is not None and found not in _OF_ONE_HOST
+    is_whole = found is not None and found not in _OF_ONE_HOST
+    return is_whole and _TIMED.search(message, 0, _TIMED_WITHIN) is not None
 
 
 def _of_csv(stream: BinaryIO) -> Iterator[bytes]:
